@@ -1,0 +1,86 @@
+# Needs Python >= 3.11 with pip, and make. `make` alone tells what there is.
+
+PYTHON ?= python3
+VENV   ?= .venv
+CONFIG ?= config.example.yaml
+BENCH  ?= --seconds 5 --rounds 3 --connections 16 64 --batches 1 64 --minimum-repeat 0.8 --minimum-new 0.3
+
+BIN   := $(VENV)/bin
+PIP   := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCK  := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+PARTS := $(CURDIR)/.cache/parts/bin
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo run test lint format bench parts fixtures lock clean
+
+help: ## this list
+	@echo "usage: make TARGET [PYTHON=python3.12]"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{ printf "%-12s%s\n", $$1, $$2 }'
+
+demo: $(VENV)/.runtime ## the daemon with a realistic day of alerts, at http://127.0.0.1:9876
+	@$(BIN)/triaged demo
+
+run: $(VENV)/.runtime ## the daemon with your configuration: make run CONFIG=FILE
+	@$(BIN)/triaged serve --config $(CONFIG)
+
+test: $(VENV)/.dev parts ## every test, with coverage
+	@$(BIN)/python -m pytest --cov --cov-report= --cov-fail-under=0
+	@echo "coverage of triaged (branches, at least 90 %):"
+	@$(BIN)/coverage report
+	@echo "coverage of triaged/core (branches, 100 %):"
+	@$(BIN)/coverage report --include='*/triaged/core/*' --fail-under=100
+
+lint: $(VENV)/.dev ## every check that runs nothing of the daemon
+	@failed=; for check in "ruff check" "ruff format --check" mypy lint-imports "deptry daemon" vulture; do \
+		echo "== $$check"; $(BIN)/$$check || failed="$$failed [$$check]"; done; \
+	test -z "$$failed" || { echo "lint failed:$$failed" >&2; exit 1; }
+
+format: $(VENV)/.dev ## put the code in order
+	@$(BIN)/ruff check --fix-only --quiet
+	@$(BIN)/ruff format
+
+bench: $(VENV)/.dev parts ## alerts per second beside Alertmanager itself: make bench BENCH="--rounds 5"
+	@PATH="$(abspath $(BIN)):$(PARTS):$$PATH" $(BIN)/python tests/bench/ingest.py $(BENCH)
+
+parts: $(VENV)/.python ## Prometheus, Alertmanager and wrk, for the tests
+	@$(BIN)/python tests/parts.py
+
+fixtures: $(VENV)/.dev ## renew what the tests keep of GitHub's own description of its API (needs npm)
+	@$(BIN)/python tests/fixtures/github/extract.py
+
+lock: $(VENV)/.python ## pin every dependency by hash; newest versions: make lock UPGRADE=--upgrade
+	@test -x $(BIN)/uv || $(PIP) install uv
+	@$(LOCK) $(UPGRADE) pyproject.toml --extra postgres -o requirements.lock
+	@$(LOCK) $(UPGRADE) --group build -c requirements.lock -o requirements-build.lock
+	@$(LOCK) $(UPGRADE) pyproject.toml --extra postgres --group dev -c requirements.lock -c requirements-build.lock -o requirements-dev.lock
+	@git --no-pager diff --stat -- '*.lock' 2>/dev/null || true
+
+clean: ## remove what make and the tests made
+	@rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* build dist
+	@find daemon tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---------------------------------------------------------------- the virtual environment, by stamps
+
+# Some systems ship Python without ensurepip; their own pip can fill the environment all the same.
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "triaged needs Python 3.11 or newer; '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)" >&2; \
+		echo "name another one: make PYTHON=python3.12 …" >&2; exit 1; }
+	@echo "setting up $(VENV) …"
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null && $(PYTHON) -m venv --clear $(VENV) || { \
+		$(PYTHON) -m venv --clear --without-pip $(VENV) && \
+		$(PYTHON) -m pip --quiet --disable-pip-version-check --python $(BIN)/python install pip; }
+	@touch $@
+
+$(VENV)/.runtime: requirements.lock requirements-build.lock pyproject.toml | $(VENV)/.python
+	@echo "installing what triaged runs on …"
+	@$(PIP) install --require-hashes -r requirements.lock -r requirements-build.lock
+	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/.python
+	@echo "installing what triaged is built and tested with …"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@ $(VENV)/.runtime

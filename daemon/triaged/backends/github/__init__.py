@@ -1,0 +1,1 @@
+"""Publishes incidents as GitHub issues."""

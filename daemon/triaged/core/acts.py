@@ -1,0 +1,135 @@
+"""What people do to an incident; their acts win over the daemon and cover what they could see."""
+
+from __future__ import annotations
+
+from triaged.core import objectives, wording
+from triaged.core.alerting import reopen, verify
+from triaged.core.draft import Draft
+from triaged.core.effects import CommentKind
+from triaged.core.events import Acknowledged, CloseAsked, Record, ReopenAsked, ResolveAsked, SeverityChosen
+from triaged.core.model import CloseReason, Entry, State
+from triaged.errors import ActError
+
+_WORKING = (State.OPEN, State.ACKNOWLEDGED, State.VERIFYING)
+
+
+def acknowledge(draft: Draft, event: Acknowledged) -> None:
+    """A person takes it: the response objective is decided, and the acknowledgement lasts as the policy says."""
+    incident = draft.incident
+    _allow(draft, _WORKING, "acknowledged")
+    lasting = event.lasting or draft.policy.severities[incident.severity].acknowledgement_for
+    objectives.responded(draft)
+    draft.set(
+        acknowledged_by=event.actor.name,
+        acknowledged_until=None if lasting is None else draft.now + lasting,
+        covered=draft.incident.judged,
+    )
+    if incident.state is State.VERIFYING:
+        draft.set(former_state=State.ACKNOWLEDGED)
+    else:
+        draft.set(state=State.ACKNOWLEDGED)
+    until = f" for {wording.span(lasting)}" if lasting else ""
+    draft.tell(Entry.ACKNOWLEDGED, f"acknowledged by {event.actor.name}{until}", by=event.actor)
+    draft.publish()
+
+
+def choose_severity(draft: Draft, event: SeverityChosen) -> None:
+    """A person's severity stands until a person changes it; raised or lowered, undecided deadlines move."""
+    incident = draft.incident
+    _allow(draft, _WORKING, "given another severity")
+    former = incident.severity
+    draft.set(severity=event.severity, chosen=event.severity, chosen_by=event.actor.name, covered=incident.judged)
+    if event.severity.graver_than(former):
+        objectives.raise_targets(draft)
+    elif former.graver_than(event.severity):
+        objectives.restart_targets(draft)
+    _renew(draft)
+    reason = f": {event.reason}" if event.reason else ""
+    draft.tell(Entry.SEVERITY, f"severity {event.severity} (was {former}) by {event.actor.name}{reason}", by=event.actor)
+    draft.publish(urgent=True)
+
+
+def resolve(draft: Draft, event: ResolveAsked) -> None:
+    """A person says that the service works again: with nothing firing, the stability window starts from now."""
+    incident = draft.incident
+    _allow(draft, (*_WORKING, State.RESOLVED), "resolved")
+    _write_down(draft, event.record)
+    _renew(draft)
+    draft.publish()
+    if incident.state is State.RESOLVED:
+        return
+    if incident.firing:
+        still = wording.count(incident.firing, "alert")
+        text = f"{event.actor.name} says that it is fixed; {still} of it fire: it is verified when they end"
+        draft.tell(Entry.VERIFYING, text, by=event.actor)
+    elif incident.state is State.VERIFYING:
+        draft.set(restored_at=draft.now)
+        draft.tell(Entry.VERIFYING, f"{event.actor.name} says that it is fixed: watched from now", by=event.actor)
+    else:
+        verify(draft, draft.now, f"{event.actor.name} says that it is fixed")
+
+
+def close(draft: Draft, event: CloseAsked) -> None:
+    """A person closes it: at once, even while alerts fire, and its open objectives are decided."""
+    incident = draft.incident
+    _allow(draft, (*_WORKING, State.RESOLVED), "closed")
+    _write_down(draft, event.record)
+    if incident.state is not State.RESOLVED:
+        if event.reason is CloseReason.COMPLETED:
+            if incident.state is not State.VERIFYING:
+                objectives.responded(draft)
+                draft.set(restored_at=draft.now)
+            objectives.restored(draft)
+        else:
+            objectives.waive(draft)
+    draft.set(
+        state=State.CLOSED,
+        former_state=None,
+        closed_at=draft.now,
+        closed_by=event.actor.name,
+        closed_by_kind=event.actor.kind,
+        close_reason=event.reason,
+        closed_covering=incident.judged,
+    )
+    draft.tally("incidents_closed_total", reason=str(event.reason), by="person")
+    draft.tell(Entry.CLOSED, f"closed by {event.actor.name}: {str(event.reason).replace('_', ' ')}", by=event.actor)
+    if incident.firing:
+        still = wording.count(incident.firing, "alert")
+        draft.comment(
+            CommentKind.CLOSED_FIRING,
+            f"Closed by {event.actor.name} while {still} of it still fire. They will not reopen it.",
+        )
+    draft.publish(urgent=True)
+
+
+def reopen_by_person(draft: Draft, event: ReopenAsked) -> None:
+    """A person opens it again: a new round with its own objectives."""
+    _allow(draft, (State.RESOLVED, State.CLOSED), "reopened")
+    reason = f": {event.reason}" if event.reason else ""
+    reopen(draft, f"{event.actor.name} asked for it{reason}", by=event.actor)
+
+
+def _renew(draft: Draft) -> None:
+    """Whoever acts has not forgotten it: the acknowledgement lasts its full time again."""
+    incident = draft.incident
+    lasting = draft.policy.severities[incident.severity].acknowledgement_for
+    if incident.acknowledged_until is not None and lasting is not None:
+        draft.set(acknowledged_until=max(incident.acknowledged_until, draft.now + lasting))
+
+
+def _write_down(draft: Draft, record: Record) -> None:
+    said = {
+        name: text
+        for name in ("summary", "root_cause", "fix", "prevention")
+        if (text := getattr(record, name)) and text != getattr(draft.incident, name)
+    }
+    if said:
+        draft.set(**said)
+
+
+def _allow(draft: Draft, states: tuple[State, ...], what: str) -> None:
+    incident = draft.incident
+    if incident.state in states and incident.close_reason is not CloseReason.UNOPENED:
+        return
+    allowed = wording.listing([str(state) for state in states], most=len(states))
+    raise ActError(f"{incident.name} is {incident.state} and cannot be {what}: expected one that is {allowed}")

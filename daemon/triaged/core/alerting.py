@@ -1,0 +1,177 @@
+"""What alerts do to an incident: open it, join it, reopen it, fall silent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum, auto, unique
+
+from triaged.core import objectives, wording
+from triaged.core.draft import Draft
+from triaged.core.effects import CommentKind
+from triaged.core.episodes import Change
+from triaged.core.events import AlertFired, AlertResolved
+from triaged.core.judging import judge
+from triaged.core.model import DAEMON, Actor, CloseReason, Entry, Incident, Severity, State, Verdict
+from triaged.core.sla import Policy
+
+_PAGES = (Severity.SEV1, Severity.SEV2)
+
+
+@unique
+class Place(Enum):
+    """Where a firing belongs: the incident that owns its key, as a member, a reopening or a record; or a new one."""
+
+    JOIN = auto()
+    REOPEN = auto()
+    RECORD = auto()
+    OPEN = auto()
+
+
+def place(owner: Incident, verdict: Verdict, policy: Policy, now: datetime) -> Place:
+    """Where an episode that begins now belongs, seen from the incident that owns its key, or owned it last.
+
+    `policy` is the one frozen on `owner`. A person's close covers what the person could see.
+    """
+    if owner.state.unfinished:
+        return Place.JOIN
+    if owner.close_reason is CloseReason.UNOPENED:
+        return Place.OPEN
+    ended_at = owner.restored_at or owner.closed_at or now
+    inside = now - ended_at <= policy.severities[owner.severity].reopen_within
+    if owner.closed_by_person:
+        if verdict.severity.graver_than(owner.closed_covering or owner.judged):
+            return Place.OPEN
+        if inside and owner.close_reason is not CloseReason.COMPLETED:
+            return Place.RECORD
+    return Place.REOPEN if inside else Place.OPEN
+
+
+def fired(draft: Draft, event: AlertFired) -> None:
+    """An alert fires that belongs to this incident."""
+    if event.change is Change.HEARD:
+        _heard(draft, event)
+        return
+    incident = draft.incident
+    draft.set(
+        alerts=incident.alerts + (event.change is Change.BEGAN),
+        firing=incident.firing + 1,
+        started_at=min(incident.started_at, event.starts_at, draft.now),
+    )
+    draft.tell(Entry.FIRED, f"{event.name} fires since {wording.instant(event.starts_at)}")
+    draft.publish()
+    match incident.state:
+        case State.PENDING:
+            judge(draft, event.verdict, why=f"{event.name} fires")
+            _wait_no_longer_than(draft, event.verdict)
+            if event.verdict.delay is None or draft.incident.judged in _PAGES:
+                open_now(draft, f"{event.name} does not wait")
+        case State.OPEN | State.ACKNOWLEDGED:
+            judge(draft, event.verdict, why=f"{event.name} fires")
+        case State.VERIFYING:
+            _back_from_verifying(draft, event)
+            judge(draft, event.verdict, why=f"{event.name} fires")
+        case State.RESOLVED:
+            reopen(draft, f"{event.name} fires again")
+            judge(draft, event.verdict, why=f"{event.name} fires")
+        case State.CLOSED:
+            if _may_reopen(draft, event):
+                reopen(draft, f"{event.name} fires again")
+                judge(draft, event.verdict, why=f"{event.name} fires")
+
+
+def silent(draft: Draft, event: AlertResolved) -> None:
+    """An episode of this incident ended."""
+    incident = draft.incident
+    # Ends arrive out of order: the incident is restored when the last of its alerts ended, not when we heard of it.
+    last_ended_at = max(event.ended_at, incident.last_ended_at or event.ended_at)
+    draft.set(firing=max(0, incident.firing - 1), last_ended_at=last_ended_at)
+    draft.tell(Entry.RESOLVED_ALERT, f"{event.name} resolved at {wording.instant(event.ended_at)}")
+    draft.publish()
+    if draft.incident.firing or incident.state not in (State.OPEN, State.ACKNOWLEDGED):
+        return
+    verify(draft, last_ended_at, "nothing fires any more")
+
+
+def open_first(draft: Draft, event: AlertFired) -> None:
+    """The incident's first alert: open at once, or wait where its rule says so."""
+    verdict = event.verdict
+    draft.set(alerts=1, firing=1, started_at=min(event.starts_at, draft.now))
+    draft.tell(Entry.FIRED, f"{event.name} fires since {wording.instant(event.starts_at)}")
+    if verdict.delay is None or verdict.severity in _PAGES:
+        open_now(draft, " ".join(verdict.because) or "no rule matched, so the defaults hold")
+        return
+    draft.set(state=State.PENDING, pending_until=draft.now + verdict.delay)
+    draft.tell(Entry.PENDING, f"held back for {wording.span(verdict.delay)} by rule {verdict.matched[0]}")
+
+
+def open_now(draft: Draft, why: str) -> None:
+    """Open the incident: it has a number, an issue and clocks from this instant."""
+    draft.set(state=State.OPEN, opened_at=draft.now, pending_until=None)
+    objectives.start_round(draft)
+    draft.tally("incidents_opened_total")
+    draft.tell(Entry.OPENED, f"opened as {draft.incident.severity}: {why}")
+    if draft.incident.follows is not None:
+        draft.tell(Entry.FOLLOWED, f"follows INC-{draft.incident.follows}")
+    draft.publish(urgent=True)
+
+
+def verify(draft: Draft, restored_at: datetime, why: str) -> None:
+    """Nothing fires any more: watch for the stability window."""
+    incident = draft.incident
+    window = draft.policy.severities[incident.severity].verify_for
+    draft.set(state=State.VERIFYING, former_state=incident.state, restored_at=restored_at)
+    draft.tell(Entry.VERIFYING, f"{why}; watched for {wording.span(window)} from {wording.instant(restored_at)}")
+    draft.publish(urgent=True)
+
+
+def reopen(draft: Draft, why: str, *, by: Actor = DAEMON) -> None:
+    """A new round of the same incident: open, with its own objectives."""
+    draft.set(
+        state=State.OPEN,
+        former_state=None,
+        last_ended_at=None,
+        restored_at=None,
+        resolved_at=None,
+        closed_at=None,
+        closed_by=None,
+        closed_by_kind=None,
+        close_reason=None,
+        closed_covering=None,
+    )
+    objectives.start_round(draft)
+    draft.tally("incidents_reopened_total")
+    draft.tell(Entry.REOPENED, f"reopened, round {draft.incident.round}: {why}", by=by)
+    draft.comment(CommentKind.REOPENED, f"Reopened: {why}.")
+    draft.publish(urgent=True)
+
+
+def _heard(draft: Draft, event: AlertFired) -> None:
+    incident = draft.incident
+    if event.starts_at < incident.started_at:
+        draft.set(started_at=event.starts_at)
+        draft.publish()
+    if incident.state.unfinished:
+        judge(draft, event.verdict, why=f"{event.name} is judged anew")
+        if draft.incident.state is State.PENDING and draft.incident.judged in _PAGES:
+            open_now(draft, f"{event.name} does not wait")
+
+
+def _wait_no_longer_than(draft: Draft, verdict: Verdict) -> None:
+    until = draft.incident.pending_until
+    if verdict.delay is not None and until is not None:
+        draft.set(pending_until=min(until, draft.now + verdict.delay))
+
+
+def _back_from_verifying(draft: Draft, event: AlertFired) -> None:
+    incident = draft.incident
+    draft.set(state=incident.former_state or State.OPEN, former_state=None, restored_at=None)
+    draft.tell(Entry.REFIRED, f"{event.name} fires again: back to {draft.incident.state}")
+    draft.publish(urgent=True)
+
+
+def _may_reopen(draft: Draft, event: AlertFired) -> bool:
+    """The episodes that a person's close held never reopen it; others as `place` says."""
+    incident = draft.incident
+    if incident.closed_by_person and event.change is Change.CONTINUED:
+        return False
+    return place(incident, event.verdict, draft.policy, draft.now) is Place.REOPEN

@@ -1,0 +1,104 @@
+"""The service catalogue: what is known of a service, and which service an alert tells of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from types import MappingProxyType
+
+from triaged.core.index import Index
+from triaged.core.matchers import Matcher, Operator
+
+FACTS = ("name", "team", "tier", "users", "functions", "revenue", "depends_on")
+"""What a rule can ask of a catalogue entry."""
+
+
+@unique
+class Users(StrEnum):
+    """How many users a service has."""
+
+    MOST = "most"
+    MANY = "many"
+    SOME = "some"
+    FEW = "few"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """Who answers for services; `repository` is where its issues go instead of the common one."""
+
+    name: str
+    repository: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """An entry of the catalogue; `links` are URL templates by name; `facts` what rules can ask, "" where unknown."""
+
+    name: str
+    match: tuple[Matcher, ...] = ()
+    team: str = ""
+    tier: int | None = None
+    users: Users | None = None
+    functions: tuple[str, ...] = ()
+    revenue: bool = False
+    runbook: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)
+    depends_on: tuple[str, ...] = ()
+    facts: Mapping[str, tuple[str, ...]] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        facts = {
+            "name": (self.name,),
+            "team": (self.team,),
+            "tier": ("" if self.tier is None else str(self.tier),),
+            "users": ("" if self.users is None else self.users.value,),
+            "functions": self.functions or ("",),
+            "revenue": ("true" if self.revenue else "false",),
+            "depends_on": self.depends_on or ("",),
+        }
+        object.__setattr__(self, "facts", MappingProxyType(facts))
+
+
+UNKNOWN: Mapping[str, tuple[str, ...]] = MappingProxyType(dict.fromkeys(FACTS, ("",)))
+"""The facts of an alert whose service is not in the catalogue."""
+
+
+class Catalogue:
+    """The services in their order; `labels` are the names that their matchers ask."""
+
+    def __init__(self, services: Iterable[Service]) -> None:
+        services = tuple(services)
+        self.services: Mapping[str, Service] = MappingProxyType({service.name: service for service in services})
+        self.labels = frozenset(matcher.name for service in services for matcher in service.match)
+        self._matching = tuple(service for service in services if service.match)
+        self._index = Index([label_needs(service.match) for service in self._matching])
+
+    def service_of(self, labels: Mapping[str, str]) -> str:
+        """Name of the first service whose matchers hold, else the label `service` if it names one, else ""."""
+        for position in self._index.candidates(labels.items()):
+            service = self._matching[position]
+            if all(matcher.matches(labels.get(matcher.name, "")) for matcher in service.match):
+                return service.name
+        named = labels.get("service", "")
+        return named if named in self.services else ""
+
+    def facts_of(self, service: str) -> Mapping[str, tuple[str, ...]]:
+        """What rules can ask of the named service; every fact is "" for one that the catalogue does not know."""
+        return self.services[service].facts if service in self.services else UNKNOWN
+
+
+def label_needs(matchers: Iterable[Matcher]) -> list[list[tuple[str, str]]]:
+    """The needs (see Index) of label matchers: an absent label meets no need, so those that match "" give none."""
+    return [
+        [(matcher.name, value) for value in matcher.values]
+        for matcher in matchers
+        if matcher.values is not None and "" not in matcher.values
+    ]
+
+
+def asks(matcher: Matcher, values: tuple[str, ...]) -> bool:
+    """Whether the matcher holds for a fact with several values: =, =~ for any of them, !=, !~ for all."""
+    quantifier = any if matcher.operator in (Operator.EQUAL, Operator.REGEX) else all
+    return quantifier(matcher.matches(value) for value in values)

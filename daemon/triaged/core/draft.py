@@ -1,0 +1,65 @@
+"""A decision in the making: the incident as it becomes, with what is told and what is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from triaged.core.effects import Comment, CommentKind, Effect, PublishIssue, Tally
+from triaged.core.model import DAEMON, Actor, Entry, Incident, TimelineEntry
+from triaged.core.sla import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What `decide` may know beside incident and event: the policy frozen on the incident."""
+
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The incident as it is now, what was asked for, and what the timeline tells of it, in order."""
+
+    incident: Incident
+    effects: tuple[Effect, ...]
+    timeline: tuple[TimelineEntry, ...]
+
+
+class Draft:
+    """Collects one decision; lives only inside `decide`, so that its pieces stay small functions."""
+
+    __slots__ = ("before", "effects", "incident", "now", "policy", "timeline")
+
+    def __init__(self, incident: Incident, context: Context, now: datetime) -> None:
+        self.before = incident
+        self.incident = incident
+        self.policy = context.policy
+        self.now = now
+        self.effects: list[Effect] = []
+        self.timeline: list[TimelineEntry] = []
+
+    def set(self, **changes: Any) -> None:  # noqa: ANN401 - any field of Incident; `replace` refuses other names
+        self.incident = replace(self.incident, **changes)
+
+    def tell(self, entry: Entry, text: str, *, by: Actor = DAEMON, at: datetime | None = None) -> None:
+        self.timeline.append(
+            TimelineEntry(incident_id=self.incident.id, at=at or self.now, entry=entry, by=by.name, text=text)
+        )
+
+    def publish(self, *, urgent: bool = False) -> None:
+        self.effects.append(PublishIssue(incident_id=self.incident.id, urgent=urgent))
+
+    def comment(self, kind: CommentKind, text: str) -> None:
+        key = f"{kind}:{self.incident.round}:{int(self.now.timestamp() * 1_000_000)}"
+        self.effects.append(Comment(incident_id=self.incident.id, kind=kind, key=key, text=text))
+
+    def tally(self, metric: str, *, seconds: timedelta | None = None, **labels: str) -> None:
+        """Raise a store counter, labelled with the severity and team of this instant and `labels`."""
+        all_labels = {"severity": str(self.incident.severity), "team": self.incident.team, **labels}
+        amount = None if seconds is None else max(0.0, seconds.total_seconds())
+        self.effects.append(Tally(metric=metric, labels=all_labels, seconds=amount))
+
+    def done(self) -> Decision:
+        return Decision(incident=self.incident, effects=tuple(self.effects), timeline=tuple(self.timeline))

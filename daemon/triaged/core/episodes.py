@@ -1,0 +1,51 @@
+"""What an arriving alert means for its episode: begun, continued, heard again, ended, or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto, unique
+
+from triaged.core.model import Alert, AlertStatus, Episode
+
+
+@unique
+class Change(Enum):
+    """`CONTINUED` is a firing after a resolve with an equal startsAt; `HEARD` one of an episode that goes on."""
+
+    BEGAN = auto()
+    CONTINUED = auto()
+    HEARD = auto()
+    ENDED = auto()
+    STALE = auto()
+    UNKNOWN = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A change of an episode; `at` is its startsAt after a firing, its end after `ENDED`."""
+
+    change: Change
+    at: datetime
+
+
+def follow(last: Episode | None, alert: Alert, now: datetime) -> Step:
+    """What `alert`, arriving at `now`, does to `last`, the newest episode of the same alert (None: never seen).
+
+    Order of arrival decides; only a resolve that ended before the episode's startsAt is stale: it is a late copy from
+    the episode before. Sender's clocks are not trusted past `now` for an end.
+    """
+    going_on = last is not None and last.ended_at is None
+    if alert.status is AlertStatus.FIRING:
+        starts_at = alert.starts_at or now
+        if last is not None and going_on:
+            return Step(change=Change.HEARD, at=min(last.starts_at, starts_at))
+        if last is not None and alert.starts_at is not None and alert.starts_at == last.starts_at:
+            return Step(change=Change.CONTINUED, at=last.starts_at)
+        return Step(change=Change.BEGAN, at=starts_at)
+    if last is None or not going_on:
+        return Step(change=Change.UNKNOWN, at=now)
+    ended_at = alert.ends_at or now
+    if ended_at < last.starts_at:
+        return Step(change=Change.STALE, at=ended_at)
+    return Step(change=Change.ENDED, at=min(ended_at, now))

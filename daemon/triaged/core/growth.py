@@ -1,0 +1,36 @@
+"""Conditions under which an incident that grows becomes graver, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from triaged.core.model import Impact, Urgency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refires:
+    """So many firings again within a span."""
+
+    count: int
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """What must be true of an incident's firing alerts that match `rule`, and what impact or urgency it then has.
+
+    `ref` (`rule#index`) names it in stores and traces. `alerts`, `firing_for`, `distinct` (label → different values)
+    and `refires` are minimums; all that are given must hold.
+    """
+
+    ref: str
+    rule: str
+    alerts: int | None = None
+    firing_for: timedelta | None = None
+    distinct: Mapping[str, int] = field(default_factory=dict)
+    refires: Refires | None = None
+    impact: Impact | None = None
+    urgency: Urgency | None = None
+    because: str = ""

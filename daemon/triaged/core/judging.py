@@ -1,0 +1,66 @@
+"""How a verdict changes an incident: severity is raised when impact grows, never lowered by the daemon."""
+
+from __future__ import annotations
+
+from triaged.core import objectives
+from triaged.core.draft import Draft
+from triaged.core.effects import CommentKind
+from triaged.core.model import Entry, State, Verdict
+
+_MOST_LABELS = 20
+
+
+def judge(draft: Draft, verdict: Verdict, *, why: str) -> None:
+    """Take a verdict in; `why` says in words what brought it."""
+    incident = draft.incident
+    labels = tuple(dict.fromkeys((*incident.labels, *verdict.labels)))[:_MOST_LABELS]
+    if labels != incident.labels or (verdict.restricted and not incident.restricted):
+        draft.set(labels=labels, restricted=incident.restricted or verdict.restricted)
+        draft.publish()
+    if not verdict.severity.graver_than(incident.judged):
+        return
+    former = incident.severity
+    draft.set(
+        judged=verdict.severity,
+        impact=verdict.impact,
+        urgency=verdict.urgency,
+        category=verdict.category,
+        because=verdict.because,
+        matched=verdict.matched,
+    )
+    reason = " ".join(verdict.because)
+    if incident.state is State.PENDING:
+        draft.set(severity=verdict.severity)
+        return
+    if draft.incident.chosen is None:
+        draft.set(severity=verdict.severity)
+        objectives.raise_targets(draft)
+        text = f"severity raised from {former} to {verdict.severity}: {why}. {reason}".rstrip()
+        draft.tell(Entry.SEVERITY, text)
+        draft.comment(CommentKind.SEVERITY_RAISED, text[0].upper() + text[1:])
+    else:
+        text = (
+            f"judged {verdict.severity}, above the {incident.severity} that {incident.chosen_by} chose: {why}. {reason}"
+        ).rstrip()
+        draft.tell(Entry.SEVERITY, text)
+        draft.comment(CommentKind.JUDGED_ABOVE, text[0].upper() + text[1:])
+    draft.publish(urgent=True)
+    _end_acknowledgement(draft)
+
+
+def _end_acknowledgement(draft: Draft) -> None:
+    """An acknowledgement covers the severity that the person could see; judged graver, it ends."""
+    incident = draft.incident
+    former_acknowledged = incident.state is State.VERIFYING and incident.former_state is State.ACKNOWLEDGED
+    if incident.state is State.ACKNOWLEDGED:
+        draft.set(state=State.OPEN)
+    elif former_acknowledged:
+        draft.set(former_state=State.OPEN)
+    else:
+        return
+    by = incident.acknowledged_by
+    objectives.start_response(draft)
+    draft.tell(
+        Entry.ACKNOWLEDGEMENT_ENDED,
+        f"the acknowledgement by {by} ended: judged {incident.judged} now, it covered {incident.covered}",
+    )

@@ -1,0 +1,108 @@
+"""The state machine: one incident and one event in; the incident as it is then, and what follows from it, out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import assert_never
+
+from triaged.core import acts, alerting, judging, timers
+from triaged.core.draft import Context, Decision, Draft
+from triaged.core.events import (
+    Acknowledged,
+    AlertFired,
+    AlertResolved,
+    CloseAsked,
+    DeadlinePassed,
+    Event,
+    Grew,
+    GrowthAwaited,
+    ReopenAsked,
+    ResolveAsked,
+    SeverityChosen,
+)
+from triaged.core.model import Entry, Incident, Severity, State
+
+
+def begin(  # noqa: PLR0913 - the facts of a birth; each has one source in intake
+    event: AlertFired, context: Context, now: datetime, *, incident_id: int, rule_set: str, follows: int | None = None
+) -> Decision:
+    """The decision that an alert's first firing makes a new incident: pending where its rule delays it, else open."""
+    verdict = event.verdict
+    incident = Incident(
+        id=incident_id,
+        state=State.PENDING,
+        title=title(event),
+        key=verdict.key.digest,
+        source=event.source,
+        service=verdict.service,
+        team=verdict.team,
+        category=verdict.category,
+        impact=verdict.impact,
+        urgency=verdict.urgency,
+        severity=verdict.severity,
+        judged=verdict.severity,
+        rule_set=rule_set,
+        policy=context.policy.hash,
+        created_at=now,
+        started_at=min(event.starts_at, now),
+        because=verdict.because,
+        matched=verdict.matched,
+        labels=verdict.labels,
+        repository=verdict.repository,
+        restricted=verdict.restricted,
+        close=verdict.close,
+        follows=follows,
+    )
+    draft = Draft(incident, context, now)
+    alerting.open_first(draft, event)
+    return draft.done()
+
+
+def decide(incident: Incident, event: Event, context: Context, now: datetime) -> Decision:
+    """What `event` makes of `incident` at `now` (aware UTC): pure, so that any decision can be replayed.
+
+    Raises ActError where a person asks for what the incident's state does not allow.
+    """
+    draft = Draft(incident, context, now)
+    match event:
+        case AlertFired():
+            alerting.fired(draft, event)
+        case AlertResolved():
+            alerting.silent(draft, event)
+        case Grew():
+            _grew(draft, event)
+        case GrowthAwaited():
+            if event.at != incident.grows_at:
+                draft.set(grows_at=event.at)
+        case DeadlinePassed():
+            timers.passed(draft, event)
+        case Acknowledged():
+            acts.acknowledge(draft, event)
+        case SeverityChosen():
+            acts.choose_severity(draft, event)
+        case ResolveAsked():
+            acts.resolve(draft, event)
+        case CloseAsked():
+            acts.close(draft, event)
+        case ReopenAsked():
+            acts.reopen_by_person(draft, event)
+        case _:
+            assert_never(event)
+    return draft.done()
+
+
+def title(event: AlertFired) -> str:
+    """A stable title that can be found again: the alert's name and the other values of its key."""
+    others = [value for name, value in event.verdict.key.pairs if value and name != "alertname" and value != event.name]
+    return " · ".join([event.name, *others])
+
+
+def _grew(draft: Draft, event: Grew) -> None:
+    if event.ref in draft.incident.grown or not draft.incident.state.unfinished:
+        return
+    rule = event.ref.rpartition("#")[0]
+    draft.set(grown=(*draft.incident.grown, event.ref))
+    draft.tell(Entry.GREW, f"a growth condition of rule {rule} holds")
+    judging.judge(draft, event.verdict, why=f"rule {rule} sees it grow")
+    if draft.incident.state is State.PENDING and draft.incident.judged in (Severity.SEV1, Severity.SEV2):
+        alerting.open_now(draft, "it grew")

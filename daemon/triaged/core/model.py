@@ -1,0 +1,363 @@
+"""The words of the domain as frozen values: alert, episode, verdict, incident, deadline, timeline entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum, unique
+from types import MappingProxyType
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class Ranked(StrEnum):
+    """A closed set declared from the gravest to the lightest; `rank` 0 is the gravest."""
+
+    @property
+    def rank(self) -> int:
+        return _RANKS[self]
+
+    def graver_than(self, other: Ranked) -> bool:
+        return _RANKS[self] < _RANKS[other]
+
+
+@unique
+class Severity(Ranked):
+    SEV1 = "sev1"
+    SEV2 = "sev2"
+    SEV3 = "sev3"
+    SEV4 = "sev4"
+
+
+@unique
+class Impact(Ranked):
+    EXTENSIVE = "extensive"
+    SIGNIFICANT = "significant"
+    MODERATE = "moderate"
+    MINOR = "minor"
+
+
+@unique
+class Urgency(Ranked):
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+_RANKS: dict[Ranked, int] = {member: i for kind in (Severity, Impact, Urgency) for i, member in enumerate(kind)}
+
+
+@unique
+class Category(StrEnum):
+    OUTAGE = "outage"
+    DEGRADATION = "degradation"
+    SECURITY = "security"
+    DATA_LOSS = "data_loss"
+    ERROR = "error"
+    CRITICAL_FUNCTION = "critical_function"
+
+
+@unique
+class State(StrEnum):
+    PENDING = "pending"
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    VERIFYING = "verifying"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether an incident in this state owns its keys."""
+        return self not in (State.RESOLVED, State.CLOSED)
+
+
+@unique
+class Objective(StrEnum):
+    RESPONSE = "response"
+    RESOLUTION = "resolution"
+
+
+@unique
+class Outcome(StrEnum):
+    """How an objective of a round ended; final once recorded."""
+
+    MET = "met"
+    BREACHED = "breached"
+    NOT_REQUIRED = "not_required"
+
+
+@unique
+class CloseReason(StrEnum):
+    """Why an incident was closed; `unopened` is a pending one that ended before its deadline."""
+
+    COMPLETED = "completed"
+    FALSE_ALARM = "false_alarm"
+    NOT_PLANNED = "not_planned"
+    DUPLICATE = "duplicate"
+    UNOPENED = "unopened"
+
+
+@unique
+class ActorKind(StrEnum):
+    DAEMON = "daemon"
+    PERSON = "person"
+    BOT = "bot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who did it: a person by the name that they are known by, or the daemon itself."""
+
+    name: str
+    kind: ActorKind
+
+
+DAEMON = Actor(name="triaged", kind=ActorKind.DAEMON)
+
+
+@unique
+class AlertStatus(StrEnum):
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One label set of one source as it was just sent.
+
+    `starts_at`/`ends_at` are None where the sender gave none; `digest` is blake2b-16 of source and raw bytes;
+    `mended` says in words what had to be repaired to read it.
+    """
+
+    fingerprint: str
+    source: str
+    status: AlertStatus
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: datetime | None
+    ends_at: datetime | None
+    generator_url: str
+    digest: bytes
+    raw: bytes
+    mended: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """One firing of an alert, from a firing to its end.
+
+    `starts_at` is the sender's earliest startsAt (the first firing's arrival where it gave none), `begun_at` the
+    arrival; `verdict` names the stored verdict; `refires` says that the alert had fired in this incident before;
+    `last` holds for the newest episode of its alert.
+    """
+
+    id: int
+    fingerprint: str
+    source: str
+    incident_id: int
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    generator_url: str
+    starts_at: datetime
+    begun_at: datetime
+    ended_at: datetime | None
+    severity: Severity
+    verdict: str
+    digest: bytes
+    refires: bool = False
+    last: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """Which alerts belong together: a versioned digest of label names and values, and the pairs in words."""
+
+    digest: str
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the rules say of one alert.
+
+    `matched` are the names of the matching rules in order; `severity` is the matrix's answer limited by `at_most`;
+    `dropped` is the reason where a rule dropped the alert (the last of `matched`), `growing` the references
+    (`rule#index`) of growth conditions whose rule matched; `because` the reasons that set the gravest axes.
+    """
+
+    impact: Impact
+    urgency: Urgency
+    severity: Severity
+    category: Category
+    service: str
+    team: str
+    key: Key
+    at_most: Severity | None = None
+    matched: tuple[str, ...] = ()
+    because: tuple[str, ...] = ()
+    growing: tuple[str, ...] = ()
+    dropped: str | None = None
+    delay: timedelta | None = None
+    close: str | None = None
+    repository: str | None = None
+    labels: tuple[str, ...] = ()
+    restricted: bool = False
+
+    @property
+    def unmatched(self) -> bool:
+        return not self.matched
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """One problem, from its first alert to its closing; it carries counts and instants, never its alerts.
+
+    `severity` is what acts: the person's `chosen` one, else `judged`, the gravest that the rules judged in this round
+    and before (the daemon never lowers it). `covered` is what was judged when the standing acts of people were done.
+    `impact`, `urgency`, `because` belong to the gravest verdict. `firing` counts unfinished episodes, `alerts` all.
+    `last_ended_at` is the latest end among its alerts. `former_state` is where a re-fire during `verifying` goes back to. `round_at` is when the present round began.
+    `grown` are growth conditions that held. `policy` is the hash of the frozen severities and calendars.
+    """
+
+    id: int
+    state: State
+    title: str
+    key: str
+    source: str
+    service: str
+    team: str
+    category: Category
+    impact: Impact
+    urgency: Urgency
+    severity: Severity
+    judged: Severity
+    rule_set: str
+    policy: str
+    created_at: datetime
+    started_at: datetime
+    because: tuple[str, ...] = ()
+    matched: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    repository: str | None = None
+    restricted: bool = False
+    close: str | None = None
+    chosen: Severity | None = None
+    chosen_by: str | None = None
+    covered: Severity | None = None
+    alerts: int = 0
+    firing: int = 0
+    pending_until: datetime | None = None
+    round: int = 0
+    opened_at: datetime | None = None
+    round_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    acknowledged_until: datetime | None = None
+    former_state: State | None = None
+    last_ended_at: datetime | None = None
+    restored_at: datetime | None = None
+    resolved_at: datetime | None = None
+    closed_at: datetime | None = None
+    closed_by: str | None = None
+    closed_by_kind: ActorKind | None = None
+    close_reason: CloseReason | None = None
+    closed_covering: Severity | None = None
+    response_started_at: datetime | None = None
+    response_due_at: datetime | None = None
+    response_at_risk_at: datetime | None = None
+    response_at_risk: bool = False
+    response_outcome: Outcome | None = None
+    resolution_due_at: datetime | None = None
+    resolution_at_risk_at: datetime | None = None
+    resolution_at_risk: bool = False
+    resolution_outcome: Outcome | None = None
+    grows_at: datetime | None = None
+    grown: tuple[str, ...] = ()
+    follows: int | None = None
+    summary: str = ""
+    root_cause: str = ""
+    fix: str = ""
+    prevention: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"INC-{self.id}"
+
+    @property
+    def closed_by_person(self) -> bool:
+        return self.state is State.CLOSED and self.closed_by_kind is ActorKind.PERSON
+
+
+@unique
+class DeadlineKind(StrEnum):
+    OPENING = "opening"
+    RESPONSE_AT_RISK = "response_at_risk"
+    RESPONSE = "response"
+    RESOLUTION_AT_RISK = "resolution_at_risk"
+    RESOLUTION = "resolution"
+    ACKNOWLEDGEMENT = "acknowledgement"
+    VERIFICATION = "verification"
+    GROWTH = "growth"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """The instant at which something of an incident is due; at most one of a kind stands for an incident."""
+
+    incident_id: int
+    kind: DeadlineKind
+    due_at: datetime
+
+
+@unique
+class Entry(StrEnum):
+    """What a timeline entry tells of."""
+
+    FIRED = "fired"
+    RESOLVED_ALERT = "alert_resolved"
+    PENDING = "pending"
+    UNOPENED = "unopened"
+    OPENED = "opened"
+    REOPENED = "reopened"
+    SEVERITY = "severity"
+    GREW = "grew"
+    ACKNOWLEDGED = "acknowledged"
+    ACKNOWLEDGEMENT_ENDED = "acknowledgement_ended"
+    VERIFYING = "verifying"
+    REFIRED = "refired"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    AT_RISK = "at_risk"
+    MET = "met"
+    BREACHED = "breached"
+    NOT_REQUIRED = "not_required"
+    KEY = "key"
+    FOLLOWED = "followed"
+    PUBLISHED = "published"
+    PUBLISHING_FAILED = "publishing_failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    """What happened to an incident, when, by whom, in plain words; append-only."""
+
+    incident_id: int
+    at: datetime
+    entry: Entry
+    by: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """One rule tried on one alert: `failed` is the first condition that did not hold, with the value that it saw."""
+
+    rule: str
+    matched: bool
+    failed: str = ""
+    saw: str = ""
+    sets: Mapping[str, str] = field(default_factory=dict)
+    because: str = ""

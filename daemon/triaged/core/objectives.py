@@ -1,0 +1,141 @@
+"""The objectives of a round: when their clocks start, move and end, and which deadlines stand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from triaged.core import wording
+from triaged.core.draft import Draft
+from triaged.core.model import Deadline, DeadlineKind, Entry, Incident, Objective, Outcome, Severity, State
+from triaged.core.sla import Policy
+
+
+def standing(incident: Incident, policy: Policy) -> tuple[Deadline, ...]:
+    """The deadlines of an incident, derived from what it is: at most one of each kind.
+
+    In `verifying` objectives and escalation wait; a re-fire brings them back, and what passed meanwhile acts at once.
+    """
+    due: dict[DeadlineKind, datetime | None] = {}
+    state = incident.state
+    if state is State.PENDING:
+        due[DeadlineKind.OPENING] = incident.pending_until
+        due[DeadlineKind.GROWTH] = incident.grows_at
+    elif state is State.VERIFYING and incident.restored_at is not None:
+        due[DeadlineKind.VERIFICATION] = incident.restored_at + policy.severities[incident.severity].verify_for
+    elif state in (State.OPEN, State.ACKNOWLEDGED):
+        due[DeadlineKind.GROWTH] = incident.grows_at
+        if state is State.ACKNOWLEDGED:
+            due[DeadlineKind.ACKNOWLEDGEMENT] = incident.acknowledged_until
+        elif incident.response_outcome is None:
+            due[DeadlineKind.RESPONSE] = incident.response_due_at
+            if not incident.response_at_risk:
+                due[DeadlineKind.RESPONSE_AT_RISK] = incident.response_at_risk_at
+        if incident.resolution_outcome is None:
+            due[DeadlineKind.RESOLUTION] = incident.resolution_due_at
+            if not incident.resolution_at_risk:
+                due[DeadlineKind.RESOLUTION_AT_RISK] = incident.resolution_at_risk_at
+    return tuple(Deadline(incident_id=incident.id, kind=kind, due_at=at) for kind, at in due.items() if at is not None)
+
+
+def start_round(draft: Draft) -> None:
+    """Begin a round now: both objectives undecided, counted from this instant."""
+    draft.set(
+        round=draft.incident.round + 1,
+        round_at=draft.now,
+        resolution_outcome=None,
+        resolution_at_risk=False,
+        **_targets(draft, Objective.RESOLUTION, draft.now),
+    )
+    start_response(draft)
+
+
+def start_response(draft: Draft) -> None:
+    """Ask for an acknowledgement anew, counted from now."""
+    draft.set(
+        acknowledged_at=None,
+        acknowledged_by=None,
+        acknowledged_until=None,
+        response_started_at=draft.now,
+        response_outcome=None,
+        response_at_risk=False,
+        **_targets(draft, Objective.RESPONSE, draft.now),
+    )
+
+
+def raise_targets(draft: Draft) -> None:
+    """After a raise: each undecided deadline becomes the earlier of the old one and now + the new target."""
+    for objective in Objective:
+        old_due = _due(draft.incident, objective)
+        moved = _targets(draft, objective, draft.now)
+        if _outcome(draft.incident, objective) is None and old_due is not None:
+            if moved[f"{objective}_due_at"] < old_due:
+                draft.set(**moved)
+
+
+def restart_targets(draft: Draft) -> None:
+    """After a person's lowering: each undecided deadline becomes the round's opening + the new target."""
+    start = draft.incident.round_at or draft.now
+    for objective in Objective:
+        if _outcome(draft.incident, objective) is None:
+            draft.set(**{f"{objective}_at_risk": False}, **_targets(draft, objective, start))
+
+
+def responded(draft: Draft) -> None:
+    """A person took it: decide the response objective, and observe how long that took, once for each objective."""
+    incident = draft.incident
+    if incident.acknowledged_at is None and incident.response_started_at is not None:
+        draft.tally("incident_acknowledge_duration_seconds", seconds=draft.now - incident.response_started_at)
+        draft.set(acknowledged_at=draft.now)
+    _decide(draft, Objective.RESPONSE, draft.now)
+
+
+def restored(draft: Draft) -> None:
+    """The service works again since `restored_at`: decide what is undecided.
+
+    A response that nobody gave before the restoration was not required, unless its deadline had already passed.
+    """
+    incident = draft.incident
+    at = incident.restored_at or draft.now
+    if incident.response_outcome is None and incident.response_due_at is not None:
+        late = at > incident.response_due_at and incident.acknowledged_at is None
+        record(draft, Objective.RESPONSE, Outcome.BREACHED if late else Outcome.NOT_REQUIRED)
+    _decide(draft, Objective.RESOLUTION, at)
+    if incident.round_at is not None:
+        draft.tally("incident_resolve_duration_seconds", seconds=at - incident.round_at)
+
+
+def waive(draft: Draft) -> None:
+    """No longer asked for (a false alarm, a duplicate, not planned): what is undecided was not required."""
+    for objective in Objective:
+        if _outcome(draft.incident, objective) is None and _due(draft.incident, objective) is not None:
+            record(draft, objective, Outcome.NOT_REQUIRED)
+
+
+def record(draft: Draft, objective: Objective, outcome: Outcome) -> None:
+    """Write an outcome down, for good; `sla_*_total` and the timeline tell of it."""
+    due = _due(draft.incident, objective)
+    draft.set(**{f"{objective}_outcome": outcome})
+    draft.tally(f"sla_{outcome}_total", objective=str(objective))
+    entry = {Outcome.MET: Entry.MET, Outcome.BREACHED: Entry.BREACHED, Outcome.NOT_REQUIRED: Entry.NOT_REQUIRED}[outcome]
+    when = f", due {wording.instant(due)}" if due else ""
+    draft.tell(entry, f"{objective} objective {str(outcome).replace('_', ' ')}{when}")
+
+
+def _decide(draft: Draft, objective: Objective, at: datetime) -> None:
+    due = _due(draft.incident, objective)
+    if _outcome(draft.incident, objective) is None and due is not None:
+        record(draft, objective, Outcome.MET if at <= due else Outcome.BREACHED)
+
+
+def _targets(draft: Draft, objective: Objective, start: datetime) -> dict[str, datetime]:
+    severity: Severity = draft.incident.severity
+    due = draft.policy.due(severity, objective, start)
+    return {f"{objective}_due_at": due, f"{objective}_at_risk_at": draft.policy.at_risk(severity, start, due)}
+
+
+def _due(incident: Incident, objective: Objective) -> datetime | None:
+    return incident.response_due_at if objective is Objective.RESPONSE else incident.resolution_due_at
+
+
+def _outcome(incident: Incident, objective: Objective) -> Outcome | None:
+    return incident.response_outcome if objective is Objective.RESPONSE else incident.resolution_outcome

@@ -1,0 +1,69 @@
+"""Service level policy as values, and the instants at which its objectives are due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from triaged.core.calendars import Calendar
+from triaged.core.model import Objective, Severity
+
+ALWAYS = "always"
+BUSINESS = "business"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """How long an objective may take: a duration, or whole working days (`1bd`); `text` is as ops wrote it."""
+
+    text: str
+    within: timedelta | None = None
+    business_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeverityPolicy:
+    """What `severities.yaml` says of one severity.
+
+    `compliance` is the share of objectives to be met, `at_risk` the share of a target after which it is at risk;
+    `calendar` names the calendar in which durations count (`always`: elapsed time); `close` is who closes.
+    """
+
+    targets: Mapping[Objective, Target]
+    compliance: Mapping[Objective, float]
+    calendar: str
+    at_risk: float
+    verify_for: timedelta
+    reopen_within: timedelta
+    acknowledgement_for: timedelta | None
+    close: Literal["person", "daemon"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """All severities with their calendars, as frozen on an incident by `hash`."""
+
+    hash: str
+    severities: Mapping[Severity, SeverityPolicy]
+    calendars: Mapping[str, Calendar]
+
+    def due(self, severity: Severity, objective: Objective, start: datetime) -> datetime:
+        """Instant (UTC) at which the objective is due when its clock starts at `start`.
+
+        Durations count in the severity's calendar, working days in it too, or in `business` where it is `always`.
+        """
+        policy = self.severities[severity]
+        target = policy.targets[objective]
+        if target.business_days is not None:
+            name = BUSINESS if policy.calendar == ALWAYS else policy.calendar
+            return self.calendars[name].add_business_days(start, target.business_days)
+        assert target.within is not None  # noqa: S101 - a target is one or the other; rulefiles builds no third
+        if policy.calendar == ALWAYS:
+            return start + target.within
+        return self.calendars[policy.calendar].add(start, target.within)
+
+    def at_risk(self, severity: Severity, start: datetime, due: datetime) -> datetime:
+        """Instant (UTC) at which the severity's share of the way from `start` to `due` has passed."""
+        return start + (due - start) * self.severities[severity].at_risk

@@ -1,0 +1,37 @@
+"""Spans, instants and lists in plain words, as people read them in timelines and issues."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def span(length: timedelta) -> str:
+    """`1 h 30 min`: the two largest units of a span, its sign dropped; `0 s` when it is shorter than a second."""
+    left = int(abs(length.total_seconds()))
+    parts = []
+    for unit, seconds in _UNITS:
+        count, left = divmod(left, seconds)
+        if count:
+            parts.append(f"{count} {unit}")
+        elif parts:
+            break
+    return " ".join(parts[:2]) or "0 s"
+
+
+def instant(at: datetime) -> str:
+    """`2026-11-23 08:09 UTC`: an instant to the minute, in UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def count(number: int, noun: str) -> str:
+    """`1 alert`, `3 alerts`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listing(items: Sequence[str], *, most: int) -> str:
+    """The first `most` items, and honestly how many more there are."""
+    shown = ", ".join(items[:most])
+    return shown if len(items) <= most else f"{shown} … and {len(items) - most:,} more"

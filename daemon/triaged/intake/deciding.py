@@ -1,0 +1,385 @@
+"""One batch in memory: alerts, acts and deadlines are decided one by one on rows that were read in advance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from hashlib import blake2b
+
+import msgspec
+
+from triaged.core.alerting import Place, place
+from triaged.core.draft import Context, Decision
+from triaged.core.effects import Comment, PublishIssue, Tally
+from triaged.core.episodes import Change, Step, follow
+from triaged.core.events import (
+    Act,
+    AlertFired,
+    AlertResolved,
+    DeadlinePassed,
+    Event,
+    Grew,
+    GrowthAwaited,
+    ReopenAsked,
+)
+from triaged.core.lifecycle import begin, decide
+from triaged.core.model import Alert, Deadline, DeadlineKind, Episode, Incident, Key, Verdict
+from triaged.core.objectives import standing
+from triaged.core.sla import Policy
+from triaged.errors import ActError, NotFoundError
+from triaged.intake.units import Rules
+from triaged.ports.store import AlertRecord, Batch, Fate, GrowthStep, Transaction, Want
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Deciding:
+    """The working set of one transaction: what was read, what has become of it, and what is to be written."""
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        rules: Rules,
+        policy: Callable[[str], Policy],
+        growth_of_verdict: dict[str, tuple[str, ...]],
+        now: datetime,
+    ) -> None:
+        self._transaction = transaction
+        self._rules = rules
+        self._policy = policy
+        self._now = now
+        self._growth_of_verdict = growth_of_verdict
+        self._incidents: dict[int, Incident] = {}
+        self._episodes: dict[str, Episode] = {}
+        self._owners: dict[str, int] = {}
+        self._verdicts: dict[bytes, Verdict] = {}
+        self._growing: dict[int, set[str]] = {}
+        self.batch = Batch()
+
+    def read(self, alerts: Iterable[Alert], incident_ids: Iterable[int]) -> None:
+        """Read all rows that these alerts and incidents may touch, one SELECT a table."""
+        wanted = list(alerts)
+        self._episodes = self._transaction.last_episodes(alert.fingerprint for alert in wanted)
+        keys = {self._verdict(alert).key.digest for alert in wanted if self._asks_rules(alert)}
+        self._owners = self._transaction.owners(keys)
+        ids = {episode.incident_id for episode in self._episodes.values()}
+        self._load(ids.union(self._owners.values(), incident_ids))
+
+    def alert(self, alert: Alert, delivery: str) -> Fate | None:
+        """Take one alert in; what became of it, None where it changed nothing."""
+        last = self._episodes.get(alert.fingerprint)
+        if last is not None and last.digest == alert.digest:
+            return None
+        step = follow(last, alert, self._now)
+        fate: Fate
+        incident_id: int | None
+        match step.change:
+            case Change.UNKNOWN | Change.STALE:
+                return None
+            case Change.ENDED:
+                assert last is not None  # noqa: S101 - an end has an episode: `follow` says so
+                self._ended(alert, last, step)
+                fate, incident_id, reason = Fate.ENDED, last.incident_id, ""
+            case Change.HEARD:
+                assert last is not None  # noqa: S101 - as above
+                if not self._heard(alert, last, step):
+                    return None
+                fate, incident_id, reason = Fate.CHANGED, last.incident_id, ""
+            case _:
+                fate, incident_id, reason = self._fired(alert, last, step)
+        self.batch.records.append(
+            AlertRecord(
+                delivery=delivery,
+                received_at=self._now,
+                source=alert.source,
+                fingerprint=alert.fingerprint,
+                fate=fate,
+                reason="; ".join((*((reason,) if reason else ()), *alert.mended))[:1_000],
+                incident_id=incident_id,
+                rule_set=self._rules.rule_set.hash,
+                raw=alert.raw,
+            )
+        )
+        return fate
+
+    def goes_on(self, alert: Alert) -> bool:
+        """Whether the alert is, in this batch, in the state that it was just sent in: then a repeat changes nothing."""
+        last = self._episodes.get(alert.fingerprint)
+        return last is not None and (last.ended_at is None) == (alert.status == "firing")
+
+    def rule_that_dropped(self, alert: Alert) -> str:
+        return self._verdict(alert).matched[-1]
+
+    def unmatched(self, alert: Alert) -> bool:
+        return self._verdict(alert).unmatched
+
+    def act(self, incident_id: int, act: Act) -> Incident:
+        """Do what a person asks; raises NotFoundError, or ActError where the incident's state does not allow it."""
+        incident = self._incidents.get(incident_id)
+        if incident is None or incident.opened_at is None:
+            raise NotFoundError(f"INC-{incident_id} does not exist")
+        if isinstance(act, ReopenAsked):
+            self._refuse_second_owner(incident)
+        self._apply(incident, act)
+        return self._incidents[incident_id]
+
+    def passed(self, deadline: Deadline) -> None:
+        """A deadline acts, once: what no longer stands was acted on already."""
+        incident = self._incidents.get(deadline.incident_id)
+        if incident is None:
+            return
+        if deadline.kind is DeadlineKind.GROWTH:
+            self._growing.setdefault(incident.id, set()).update(self._transaction.growth_refs(incident.id))
+        self._apply(incident, DeadlinePassed(kind=deadline.kind, due_at=deadline.due_at))
+        # A row that stands for nothing would come back for ever: write what stands, even when nothing changed.
+        self.batch.deadlines[incident.id] = self._standing(self._incidents[incident.id])
+
+    def grow(self) -> bool:
+        """Ask the growth conditions of what joined; whether anything grew. The batch before must have been saved."""
+        self.batch = Batch()
+        for incident_id, refs in self._growing.items():
+            self._ask_growth(incident_id, sorted(refs - set(self._incidents[incident_id].grown)))
+        self._growing.clear()
+        return bool(self.batch.incidents)
+
+    def _ask_growth(self, incident_id: int, refs: Iterable[str]) -> None:
+        waits: datetime | None = self._incidents[incident_id].grows_at
+        for ref in refs:
+            incident = self._incidents[incident_id]
+            condition = self._rules.rule_set.growth(ref)
+            if condition is None or not incident.state.unfinished:
+                continue
+            holds, ripe_at = self._transaction.growth_holds(incident_id, condition, self._now)
+            if holds:
+                verdict = self._transaction.member_verdict(incident_id, ref)
+                if verdict is not None:
+                    grown = self._rules.rule_set.grown(verdict, (*incident.grown, ref))
+                    self._apply(incident, Grew(ref=ref, verdict=grown))
+            elif ripe_at is not None:
+                waits = ripe_at if waits is None else min(waits, ripe_at)
+        if waits is not None:
+            self._apply(self._incidents[incident_id], GrowthAwaited(at=waits))
+
+    def _ended(self, alert: Alert, last: Episode, step: Step) -> None:
+        incident = self._incidents[last.incident_id]
+        self._apply(incident, AlertResolved(name=_name(alert), ended_at=step.at))
+        self._keep(replace(last, ended_at=step.at, digest=alert.digest))
+        self._count_growth(last, self._growing_of(last.verdict), began=False)
+
+    def _heard(self, alert: Alert, last: Episode, step: Step) -> bool:
+        """An episode goes on; whether anything of it changed."""
+        incident = self._incidents[last.incident_id]
+        verdict = self._grown(incident, self._verdict(alert))
+        same = step.at == last.starts_at and alert.annotations == last.annotations
+        fired = AlertFired(
+            name=_name(alert), source=alert.source, verdict=verdict, change=Change.HEARD, starts_at=step.at
+        )
+        self._apply(incident, fired)
+        key_is_new = self._own(incident, verdict.key)
+        if same and not key_is_new and verdict.severity is last.severity:
+            return False
+        heard = replace(
+            last,
+            annotations=alert.annotations,
+            generator_url=alert.generator_url,
+            starts_at=step.at,
+            severity=verdict.severity,
+            verdict=self._remember(verdict),
+            digest=alert.digest,
+        )
+        self._keep(heard)
+        return True
+
+    def _fired(self, alert: Alert, last: Episode | None, step: Step) -> tuple[Fate, int | None, str]:
+        verdict = self._verdict(alert)
+        former = self._incidents.get(last.incident_id) if last is not None else None
+        if verdict.dropped is not None and not (former is not None and former.state.unfinished):
+            return Fate.DROPPED, None, f"rule {verdict.matched[-1]}: {verdict.dropped}"
+        owner = self._incidents.get(self._owners.get(verdict.key.digest, 0))
+        change = step.change
+        if change is Change.CONTINUED:
+            owner = owner or former
+            change = Change.CONTINUED if owner is former else Change.BEGAN
+        where = Place.OPEN if owner is None else place(owner, verdict, self._policy(owner.policy), self._now)
+        if owner is not None and change is Change.CONTINUED and owner.closed_by_person:
+            where = Place.RECORD
+        if where is Place.OPEN:
+            change = Change.BEGAN
+        fired = AlertFired(name=_name(alert), source=alert.source, verdict=verdict, change=change, starts_at=step.at)
+        if owner is None or where is Place.OPEN:
+            incident = self._open(fired, follows=owner.id if owner is not None and owner.opened_at else None)
+        else:
+            incident = owner
+            grown = self._grown(incident, verdict)
+            self._apply(incident, replace(fired, verdict=grown))
+        self._own(incident, verdict.key)
+        self._keep_firing(alert, last, step, incident, verdict, change)
+        return (Fate.CONTINUED if change is Change.CONTINUED else Fate.BEGAN), incident.id, ""
+
+    def _keep_firing(  # noqa: PLR0913 - what an episode is made of
+        self, alert: Alert, last: Episode | None, step: Step, incident: Incident, verdict: Verdict, change: Change
+    ) -> None:
+        if change is Change.CONTINUED and last is not None:
+            episode = replace(
+                last,
+                ended_at=None,
+                annotations=alert.annotations,
+                generator_url=alert.generator_url,
+                digest=alert.digest,
+                refires=True,
+            )
+        else:
+            if last is not None:
+                self._retire(last)
+            episode = Episode(
+                id=self._transaction.next_id("episode"),
+                fingerprint=alert.fingerprint,
+                source=alert.source,
+                incident_id=incident.id,
+                labels=alert.labels,
+                annotations=alert.annotations,
+                generator_url=alert.generator_url,
+                starts_at=step.at,
+                begun_at=self._now,
+                ended_at=None,
+                severity=verdict.severity,
+                verdict=self._remember(verdict),
+                digest=alert.digest,
+                refires=last is not None and last.incident_id == incident.id,
+            )
+            self.batch.tallies.append(Tally(metric="episodes_total", labels={"source": alert.source}))
+        self._keep(episode)
+        self._count_growth(episode, verdict.growing, began=True)
+
+    def _open(self, fired: AlertFired, *, follows: int | None) -> Incident:
+        context = Context(policy=self._rules.policy)
+        decision = begin(
+            fired,
+            context,
+            self._now,
+            incident_id=self._transaction.next_id("incident"),
+            rule_set=self._rules.rule_set.hash,
+            follows=follows,
+        )
+        self._absorb(decision)
+        return decision.incident
+
+    def _apply(self, incident: Incident, event: Event) -> None:
+        self._absorb(decide(incident, event, Context(policy=self._policy(incident.policy)), self._now))
+
+    def _absorb(self, decision: Decision) -> None:
+        incident = decision.incident
+        before = self._incidents.get(incident.id)
+        if incident == before and not decision.timeline and not decision.effects:
+            return
+        self._incidents[incident.id] = incident
+        batch = self.batch
+        batch.incidents[incident.id] = incident
+        batch.timeline.extend(decision.timeline)
+        standing_now = self._standing(incident)
+        if before is None or self._standing(before) != standing_now:
+            batch.deadlines[incident.id] = standing_now
+        for effect in decision.effects:
+            match effect:
+                case PublishIssue():
+                    if incident.opened_at is not None:
+                        former = batch.wants.get(incident.id)
+                        urgent = effect.urgent or (former is not None and former.urgent)
+                        batch.wants[incident.id] = Want(severity=incident.severity, urgent=urgent)
+                case Comment():
+                    batch.comments.append((effect, incident.severity))
+                case Tally():
+                    known = self._rules.rule_set.known_team(effect.labels.get("team", ""))
+                    labels = {**effect.labels, "team": known} if "team" in effect.labels else effect.labels
+                    batch.tallies.append(replace(effect, labels=labels))
+
+    def _own(self, incident: Incident, key: Key) -> bool:
+        """Give the incident a key of its alerts, unless another unfinished incident owns it; whether it is new."""
+        owner = self._incidents.get(self._owners.get(key.digest, 0))
+        if owner is not None and (owner.id == incident.id or owner.state.unfinished):
+            return False
+        if not self._incidents[incident.id].state.unfinished:
+            return False
+        self._owners[key.digest] = incident.id
+        self.batch.keys[key.digest] = (incident.id, key)
+        return True
+
+    def _refuse_second_owner(self, incident: Incident) -> None:
+        owners = self._transaction.owners([incident.key])
+        other_id = owners.get(incident.key, incident.id)
+        if other_id == incident.id:
+            return
+        self._load([other_id])
+        if self._incidents[other_id].state.unfinished:
+            raise ActError(f"{incident.name} cannot be reopened: INC-{other_id} is open for the same problem")
+
+    def _verdict(self, alert: Alert) -> Verdict:
+        found = self._verdicts.get(alert.digest)
+        if found is None:
+            found = self._verdicts[alert.digest] = self._rules.rule_set.judge(alert, self._now)
+        return found
+
+    def _grown(self, incident: Incident, verdict: Verdict) -> Verdict:
+        return self._rules.rule_set.grown(verdict, incident.grown) if incident.grown else verdict
+
+    def _asks_rules(self, alert: Alert) -> bool:
+        last = self._episodes.get(alert.fingerprint)
+        return alert.status == "firing" and (last is None or last.digest != alert.digest)
+
+    def _remember(self, verdict: Verdict) -> str:
+        body = _encode(verdict)
+        digest = blake2b(body + self._rules.rule_set.hash.encode(), digest_size=16).hexdigest()
+        self.batch.verdicts.setdefault(digest, (self._rules.rule_set.hash, body.decode()))
+        self._growth_of_verdict[digest] = verdict.growing
+        return digest
+
+    def _growing_of(self, verdict_id: str) -> tuple[str, ...]:
+        """The growth conditions that an alert with this verdict counts for."""
+        found = self._growth_of_verdict.get(verdict_id)
+        if found is None:
+            verdict = self._transaction.verdict(verdict_id)
+            found = self._growth_of_verdict[verdict_id] = verdict.growing if verdict else ()
+        return found
+
+    def _keep(self, episode: Episode) -> None:
+        self._episodes[episode.fingerprint] = episode
+        self.batch.episodes[episode.id] = episode
+
+    def _retire(self, episode: Episode) -> None:
+        """It is no longer its alert's newest."""
+        if episode.id in self.batch.episodes:
+            self.batch.episodes[episode.id] = replace(episode, last=False)
+        else:
+            self.batch.former.append(episode.id)
+
+    def _count_growth(self, episode: Episode, refs: Iterable[str], *, began: bool) -> None:
+        for ref in refs:
+            condition = self._rules.rule_set.growth(ref)
+            if condition is None or ref in self._incidents[episode.incident_id].grown:
+                continue
+            self.batch.growth.append(
+                GrowthStep(
+                    incident_id=episode.incident_id,
+                    ref=ref,
+                    episode_id=episode.id,
+                    since_at=min(episode.starts_at, self._now),
+                    values={label: episode.labels.get(label, "") for label in condition.distinct},
+                    refires=began and episode.refires,
+                    began=began,
+                )
+            )
+            if began:
+                self._growing.setdefault(episode.incident_id, set()).add(ref)
+
+    def _standing(self, incident: Incident) -> tuple[Deadline, ...]:
+        return standing(incident, self._policy(incident.policy))
+
+    def _load(self, ids: Iterable[int]) -> None:
+        missing = [i for i in ids if i not in self._incidents]
+        self._incidents.update(self._transaction.incidents(missing))
+
+
+def _name(alert: Alert) -> str:
+    """What people call the alert: its alertname, else its first label."""
+    return alert.labels.get("alertname") or next(iter(alert.labels.values()))

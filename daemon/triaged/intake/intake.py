@@ -1,0 +1,298 @@
+"""Units of work in, answers out: one transaction for all that waits; what poisons it is set apart."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+import structlog
+
+from triaged.core.model import Alert, Incident
+from triaged.core.sla import Policy
+from triaged.errors import ActError, Conflict, NotFoundError, PayloadError, StoreError
+from triaged.intake.deciding import Deciding
+from triaged.intake.known import Known
+from triaged.intake.units import Answer, Ask, Delivery, Job, Passed, Rules, Unit
+from triaged.metrics import Metrics
+from triaged.ports.source import Read, Reading
+from triaged.ports.store import AlertRecord, Batch, Fate, Store, Transaction
+
+log = structlog.get_logger(__name__)
+
+_VERDICTS_REMEMBERED = 100_000
+_CONFLICTS = 3
+_CULPRITS = 20
+
+
+class _Told:
+    """What one attempt learned; it counts only after the commit."""
+
+    def __init__(self) -> None:
+        self.answers: dict[int, Answer] = {}
+        self.learned: list[tuple[str, bytes, str]] = []
+        self.same: list[tuple[str, bytes, str]] = []
+        self.counted: list[Callable[[], None]] = []
+        self.kept: list[str] = []
+
+
+class _Culprit(Exception):  # noqa: N818 - never leaves the module: which alert met a bug
+    def __init__(self, digest: bytes, reason: str) -> None:
+        super().__init__(reason)
+        self.digest = digest
+        self.reason = reason
+
+
+class Intake:
+    """The only caller of `decide`. Not thread-safe: the writer owns it."""
+
+    def __init__(
+        self,
+        store: Store,
+        rules: Rules,
+        *,
+        readers: Mapping[str, Read],
+        read_policy: Callable[[Mapping[str, str]], Policy],
+        known: Known,
+        metrics: Metrics,
+    ) -> None:
+        self._store = store
+        self._rules = rules
+        self._readers = readers
+        self._read_policy = read_policy
+        self._policies: dict[str, Policy] = {}
+        self._growth_of_verdict: dict[str, tuple[str, ...]] = {}
+        self._kept: set[str] = set()
+        self.known = known
+        self.metrics = metrics
+
+    @property
+    def rules(self) -> Rules:
+        return self._rules
+
+    def use(self, rules: Rules) -> None:
+        """Judge by other rules from the next batch on; what old rules dropped is asked again."""
+        self._rules = rules
+        self._kept.clear()
+        self.known.clear()
+
+    def process(self, units: Sequence[Unit], now: datetime) -> list[Answer]:
+        """Decide and save all units in one transaction; answers in their order.
+
+        A store that cannot write answers 503 to all. Where one unit makes the transaction fail, halves are tried until
+        it stands alone; an alert alone is then kept raw as failed, and answered 200 once that is committed.
+        """
+        try:
+            return self._attempt(units, now)
+        except Conflict as error:
+            failure: Exception = error
+        except StoreError as error:
+            log.error("store unavailable", error=str(error), units=len(units))
+            return [Answer(status=503, error=f"the store cannot be written: {error}") for _ in units]
+        except Exception as error:  # noqa: BLE001 - a bug in one unit must cost that unit alone
+            failure = error
+        if len(units) > 1:
+            middle = len(units) // 2
+            return self.process(units[:middle], now) + self.process(units[middle:], now)
+        return [self._set_apart(units[0], failure, now)]
+
+    def _attempt(self, units: Sequence[Unit], now: datetime) -> list[Answer]:
+        conflicts = 0
+        failed: dict[bytes, str] = {}
+        while True:
+            told = _Told()
+            try:
+                with self._store.begin() as transaction:
+                    self._run(transaction, units, told, failed, now)
+                    self.known.forget(fingerprint for fingerprint, _, _ in told.learned)
+                break
+            except Conflict:
+                conflicts += 1
+                if conflicts == _CONFLICTS:
+                    raise
+            except _Culprit as culprit:
+                if len(failed) == _CULPRITS:
+                    raise
+                failed[culprit.digest] = culprit.reason
+        self._kept.update(told.kept)
+        for fingerprint, digest, status in told.learned:
+            self.known.learn(fingerprint, digest, status)
+        for fingerprint, digest, status in told.same:
+            self.known.same(fingerprint, digest, status)
+        for count in told.counted:
+            count()
+        return [told.answers[i] for i in range(len(units))]
+
+    def _run(
+        self, transaction: Transaction, units: Sequence[Unit], told: _Told, failed: Mapping[bytes, str], now: datetime
+    ) -> None:
+        readings: dict[int, Reading] = {}
+        for index, unit in enumerate(units):
+            if isinstance(unit, Delivery):
+                try:
+                    readings[index] = self._readers[unit.source](unit.source, unit.body)
+                except PayloadError as error:
+                    told.answers[index] = Answer(status=error.status, error=str(error))
+        if len(self._growth_of_verdict) > _VERDICTS_REMEMBERED:
+            self._growth_of_verdict.clear()
+        deciding = Deciding(
+            transaction, self._rules, lambda h: self._policy(transaction, h), self._growth_of_verdict, now
+        )
+        deciding.read((alert for reading in readings.values() for alert in reading.alerts), _incident_ids(units))
+        jobs: list[tuple[int, Job]] = []
+        for index, unit in enumerate(units):
+            match unit:
+                case Delivery():
+                    if index in readings:
+                        told.answers[index] = self._deliver(deciding, unit, readings[index], told, failed, now)
+                case Ask():
+                    told.answers[index] = _ask(deciding, unit)
+                case Passed():
+                    deciding.passed(unit.deadline)
+                    told.answers[index] = Answer()
+                case Job():
+                    jobs.append((index, unit))
+        self._save(transaction, deciding.batch, told, now)
+        if deciding.grow():
+            self._save(transaction, deciding.batch, told, now)
+        for index, job in jobs:
+            told.answers[index] = Answer(value=job.run(transaction, now))
+
+    def _save(self, transaction: Transaction, batch: Batch, told: _Told, now: datetime) -> None:
+        rules = self._rules
+        if batch.records and rules.rule_set.hash not in self._kept:
+            transaction.keep_files("rule_sets", rules.rule_set.hash, rules.files, now)
+            told.kept.append(rules.rule_set.hash)
+        if batch.incidents and rules.policy.hash not in self._kept:
+            transaction.keep_files("policies", rules.policy.hash, rules.policy_files, now)
+            told.kept.append(rules.policy.hash)
+        transaction.save(batch, now)
+
+    def _deliver(  # noqa: PLR0913 - the state of one attempt
+        self,
+        deciding: Deciding,
+        delivery: Delivery,
+        reading: Reading,
+        told: _Told,
+        failed: Mapping[bytes, str],
+        now: datetime,
+    ) -> Answer:
+        counts: dict[str, int] = {}
+        for alert in reading.alerts:
+            fate: Fate | None
+            if alert.digest in failed:
+                deciding.batch.records.append(_record(delivery, alert, Fate.FAILED, failed[alert.digest], now))
+                fate = Fate.FAILED
+            else:
+                try:
+                    fate = deciding.alert(alert, delivery.id)
+                except StoreError:
+                    raise
+                except Exception as error:  # a bug that one alert meets must not cost the others
+                    log.exception("alert failed", delivery=delivery.id, source=alert.source)
+                    reason = "".join(traceback.format_exception(error))[-4_000:]
+                    raise _Culprit(alert.digest, reason) from error
+            self._tell(alert, fate, deciding, told)
+            counts[fate or "unchanged"] = counts.get(fate or "unchanged", 0) + 1
+        for bad in reading.rejected:
+            log.warning(
+                "alert unreadable", delivery=delivery.id, source=delivery.source, reason=bad.reason, why=bad.text
+            )
+            deciding.batch.records.append(
+                AlertRecord(
+                    delivery=delivery.id,
+                    received_at=now,
+                    source=delivery.source,
+                    fingerprint="",
+                    fate=Fate.REJECTED,
+                    reason=f"{bad.reason}: {bad.text}",
+                    incident_id=None,
+                    rule_set=self._rules.rule_set.hash,
+                    raw=bad.raw,
+                )
+            )
+            told.learned.append((f"unreadable {bad.digest.hex()}", bad.digest, "rejected"))
+            told.counted.append(self.metrics.rejected.labels(delivery.source, bad.reason).inc)
+            counts[Fate.REJECTED] = counts.get(Fate.REJECTED, 0) + 1
+        return Answer(counts=counts)
+
+    def _tell(self, alert: Alert, fate: Fate | None, deciding: Deciding, told: _Told) -> None:
+        """Remember what is to be known and counted once the transaction is committed."""
+        status = alert.status.value
+        told.counted.append(self.metrics.received.labels(alert.source, status).inc)
+        if fate is Fate.FAILED:
+            # Not known at the door: the next firing tries again, as `db retry` does.
+            told.counted.append(self.metrics.rejected.labels(alert.source, "failed").inc)
+        elif fate is None:
+            told.counted.append(self.metrics.duplicates.labels(alert.source, status).inc)
+            if deciding.goes_on(alert):
+                told.same.append((alert.fingerprint, alert.digest, status))
+        else:
+            told.learned.append((alert.fingerprint, alert.digest, status))
+            if fate is Fate.DROPPED:
+                told.counted.append(self.metrics.dropped.labels(deciding.rule_that_dropped(alert)).inc)
+            elif fate is Fate.BEGAN and deciding.unmatched(alert):
+                told.counted.append(self.metrics.unmatched.inc)
+
+    def _set_apart(self, unit: Unit, failure: Exception, now: datetime) -> Answer:
+        """The unit that fails alone: its alerts are kept raw, so that a repaired release can take them in."""
+        log.error("unit failed", unit=type(unit).__name__, exc_info=failure)
+        self.metrics.errors.labels("intake").inc()
+        if not isinstance(unit, Delivery):
+            return Answer(status=500, error=f"{type(failure).__name__}: {failure}")
+        reason = "".join(traceback.format_exception(failure))[-4_000:]
+        try:
+            reading = self._readers[unit.source](unit.source, unit.body)
+            with self._store.begin() as transaction:
+                batch = Batch()
+                batch.records.extend(_record(unit, alert, Fate.FAILED, reason, now) for alert in reading.alerts)
+                transaction.save(batch, now)
+        except Exception as error:  # noqa: BLE001 - not even kept raw: the sender must try again
+            log.error("failed alerts could not be kept", exc_info=error)
+            return Answer(status=503, error=f"{type(error).__name__}: {error}")
+        self.metrics.rejected.labels(unit.source, "failed").inc(len(reading.alerts))
+        return Answer(counts={Fate.FAILED: len(reading.alerts)})
+
+    def _policy(self, transaction: Transaction, digest: str) -> Policy:
+        if digest == self._rules.policy.hash:
+            return self._rules.policy
+        found = self._policies.get(digest)
+        if found is None:
+            files = transaction.policy_files(digest)
+            found = self._rules.policy if files is None else self._read_policy(files)
+            self._policies[digest] = found
+        return found
+
+
+def _ask(deciding: Deciding, ask: Ask) -> Answer:
+    try:
+        incident: Incident = deciding.act(ask.incident_id, ask.act)
+    except NotFoundError as error:
+        return Answer(status=404, error=str(error))
+    except ActError as error:
+        return Answer() if ask.quietly else Answer(status=409, error=str(error))
+    return Answer(value=incident)
+
+
+def _incident_ids(units: Sequence[Unit]) -> set[int]:
+    ids: set[int] = set()
+    for unit in units:
+        if isinstance(unit, Ask):
+            ids.add(unit.incident_id)
+        elif isinstance(unit, Passed):
+            ids.add(unit.deadline.incident_id)
+    return ids
+
+
+def _record(delivery: Delivery, alert: Alert, fate: Fate, reason: str, now: datetime) -> AlertRecord:
+    return AlertRecord(
+        delivery=delivery.id,
+        received_at=now,
+        source=alert.source,
+        fingerprint=alert.fingerprint,
+        fate=fate,
+        reason=reason,
+        incident_id=None,
+        rule_set="",
+        raw=alert.raw,
+    )

@@ -1,0 +1,1 @@
+"""What the middle asks of the outside, as values and protocols."""

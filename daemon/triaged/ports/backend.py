@@ -1,0 +1,84 @@
+"""Where incidents are published: what a backend takes, gives back and promises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from triaged.core.model import CloseReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where an issue is: backend, repository (or folder) and number together; `url` is for people."""
+
+    backend: str
+    repository: str
+    number: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """An issue as it should be: `block` is the daemon's part of the body, `people` what it starts people's part with."""
+
+    incident_id: int
+    title: str
+    block: str
+    people: str
+    labels: tuple[str, ...]
+    closed: bool
+    close_reason: CloseReason | None
+    digest: str
+    urgent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What the daemon wrote last to an issue, to tell people's work from its own."""
+
+    block: str
+    labels: tuple[str, ...]
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The issue as it was found before writing: whether and by whom it is closed or open against what we wrote."""
+
+    address: Address
+    closed: bool
+    by: str = ""
+    bot: bool = False
+    reason: CloseReason = CloseReason.COMPLETED
+
+
+class Backend(Protocol):
+    """Where incidents are published. Every failure is a DeliveryError; reads are idempotent, writes are not."""
+
+    name: str
+
+    def ready_at(self, now: datetime, *, urgent: bool, creates: bool) -> datetime:
+        """Earliest instant at which the backend's pace allows another write of this kind; `now` if at once."""
+        ...
+
+    def create(self, issue: Issue, operation: str) -> Address:
+        """Create the issue with the operation's marker. Never repeats by itself."""
+        ...
+
+    def find(self, operation: str, since: datetime) -> Address | None:
+        """The issue that carries the operation's marker and is ours, among those created since; None: not visible."""
+        ...
+
+    def update(self, address: Address, issue: Issue, last: Written) -> Found:
+        """Make the issue look like this, keeping people's work; what was found there before. Idempotent."""
+        ...
+
+    def comment(self, address: Address, text: str, operation: str) -> None:
+        """Write a comment with the operation's marker. Never repeats by itself."""
+        ...
+
+    def has_comment(self, address: Address, operation: str, since: datetime) -> bool:
+        """Whether a comment of ours with the marker is visible."""
+        ...

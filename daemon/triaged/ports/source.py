@@ -1,0 +1,30 @@
+"""How requests become alerts: what a source reads out of a body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from triaged.core.model import Alert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """An alert that cannot be read: `reason` is the metric's label, `text` says what was expected and what came."""
+
+    raw: bytes
+    digest: bytes
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The alerts of one body in their order, and those that could not be read."""
+
+    alerts: tuple[Alert, ...]
+    rejected: tuple[Rejected, ...]
+
+
+Read = Callable[[str, bytes], Reading]
+"""Source name and body to alerts; raises PayloadError where the body can never be read."""

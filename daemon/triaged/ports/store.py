@@ -1,0 +1,226 @@
+"""What the store keeps and gives back, and what one transaction of the writer can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum, unique
+from typing import Protocol
+
+from triaged.core.effects import Comment, CommentKind, Tally
+from triaged.core.growth import Growth
+from triaged.core.model import Deadline, Episode, Incident, Key, Severity, State, TimelineEntry, Verdict
+from triaged.ports.backend import Address
+
+
+@unique
+class Fate(StrEnum):
+    """What became of an alert that was recorded raw."""
+
+    BEGAN = "began"
+    CONTINUED = "continued"
+    CHANGED = "changed"
+    ENDED = "ended"
+    DROPPED = "dropped"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRecord:
+    """One alert as it was sent, kept where it changed something; `reason` says why it was dropped, rejected, failed.
+
+    `rule_set` is the hash of the rules that judged it; with `raw` and `received_at` any decision can be replayed.
+    """
+
+    delivery: str
+    received_at: datetime
+    source: str
+    fingerprint: str
+    fate: Fate
+    reason: str
+    incident_id: int | None
+    rule_set: str
+    raw: bytes
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """The state of an incident's issue: what is wanted, what was written last, and who works on it.
+
+    `wanted` counts changes, `done` is the count that the last publishing saw: they differ while something waits.
+    `operation` is the id in the issue's marker, drawn before the first create is sent; `intended_at` when that was;
+    `created` says that the issue is known to exist. `digest` is of what was written last, `block` its text.
+    """
+
+    incident_id: int
+    rank: int
+    wanted: int = 1
+    done: int = 0
+    wanted_at: datetime
+    due_at: datetime
+    claimed_until: datetime | None = None
+    attempts: int = 0
+    searches: int = 0
+    operation: str = ""
+    intended_at: datetime | None = None
+    created: bool = False
+    backend: str = ""
+    repository: str = ""
+    number: int | None = None
+    url: str = ""
+    digest: str = ""
+    block: str = ""
+    labels: tuple[str, ...] = ()
+    closed: bool = False
+    failure: str = ""
+
+    @property
+    def address(self) -> Address | None:
+        if self.number is None:
+            return None
+        return Address(backend=self.backend, repository=self.repository, number=self.number, url=self.url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingComment:
+    """A comment to be written once; `operation` stands in its marker, `intended_at` is set before it is sent."""
+
+    id: int
+    incident_id: int
+    kind: CommentKind
+    key: str
+    text: str
+    rank: int
+    created_at: datetime
+    due_at: datetime
+    claimed_until: datetime | None = None
+    attempts: int = 0
+    searches: int = 0
+    operation: str = ""
+    intended_at: datetime | None = None
+    done_at: datetime | None = None
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """A row of `totals`: a store counter, or one bucket, sum or count of a store histogram."""
+
+    metric: str
+    labels: Mapping[str, str]
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentRow:
+    """An incident with where its issue is, as lists and pages show it."""
+
+    incident: Incident
+    address: Address | None
+    failure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which incidents to list: None is any; `before` continues a listing below an incident's number."""
+
+    states: tuple[State, ...] | None = None
+    severity: str | None = None
+    team: str | None = None
+    before: int | None = None
+    limit: int = 100
+
+
+@dataclass(slots=True, kw_only=True)
+class GrowthStep:
+    """An alert that counts for a growth condition began (or ended) to fire."""
+
+    incident_id: int
+    ref: str
+    episode_id: int
+    since_at: datetime
+    values: Mapping[str, str]
+    refires: bool
+    began: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Want:
+    """The issue of this incident shall be made true; `rank` orders the queue."""
+
+    severity: Severity
+    urgent: bool
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows to write; maps are keyed so that several events of one incident are one row."""
+
+    incidents: dict[int, Incident] = field(default_factory=dict)
+    keys: dict[str, tuple[int, Key]] = field(default_factory=dict)
+    episodes: dict[int, Episode] = field(default_factory=dict)
+    former: list[int] = field(default_factory=list)
+    verdicts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    records: list[AlertRecord] = field(default_factory=list)
+    timeline: list[TimelineEntry] = field(default_factory=list)
+    deadlines: dict[int, tuple[Deadline, ...]] = field(default_factory=dict)
+    wants: dict[int, Want] = field(default_factory=dict)
+    comments: list[tuple[Comment, Severity]] = field(default_factory=list)
+    tallies: list[Tally] = field(default_factory=list)
+    growth: list[GrowthStep] = field(default_factory=list)
+
+
+class Transaction(Protocol):
+    """One transaction of the writer; what it read is not valid after it."""
+
+    def last_episodes(self, fingerprints: Iterable[str]) -> dict[str, Episode]:
+        """The newest episode of each alert that ever fired, by fingerprint."""
+        ...
+
+    def owners(self, keys: Iterable[str]) -> dict[str, int]:
+        """The incident that owns each key, or owned it last."""
+        ...
+
+    def incidents(self, ids: Iterable[int]) -> dict[int, Incident]: ...
+
+    def verdict(self, verdict_id: str) -> Verdict | None: ...
+
+    def member_verdict(self, incident_id: int, ref: str) -> Verdict | None:
+        """The verdict of the newest alert that counts for a growth condition."""
+        ...
+
+    def growth_refs(self, incident_id: int) -> list[str]:
+        """The growth conditions for which alerts of this incident count now."""
+        ...
+
+    def growth_holds(self, incident_id: int, condition: Growth, now: datetime) -> tuple[bool, datetime | None]:
+        """Whether the condition holds, else the instant at which time alone may make it hold."""
+        ...
+
+    def next_id(self, of: str) -> int:
+        """A fresh id of an `incident` or `episode`; gaps may occur, none is used twice."""
+        ...
+
+    def keep_files(self, table: str, digest: str, files: Mapping[str, str], now: datetime) -> None:
+        """Store one of `rule_sets` or `policies` whole, once, before its first decision."""
+        ...
+
+    def policy_files(self, digest: str) -> dict[str, str] | None:
+        """The texts of a frozen policy."""
+        ...
+
+    def save(self, batch: Batch, now: datetime) -> None:
+        """Write a batch: parents before children, rows in the order of their keys."""
+        ...
+
+
+class Store(Protocol):
+    """What the writer needs of a store."""
+
+    def begin(self) -> AbstractContextManager[Transaction]:
+        """A transaction, committed at the end of the block unless it raises StoreError, Conflict or anything else."""
+        ...

@@ -1,0 +1,117 @@
+"""calendars.yaml: working hours, holidays and dated periods by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from triaged.core.calendars import Calendar
+from triaged.core.sla import ALWAYS
+from triaged.rulefiles import words
+from triaged.rulefiles.values import Fields, Value
+
+KEYS = ("zone", "hours", "holidays", "closed", "open", "periods")
+ALWAYS_OPEN = Calendar(name=ALWAYS, zone=ZoneInfo("UTC"), weekly={})
+
+Hours = tuple[tuple[time, time], ...]
+
+
+def read(root: Value | None) -> dict[str, Calendar | None]:
+    """The calendars by name, `always` among them; None for one that has findings."""
+    calendars: dict[str, Calendar | None] = {ALWAYS: ALWAYS_OPEN}
+    for key, value in root.entries() if root else ():
+        name = key.shaped(r"[\w.-]+", "a name of letters, digits, _, . and -")
+        if name == ALWAYS:
+            key.complain(f"expected another name: {ALWAYS} is built in")
+        elif name is not None:
+            before = len(value.findings)
+            calendar = _calendar(name, value)
+            if len(value.findings) == before and not calendar.ever_opens():
+                key.complain("expected hours, open dates or periods, got a calendar that never opens")
+            calendars[name] = calendar if len(value.findings) == before else None
+    return calendars
+
+
+def _calendar(name: str, value: Value) -> Calendar:
+    fields = value.fields(KEYS, required=("zone",))
+    zone = fields.read("zone", _zone) or ALWAYS_OPEN.zone
+    return Calendar(
+        name=name,
+        zone=zone,
+        weekly=fields.read("hours", _weekly) or {},
+        closed=_closed(fields),
+        opened=frozenset(fields.many("open", lambda days: days.each(_day))),
+        periods=fields.many("periods", lambda periods: periods.each(lambda period: _period(period, zone))),
+    )
+
+
+def _zone(value: Value) -> ZoneInfo | None:
+    return value.plain(words.zone, "a time zone like Europe/Berlin", near=available_timezones)
+
+
+def _day(value: Value) -> date | None:
+    return value.plain(words.day, "a date like 2026-12-24")
+
+
+def _weekly(value: Value) -> Mapping[int, Hours]:
+    weekly: dict[int, Hours] = {}
+    for key, spans in value.entries():
+        days = key.plain(words.weekdays) or ()
+        if twice := [day for day in days if day in weekly]:
+            key.complain(f"expected every weekday once, got {words.WEEKDAYS[twice[0]]} again")
+        found = spans.each(_hours) if not spans.word else tuple(filter(None, [_hours(spans)]))
+        weekly |= dict.fromkeys(days, found)
+    if not weekly:
+        value.complain("expected at least one weekday with hours; leave `hours` out for every day, all day")
+    return weekly
+
+
+def _hours(value: Value) -> tuple[time, time] | None:
+    return value.plain(words.hours, "hours like 09:00-17:00")
+
+
+def _period(value: Value, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
+    fields = value.fields(("from", "to"), required=("from", "to"))
+    begin = fields.read("from", lambda at: at.plain(lambda text: words.instant(text, zone)))
+    end = fields.read("to", lambda at: at.plain(lambda text: words.instant(text, zone)))
+    if begin is None or end is None:
+        return None
+    if end <= begin:
+        fields["to"].wrong("expected an end after `from`")
+        return None
+    return begin, end
+
+
+def _closed(fields: Fields) -> Callable[[int], frozenset[date]]:
+    days = frozenset(fields.many("closed", lambda days: days.each(_day)))
+    public = fields.read("holidays", _holidays)
+    if public is None:
+        return lambda _year: days
+    return lambda year: days | public(year)
+
+
+def _holidays(value: Value) -> Callable[[int], frozenset[date]] | None:
+    """The public holidays of a year, by the package `holidays`: imported here, for it takes its time and memory."""
+    holidays: Any = import_module("holidays")
+    known: Mapping[str, list[str]] = holidays.list_supported_countries(include_aliases=True)
+    fields = value.fields(("country", "subdivision"), required=("country",))
+    country = fields.read("country", lambda code: code.one_of(known, "a country's ISO code like DE"))
+    if country is None:
+        return None
+    subdivisions = known[country]
+    subdivision = fields.read(
+        "subdivision",
+        lambda code: code.one_of(
+            subdivisions, f"a subdivision of {country} ({', '.join(subdivisions) or 'it has none'})"
+        ),
+    )
+
+    @lru_cache(maxsize=64)
+    def dates(year: int) -> frozenset[date]:
+        return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
+
+    return dates

@@ -1,0 +1,127 @@
+"""services.yaml: the service catalogue, teams and people."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from triaged.core.catalogue import Service, Team, Users
+from triaged.errors import Finding
+from triaged.rulefiles import words
+from triaged.rulefiles.values import Fields, Value
+
+SERVICE_KEYS = (
+    "match",
+    "team",
+    "tier",
+    "users",
+    "functions",
+    "revenue",
+    "code",
+    "runbook",
+    "links",
+    "healthy",
+    "depends_on",
+)
+NAME = r"[^\s#,/][^#,\n]{0,99}"
+REPOSITORY = r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+"
+LOWEST_TIER = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueFile:
+    """What services.yaml says; `teams` are all that it names."""
+
+    services: tuple[Service, ...] = ()
+    teams: Mapping[str, Team]
+    warnings: tuple[Finding, ...] = ()
+
+
+def read(root: Value | None, calendars: Collection[str]) -> CatalogueFile:
+    """The catalogue; without a file an empty one."""
+    if root is None:
+        return CatalogueFile(teams={})
+    fields = root.fields(("services", "teams", "people"))
+    people = [name for name, value in _named(fields, "people") if _person(value)]
+    teams = {name: _team(name, value, people, calendars) for name, value in _named(fields, "teams")}
+    entries = _named(fields, "services")
+    names = [name for name, _ in entries]
+    services, warnings, needs = [], [], {}
+    for name, value in entries:
+        inner = value.fields(SERVICE_KEYS)
+        service = _service(name, inner, teams, names)
+        services.append(service)
+        needs[name] = service.depends_on
+        if "team" not in inner:
+            warnings.append(value.noted(f"service {name} has no team: its incidents go to the default team"))
+    _no_cycle(needs, dict(entries))
+    return CatalogueFile(services=tuple(services), teams=teams, warnings=tuple(warnings))
+
+
+def _named(fields: Fields, key: str) -> list[tuple[str, Value]]:
+    """The entries of a mapping by name, without those whose name has findings."""
+    entries = fields[key].entries() if key in fields else []
+    return [(name, value) for word, value in entries if (name := word.shaped(NAME, "a name without # and ,"))]
+
+
+def _person(value: Value) -> bool:
+    fields = value.fields(("github", "notify"))
+    fields.read("github", lambda name: name.shaped(r"[A-Za-z0-9-]{1,39}", "a GitHub user name"))
+    fields.many("notify", lambda urls: urls.names(lambda url: url.shaped(r"[a-z0-9+.-]+:.+", "a URL like mailto://…")))
+    return True
+
+
+def _team(name: str, value: Value, people: Collection[str], calendars: Collection[str]) -> Team:
+    fields = value.fields(("repository", "channels", "on_call", "hours"))
+    fields.many("channels", Value.names)
+    fields.read("hours", lambda hours: hours.one_of(calendars, "a calendar of calendars.yaml"))
+    fields.read("on_call", lambda shifts: _on_call(shifts, people))
+    return Team(name=name, repository=fields.read("repository", repository))
+
+
+def _on_call(value: Value, people: Collection[str]) -> None:
+    fields = value.fields(("rotation", "handover", "zone"), required=("rotation",))
+    fields.many("rotation", lambda names: names.names(lambda name: name.one_of(people, "a person of services.yaml")))
+    if "rotation" in fields and fields["rotation"].length == 0:
+        fields["rotation"].complain("expected at least one person")
+    fields.read("handover", lambda at: at.plain(words.handover, "a weekday with a time like monday 09:00"))
+    fields.read("zone", lambda zone: zone.plain(words.zone, "a time zone like Europe/Berlin"))
+
+
+def repository(value: Value) -> str | None:
+    """A repository on GitHub as owner/name."""
+    return value.shaped(REPOSITORY, "a repository like acme/incidents")
+
+
+def _service(name: str, fields: Fields, teams: Collection[str], services: Collection[str]) -> Service:
+    fields.many("code", lambda code: code.names(repository))
+    fields.many("healthy", Value.names)
+    return Service(
+        name=name,
+        match=fields.many("match", Value.matchers),
+        team=fields.read("team", lambda team: team.one_of(teams, "a team of services.yaml")) or "",
+        tier=fields.read("tier", lambda tier: tier.whole(1, LOWEST_TIER)),
+        users=fields.read("users", lambda users: users.choice(Users)),
+        functions=fields.many("functions", Value.names),
+        revenue=fields.read("revenue", Value.flag) or False,
+        runbook=fields.read("runbook", _url) or "",
+        links={key: url for key, value in _named(fields, "links") if (url := _url(value))},
+        depends_on=fields.many(
+            "depends_on", lambda names: names.names(lambda name: name.one_of(services, "a service of services.yaml"))
+        ),
+    )
+
+
+def _url(value: Value) -> str | None:
+    return value.shaped(r"https?://\S.*", "a URL like https://…")
+
+
+def _no_cycle(needs: Mapping[str, Collection[str]], entries: Mapping[str, Value]) -> None:
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as problem:
+        # graphlib lists each service before the one that depends on it.
+        cycle = list(reversed(problem.args[1]))
+        fields = {key.word: value for key, value in entries[cycle[0]].entries()}
+        fields["depends_on"].complain(f"expected no circle of dependencies, got {' → '.join(cycle)}")

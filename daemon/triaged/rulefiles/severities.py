@@ -1,0 +1,126 @@
+"""severities.yaml: targets, cadence, escalation, closing and review of every severity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Literal
+
+from triaged.core.calendars import Calendar
+from triaged.core.model import Objective, Severity
+from triaged.core.sla import ALWAYS, BUSINESS, SeverityPolicy, Target
+from triaged.rulefiles import words
+from triaged.rulefiles.values import Value
+
+REQUIRED = ("targets", "compliance", "verify_for", "close")
+KEYS = (
+    *REQUIRED,
+    "calendar",
+    "at_risk",
+    "reopen_within",
+    "update_every",
+    "acknowledgement_for",
+    "review",
+    "escalation",
+)
+OBJECTIVES = tuple(objective.value for objective in Objective)
+AT_RISK = 0.75
+REOPEN_WITHIN = timedelta(hours=24)
+
+
+def read(root: Value, calendars: Mapping[str, Calendar | None]) -> dict[Severity, SeverityPolicy]:
+    """The policy of every severity; without those whose values have findings."""
+    names = [severity.value for severity in Severity]
+    fields = root.fields(names, required=names)
+    policies = {Severity(name): _policy(value, calendars) for name, value in fields.items()}
+    return {severity: policy for severity, policy in policies.items() if policy is not None}
+
+
+def _policy(value: Value, calendars: Mapping[str, Calendar | None]) -> SeverityPolicy | None:
+    before = len(value.findings)
+    fields = value.fields(KEYS, required=REQUIRED)
+    targets = fields.read("targets", _targets) or {}
+    calendar = fields.read("calendar", lambda name: name.one_of(calendars, "a calendar of calendars.yaml")) or ALWAYS
+    if calendar == ALWAYS and BUSINESS not in calendars and any(target.business_days for target in targets.values()):
+        fields["targets"].complain(
+            f"expected a calendar for working days (bd), got {ALWAYS}",
+            f"set `calendar`, or describe a calendar {BUSINESS} in calendars.yaml",
+        )
+    compliance = fields.read("compliance", _compliance) or {}
+    at_risk = fields.read("at_risk", _share)
+    if at_risk == 1:
+        fields["at_risk"].wrong("expected a share below 1")
+    verify_for = fields.read("verify_for", _span)
+    reopen_within = fields.read("reopen_within", _span)
+    acknowledgement_for = fields.read("acknowledgement_for", _some_span)
+    close = fields.read("close", lambda who: who.one_of(("person", "daemon")))
+    fields.read("update_every", _some_span)
+    fields.read("review", _review)
+    fields.many("escalation", lambda steps: steps.each(_step))
+    if len(value.findings) > before or verify_for is None:
+        return None
+    return SeverityPolicy(
+        targets=targets,
+        compliance=compliance,
+        calendar=calendar,
+        at_risk=AT_RISK if at_risk is None else at_risk,
+        verify_for=verify_for,
+        reopen_within=REOPEN_WITHIN if reopen_within is None else reopen_within,
+        acknowledgement_for=acknowledgement_for,
+        close=closer(close),
+    )
+
+
+def closer(word: str | None) -> Literal["person", "daemon"]:
+    """Who closes, from its word."""
+    return "daemon" if word == "daemon" else "person"
+
+
+def _targets(value: Value) -> dict[Objective, Target]:
+    found = {
+        Objective(name): target
+        for name, inner in value.fields(OBJECTIVES, required=OBJECTIVES).items()
+        if (target := inner.plain(words.target, "a duration like 15m or 1bd")) is not None
+    }
+    response, resolution = found.get(Objective.RESPONSE), found.get(Objective.RESOLUTION)
+    if response and resolution and response.within and resolution.within and response.within > resolution.within:
+        value.complain(f"expected a response of at most the resolution, {resolution.text}, got {response.text}")
+    return found
+
+
+def _compliance(value: Value) -> dict[Objective, float]:
+    return {
+        Objective(name): share
+        for name, inner in value.fields(OBJECTIVES, required=OBJECTIVES).items()
+        if (share := _share(inner)) is not None
+    }
+
+
+def _review(value: Value) -> None:
+    between = value.fields(("between",), required=("between",)).get("between")
+    if between is None:
+        return
+    spans = between.each(_some_span)
+    if len(spans) == between.length and (len(spans) != 2 or spans[0] > spans[1]):
+        between.complain("expected an earliest and a latest time like [48h, 72h]")
+
+
+def _step(value: Value) -> None:
+    fields = value.fields(("after", "notify", "repeat"), required=("after", "notify"))
+    fields.read("after", _span)
+    fields.read("repeat", _some_span)
+    fields.many("notify", Value.names)
+    if "notify" in fields and fields["notify"].length == 0:
+        fields["notify"].complain("expected at least one to notify, like on_call")
+
+
+def _share(value: Value) -> float | None:
+    return value.plain(words.share, "a share like 0.95")
+
+
+def _span(value: Value) -> timedelta | None:
+    return value.plain(words.span, "a duration like 15m")
+
+
+def _some_span(value: Value) -> timedelta | None:
+    return value.plain(words.some_span, "a duration like 15m")

@@ -1,0 +1,207 @@
+"""A value of a rule file with its place: reads itself as what is expected, or leaves a finding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from triaged.core.matchers import Matcher, parse_all
+from triaged.errors import Finding
+from triaged.rulefiles.marks import Items, Node, Scalar, Table
+from triaged.rulefiles.words import listed, nearest
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """One node at its key's path. Every reader gives None after it has left a finding."""
+
+    node: Node
+    path: str
+    file: str
+    findings: list[Finding]
+
+    def noted(self, message: str, hint: str = "") -> Finding:
+        """A finding at this place."""
+        at = self.node
+        return Finding(file=self.file, line=at.line, column=at.column, path=self.path, message=message, hint=hint)
+
+    def complain(self, message: str, hint: str = "") -> None:
+        self.findings.append(self.noted(message, hint))
+
+    def wrong(self, expected: str, hint: str = "") -> None:
+        self.complain(f"{expected}, got {_shown(self.node)}", hint)
+
+    # ---- many
+
+    def fields(self, known: Collection[str], required: Collection[str] = ()) -> Fields:
+        """The values of a mapping with known keys; unknown and missing ones leave findings."""
+        fields = Fields()
+        for key, value in self.entries():
+            if key.word in known:
+                fields[key.word] = value
+            else:
+                key.complain(f"expected {listed(known)}, got an unknown key", nearest(key.word, known))
+        if isinstance(self.node, Table):
+            for name in required:
+                if name not in fields:
+                    self.complain(f"expected a key {name}, got none")
+        return fields
+
+    def entries(self) -> list[tuple[Value, Value]]:
+        """Keys and values of a mapping, both with the path of the value."""
+        if not isinstance(self.node, Table):
+            self.wrong("expected a mapping")
+            return []
+        paths = [_below(self.path, key.text) for key, _ in self.node.entries]
+        return [(self._at(k, at), self._at(v, at)) for at, (k, v) in zip(paths, self.node.entries, strict=True)]
+
+    @property
+    def word(self) -> str:
+        """The text of a scalar as it stands, "" of anything else."""
+        return self.node.text if isinstance(self.node, Scalar) else ""
+
+    def items(self) -> list[Value]:
+        if not isinstance(self.node, Items):
+            self.wrong("expected a list", "write [ ] around it" if isinstance(self.node, Scalar) else "")
+            return []
+        return [self._at(item, f"{self.path}[{n}]") for n, item in enumerate(self.node.items)]
+
+    @property
+    def length(self) -> int | None:
+        """How many items a list has, None for anything else."""
+        return len(self.node.items) if isinstance(self.node, Items) else None
+
+    def each(self, read: Callable[[Value], T | None]) -> tuple[T, ...]:
+        """What `read` makes of every item, without those that it complained of."""
+        return tuple(found for item in self.items() if (found := read(item)) is not None)
+
+    def names(self, read: Callable[[Value], str | None] | None = None) -> tuple[str, ...]:
+        """Texts of a list, each once."""
+        seen: dict[str, None] = {}
+        for item in self.items():
+            text = item.text() if read is None else read(item)
+            if text == "":
+                item.wrong("expected a name")
+            elif text in seen:
+                item.complain(f"expected every name once, got {text} again")
+            elif text is not None:
+                seen[text] = None
+        return tuple(seen)
+
+    # ---- one
+
+    def text(self, what: str = "text") -> str | None:
+        """Any text; what YAML 1.1 takes for something else needs quotes, so that all tools read the same."""
+        if not isinstance(self.node, Scalar) or self.node.kind == "null":
+            self.wrong(f"expected {what}")
+            return None
+        if self.node.kind != "str":
+            kind = {"bool": "true or false", "int": "a number", "float": "a number"}.get(self.node.kind, "a date")
+            self.wrong(f"expected {what}", f'YAML takes it for {kind}: quote it: "{self.node.text}"')
+            return None
+        return self.node.text
+
+    def plain(
+        self, read: Callable[[str], T], what: str = "text", *, near: Callable[[], Collection[str]] = tuple
+    ) -> T | None:
+        """What `read` makes of the word, whatever YAML would take it for; its ValueError becomes the finding.
+
+        `near` gives the words of which the nearest is the hint.
+        """
+        if not isinstance(self.node, Scalar) or self.node.kind == "null":
+            self.wrong(f"expected {what}")
+            return None
+        try:
+            return read(self.node.text)
+        except ValueError as problem:
+            self.wrong(str(problem), nearest(self.word, near()))
+            return None
+
+    def choice(self, known: type[E]) -> E | None:
+        word = self.one_of([member.value for member in known])
+        return None if word is None else known(word)
+
+    def one_of(self, known: Collection[str], what: str = "") -> str | None:
+        """One of some known words; `what` describes them where they are too many to list."""
+        if self.word in known and isinstance(self.node, Scalar):
+            return self.word
+        self.wrong(f"expected {what or listed(known)}", nearest(self.word, known))
+        return None
+
+    def flag(self) -> bool | None:
+        if isinstance(self.node, Scalar) and self.node.kind == "bool" and self.word.lower() in ("true", "false"):
+            return self.word.lower() == "true"
+        self.wrong("expected true or false")
+        return None
+
+    def whole(self, least: int = 1, most: int = 1_000_000) -> int | None:
+        if (
+            isinstance(self.node, Scalar)
+            and self.node.kind == "int"
+            and re.fullmatch(r"0|[1-9]\d{0,9}", self.node.text)
+        ):
+            number = int(self.word)
+            if least <= number <= most:
+                return number
+        self.wrong(f"expected a whole number from {least} to {most}")
+        return None
+
+    def shaped(self, pattern: str, what: str) -> str | None:
+        """Text of a certain shape."""
+        text = self.text(what)
+        if text is not None and re.fullmatch(pattern, text) is None:
+            self.wrong(f"expected {what}")
+            return None
+        return text
+
+    def matchers(self, names: Collection[str] = ()) -> tuple[Matcher, ...]:
+        """The matchers of a list of texts; only these names where some are given."""
+        found: list[Matcher] = []
+        for item in self.items():
+            text = item.text('a matcher like name="value"')
+            matchers = () if text is None else item.plain(parse_all) or ()
+            if text is not None and not text.strip(" \t\n{}"):
+                item.wrong('expected a matcher like name="value"')
+            for matcher in matchers:
+                if names and matcher.name not in names:
+                    item.complain(f"expected {listed(names)}, got {matcher.name}", nearest(matcher.name, names))
+                else:
+                    found.append(matcher)
+        return tuple(found)
+
+    def _at(self, node: Node, path: str) -> Value:
+        return Value(node=node, path=path, file=self.file, findings=self.findings)
+
+
+class Fields(dict[str, Value]):
+    """The values of a mapping by key; a key that is absent reads as nothing."""
+
+    def read(self, name: str, read: Callable[[Value], T | None]) -> T | None:
+        value = self.get(name)
+        return None if value is None else read(value)
+
+    def many(self, name: str, read: Callable[[Value], Iterable[T]]) -> tuple[T, ...]:
+        value = self.get(name)
+        return () if value is None else tuple(read(value))
+
+
+def _below(path: str, key: str) -> str:
+    key = key if re.fullmatch(r"[\w-]+", key) else f'"{key[:SHOWN]}"'
+    return f"{path}.{key}" if path else key
+
+
+def _shown(node: Node) -> str:
+    if isinstance(node, Table):
+        return "a mapping"
+    if isinstance(node, Items):
+        return "a list" if node.items else "an empty list"
+    if node.kind == "null":
+        return "nothing"
+    return f"{node.text[:SHOWN]}…" if len(node.text) > SHOWN else node.text or 'empty text ("")'

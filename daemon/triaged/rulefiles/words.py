@@ -1,0 +1,133 @@
+"""The words that operators write for spans, shares and days, read from text; each raises ValueError("expected …")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from difflib import get_close_matches
+from zoneinfo import ZoneInfo
+
+from triaged.core.sla import Target
+
+SPAN = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+LONGEST = timedelta(days=3660)
+MOST_WORKING_DAYS = 365
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+HOURS = re.compile(r"(\d\d):(\d\d)\s*[-–]\s*(\d\d):(\d\d)")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest known word, "" where none is near."""
+    found = get_close_matches(word.lower(), {name.lower(): name for name in known}, n=1, cutoff=0.6)
+    return f"did you mean {next(name for name in known if name.lower() == found[0])}?" if found else ""
+
+
+def listed(words: Iterable[str]) -> str:
+    """The words, at least one, as a choice: `a, b or c`."""
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def span(text: str) -> timedelta:
+    """A duration such as 15m, 1h30m, 3d; 0m is one."""
+    amounts = SPAN.fullmatch(text)
+    if not text or amounts is None:
+        raise ValueError("expected a duration like 15m, 1h30m or 3d")
+    weeks, days, hours, minutes, seconds = (int((amount or "0")[:12]) for amount in amounts.groups())
+    try:
+        value = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError:
+        value = timedelta.max
+    if value > LONGEST:
+        raise ValueError(f"expected a duration of at most {LONGEST.days}d")
+    return value
+
+
+def some_span(text: str) -> timedelta:
+    """A duration of more than nothing."""
+    value = span(text)
+    if not value:
+        raise ValueError("expected a duration of more than nothing, like 15m")
+    return value
+
+
+def target(text: str) -> Target:
+    """A duration of more than nothing, or working days such as 1bd."""
+    working = re.fullmatch(r"(\d{1,3})bd", text)
+    if working is None:
+        return Target(text=text, within=some_span(text))
+    days = int(working[1])
+    if not 1 <= days <= MOST_WORKING_DAYS:
+        raise ValueError(f"expected 1bd to {MOST_WORKING_DAYS}bd")
+    return Target(text=text, business_days=days)
+
+
+def share(text: str) -> float:
+    """A share such as 0.95 or 95%, more than 0 and at most 1."""
+    number = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", text)
+    value = float(number[1]) / (100 if number[2] else 1) if number else 0.0
+    if not 0 < value <= 1:
+        raise ValueError("expected a share like 0.95 or 95%")
+    return value
+
+
+def day(text: str) -> date:
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        try:
+            return date.fromisoformat(text)
+        except ValueError as problem:
+            raise ValueError(f"expected a date ({problem})") from None
+    raise ValueError("expected a date like 2026-12-24")
+
+
+def instant(text: str, zone: ZoneInfo) -> datetime:
+    """A date with time such as 2026-12-24T08:00 in the zone, or with its own offset; a date is its first instant."""
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("expected a date with time like 2026-12-24T08:00") from None
+    return value if value.tzinfo else value.replace(tzinfo=zone)
+
+
+def hours(text: str) -> tuple[time, time]:
+    """Hours of one day such as 09:00-17:00; an end of 24:00 is given as 00:00."""
+    found = HOURS.fullmatch(text)
+    if found is None:
+        raise ValueError("expected hours like 09:00-17:00")
+    begin, end = found[1] + found[2], found[3] + found[4]
+    try:
+        opens = time(int(found[1]), int(found[2]))
+        closes = time.min if end == "2400" else time(int(found[3]), int(found[4]))
+    except ValueError as problem:
+        raise ValueError(f"expected hours like 09:00-17:00 ({problem})") from None
+    if end <= begin:
+        raise ValueError(
+            "expected an end after the beginning; hours over midnight are two: 22:00-24:00 and 00:00-06:00"
+        )
+    return opens, closes
+
+
+def weekdays(text: str) -> tuple[int, ...]:
+    """A weekday or a range of them such as monday-friday as numbers, 0 is Monday; a range may go over Sunday."""
+    first, _, last = text.lower().partition("-")
+    try:
+        begin, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
+    except ValueError:
+        raise ValueError("expected a weekday or a range like monday-friday") from None
+    return tuple((begin + n) % 7 for n in range((end - begin) % 7 + 1))
+
+
+def handover(text: str) -> tuple[int, time]:
+    """A weekday with a time such as monday 09:00."""
+    found = re.fullmatch(r"([a-z]+) (\d\d):(\d\d)", text.lower())
+    if found is None or found[1] not in WEEKDAYS or int(found[2]) > 23 or int(found[3]) > 59:
+        raise ValueError("expected a weekday with a time like monday 09:00")
+    return WEEKDAYS.index(found[1]), time(int(found[2]), int(found[3]))
+
+
+def zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError; a folder's name gives an OSError
+        raise ValueError("expected a time zone like Europe/Berlin") from None

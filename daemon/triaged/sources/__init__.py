@@ -1,0 +1,1 @@
+"""Bytes in, alerts out: one module per wire format."""

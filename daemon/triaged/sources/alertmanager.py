@@ -1,0 +1,106 @@
+"""Alertmanager's webhook body to alerts.
+
+Wire format: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config, version "4"; Grafana-managed
+alerts send the same envelope with version "1". Unknown fields are ignored and absent ones tolerated, because the body
+can also be a user's own template.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import msgspec
+
+from triaged.core.keys import fingerprint
+from triaged.core.model import Alert, AlertStatus
+from triaged.errors import PayloadError
+from triaged.ports.source import Reading, Rejected
+from triaged.sources.limits import MOST_ALERTS, limit
+from triaged.sources.mending import Unreadable, instant, loose_envelope, loose_fields
+
+
+class _Envelope(msgspec.Struct):
+    alerts: list[msgspec.Raw]
+    status: str | None = None
+
+
+class _Fields(msgspec.Struct):
+    labels: dict[str, str]
+    status: str
+    annotations: dict[str, str] = {}
+    startsAt: str = ""  # noqa: N815 - the wire's name
+    endsAt: str = ""  # noqa: N815
+    generatorURL: str = ""  # noqa: N815
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_fields = msgspec.json.Decoder(_Fields)
+_EXPECTED = 'expected a JSON object with a list "alerts", as Alertmanager\'s webhook sends it'
+
+
+def digests(source: str, body: bytes) -> list[bytes] | None:
+    """The digest of each alert in the body, without reading the alerts; None where the slow path must look."""
+    try:
+        raws = _envelope.decode(body).alerts
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    key = source.encode()[:64]
+    return [blake2b(raw, digest_size=16, key=key).digest() for raw in raws]
+
+
+def read(source: str, body: bytes) -> Reading:
+    """The alerts of one webhook body; one unreadable alert never costs the others.
+
+    Raises PayloadError (400) where the body is no such object, (413) where it holds too many alerts.
+    """
+    try:
+        envelope = _envelope.decode(body)
+        raws, group_status = [bytes(raw) for raw in envelope.alerts], envelope.status
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raws, group_status = loose_envelope(body, expected=_EXPECTED, problem=str(error))
+    if len(raws) > MOST_ALERTS:
+        raise PayloadError(f"expected at most {MOST_ALERTS:,} alerts in a request, got {len(raws):,}", status=413)
+    alerts: list[Alert] = []
+    rejected: list[Rejected] = []
+    for raw in raws:
+        digest = blake2b(raw, digest_size=16, key=source.encode()[:64]).digest()
+        try:
+            alerts.append(_alert(source, raw, digest, group_status))
+        except Unreadable as error:
+            rejected.append(Rejected(raw=raw, digest=digest, reason=error.reason, text=str(error)))
+    return Reading(alerts=tuple(alerts), rejected=tuple(rejected))
+
+
+def _alert(source: str, raw: bytes, digest: bytes, group_status: str | None) -> Alert:
+    mended: list[str] = []
+    try:
+        # \u0000 is valid JSON and valid to msgspec, but no text to PostgreSQL.
+        if b"\\u0000" in raw:
+            raise msgspec.DecodeError("NUL")
+        fields = _fields.decode(raw)
+        labels, annotations, status = fields.labels, fields.annotations, fields.status
+        starts, ends, url = fields.startsAt, fields.endsAt, fields.generatorURL
+        if "" in labels.values():
+            labels = {name: value for name, value in labels.items() if value}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        loose = loose_fields(raw, mended)
+        labels, annotations = loose.labels, loose.annotations
+        starts, ends, url = loose.starts, loose.ends, loose.url
+        # Without any status it fires: a false alarm costs a look, a missed outage costs an outage.
+        status = loose.status or group_status or "firing"
+    if status not in ("firing", "resolved"):
+        raise Unreadable("unknown_status", f'status: expected "firing" or "resolved", got {status[:100]!r}')
+    labels, annotations = limit(labels, annotations, mended)
+    return Alert(
+        fingerprint=fingerprint(source, labels),
+        source=source,
+        status=AlertStatus.FIRING if status == "firing" else AlertStatus.RESOLVED,
+        labels=labels,
+        annotations=annotations,
+        starts_at=instant(starts, "startsAt", mended),
+        ends_at=instant(ends, "endsAt", mended),
+        generator_url=url,
+        digest=digest,
+        raw=raw,
+        mended=tuple(mended),
+    )

@@ -1,0 +1,39 @@
+"""What an alert may weigh: labels beyond it reject the alert, annotations beyond it are cut."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from triaged.sources.mending import Unreadable
+
+MOST_BYTES: Final = 16 * 1024 * 1024
+MOST_ALERTS: Final = 10_000
+MOST_LABELS: Final = 128
+LONGEST_NAME: Final = 1_024
+LONGEST_VALUE: Final = 16_384
+
+
+def limit(
+    labels: dict[str, str], annotations: dict[str, str], mended: list[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Labels as they are and annotations cut to size; cut ones are named in `mended`.
+
+    Labels say which alert it is, so that cutting them would make one alert of two: raises Unreadable instead.
+    """
+    if not labels:
+        raise Unreadable("no_labels", "labels: expected at least one label with a value, got none")
+    if len(labels) > MOST_LABELS:
+        raise Unreadable("too_many_labels", f"labels: expected at most {MOST_LABELS}, got {len(labels)}")
+    for name, value in labels.items():
+        if len(name) > LONGEST_NAME or len(value) > LONGEST_VALUE:
+            text = f"labels.{name[:50]}: expected at most {LONGEST_VALUE:,} characters, got {max(len(name), len(value)):,}"
+            raise Unreadable("label_too_long", text)
+    if len(annotations) > MOST_LABELS:
+        mended.append(f"annotations: kept {MOST_LABELS} of {len(annotations)}")
+        annotations = dict(list(annotations.items())[:MOST_LABELS])
+    for name, value in annotations.items():
+        if len(value) > LONGEST_VALUE:
+            mended.append(f"annotations.{name[:50]}: cut to {LONGEST_VALUE:,} of {len(value):,} characters")
+            annotations = {n: v[:LONGEST_VALUE] for n, v in annotations.items()}
+            break
+    return labels, annotations

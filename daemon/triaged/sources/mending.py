@@ -1,0 +1,129 @@
+"""The slow path: what senders really send, read loosely, with a word about everything that was repaired."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from triaged.errors import PayloadError
+
+_BROKEN = re.compile("[\x00\ud800-\udfff]")
+_DEEPEST_SHOWN = 80
+
+
+class Unreadable(Exception):  # noqa: N818 - it never leaves the package: one alert among others
+    """This alert cannot be read; `reason` is the metric's label."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loose:
+    """The fields of an alert after mending; "" where there was nothing usable."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    status: str
+    starts: str
+    ends: str
+    url: str
+
+
+def loose_envelope(body: bytes, *, expected: str, problem: str) -> tuple[list[bytes], str | None]:
+    """The raw alerts and the group's status of a body that the typed path refused.
+
+    Raises PayloadError (400) with what was expected and what came.
+    """
+    try:
+        found = json.loads(body.decode(errors="replace"))
+    except (ValueError, RecursionError) as error:
+        raise PayloadError(f"{expected}, got no readable JSON: {str(error)[:200]}") from error
+    if not isinstance(found, dict):
+        raise PayloadError(f"{expected}, got {_kind(found)}")
+    alerts = found.get("alerts")
+    if not isinstance(alerts, list):
+        raise PayloadError(f'{expected}, got "alerts" as {_kind(alerts)} ({problem[:200]})')
+    status = found.get("status")
+    return [json.dumps(alert).encode() for alert in alerts], status if isinstance(status, str) else None
+
+
+def loose_fields(raw: bytes, mended: list[str]) -> Loose:
+    """The fields of one alert, each made text: NUL and lone surrogates U+FFFD, other values their JSON text.
+
+    Raises Unreadable where there is no object or no labels.
+    """
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable("not_an_object", f"expected a JSON object, got {str(error)[:_DEEPEST_SHOWN]}") from error
+    if not isinstance(found, dict):
+        raise Unreadable("not_an_object", f"expected a JSON object, got {_kind(found)}")
+    labels = found.get("labels")
+    if not isinstance(labels, dict):
+        raise Unreadable("no_labels", f"labels: expected an object of texts, got {_kind(labels)}")
+    annotations = found.get("annotations")
+    status = found.get("status")
+    return Loose(
+        labels={n: v for n, v in _texts(labels, "labels", mended).items() if v},
+        annotations=_texts(annotations if isinstance(annotations, dict) else {}, "annotations", mended),
+        status="" if status is None else _text(status),
+        starts=_text(found.get("startsAt")),
+        ends=_text(found.get("endsAt")),
+        url=_text(found.get("generatorURL")),
+    )
+
+
+def instant(text: str, field: str, mended: list[str]) -> datetime | None:
+    """An RFC 3339 instant in UTC, to the microsecond; None where there is none: empty, Go's zero time, or no instant.
+
+    What cannot be read is told in `mended` and treated as absent: a wrong date must not cost an alert.
+    """
+    if not text:
+        return None
+    found = _parse(text)
+    if found is None:
+        mended.append(f"{field}: expected an RFC 3339 instant, got {text[:50]!r}; taken as absent")
+        return None
+    return found if found.year > 1 else None
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+        if found.tzinfo is None:
+            found = found.replace(tzinfo=UTC)
+        return found.astimezone(UTC)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC) if text.startswith("0001") else None
+    except ValueError:
+        return None
+
+
+def _texts(found: dict[str, object], field: str, mended: list[str]) -> dict[str, str]:
+    texts = {}
+    for name, value in found.items():
+        if not isinstance(value, str) and value is not None:
+            mended.append(f"{field}.{name[:50]}: expected a text, got {_kind(value)}; its JSON text is taken")
+        texts[_clean(name)] = _text(value)
+    return texts
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return _clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _clean(text: str) -> str:
+    return _BROKEN.sub("�", text)
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "a list", str: "a text", bool: "a boolean", type(None): "nothing"}
+    return names.get(type(value), "a number")

@@ -1,0 +1,101 @@
+"""Domain values to rows and back: instants as µs UTC integers, enums as text, lists and mappings as JSON text."""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from operator import attrgetter
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+T = TypeVar("T")
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US = timedelta(microseconds=1)
+
+_encode_json = msgspec.json.Encoder().encode
+
+
+def to_us(at: datetime) -> int:
+    """Microseconds since 1970 UTC."""
+    since = at - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def from_us(us: int) -> datetime:
+    return EPOCH + us * _US
+
+
+def to_json(value: Mapping[str, Any] | Sequence[Any]) -> str:
+    return _encode_json(value).decode()
+
+
+def _columns(kind: Any) -> tuple[str, Callable[[Any], Any] | None, Callable[[Any], Any] | None]:
+    """Column type name, encoder and decoder of an annotation; None where the value goes as it is."""
+    if kind is datetime:
+        return "instant", to_us, from_us
+    if kind is bool:
+        return "integer", int, bool
+    if kind is int:
+        return "integer", None, None
+    if kind is float:
+        return "float", None, None
+    if kind is bytes:
+        return "bytes", None, bytes
+    if kind is str:
+        return "text", None, None
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "text", attrgetter("value"), kind
+    if get_origin(kind) is tuple:
+        return "text", to_json, lambda text: tuple(json.loads(text))
+    return "text", to_json, json.loads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    name: str
+    kind: str
+    nullable: bool
+
+
+class Codec(Generic[T]):
+    """Rows of one dataclass, in the order of its fields."""
+
+    def __init__(self, cls: type[T]) -> None:
+        hints = get_type_hints(cls)
+        self.cls = cls
+        self.names: tuple[str, ...] = tuple(f.name for f in fields(cls))  # type: ignore[arg-type]  # T is a dataclass
+        self.columns: list[Column] = []
+        encoders: list[tuple[int, Callable[[Any], Any]]] = []
+        self._decoders: list[tuple[str, Callable[[Any], Any] | None]] = []
+        for index, name in enumerate(self.names):
+            kind = hints[name]
+            nullable = get_origin(kind) in (Union, types.UnionType) and type(None) in get_args(kind)
+            if nullable:
+                (kind,) = (a for a in get_args(kind) if a is not type(None))
+            sql, encode, decode = _columns(kind)
+            self.columns.append(Column(name=name, kind=sql, nullable=nullable))
+            if encode is not None:
+                encoders.append((index, encode))
+            self._decoders.append((name, decode))
+        self._encoders = tuple(encoders)
+        self._get = attrgetter(*self.names)
+
+    def encode(self, value: T) -> tuple[Any, ...]:
+        row = list(self._get(value))
+        for index, encode in self._encoders:
+            if row[index] is not None:
+                row[index] = encode(row[index])
+        return tuple(row)
+
+    def decode(self, row: Sequence[Any]) -> T:
+        values = {
+            name: cell if decode is None or cell is None else decode(cell)
+            for (name, decode), cell in zip(self._decoders, row, strict=True)
+        }
+        return self.cls(**values)

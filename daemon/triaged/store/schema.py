@@ -1,0 +1,261 @@
+"""The tables, one schema for SQLite and PostgreSQL; invariants that matter are constraints here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+from triaged.core.model import CloseReason, Deadline, Episode, Incident, Outcome, Severity, State, TimelineEntry
+from triaged.ports.store import AlertRecord, Fate, PendingComment, Publication
+from triaged.store.codec import Codec
+
+INCIDENT = Codec(Incident)
+EPISODE = Codec(Episode)
+DEADLINE = Codec(Deadline)
+ENTRY = Codec(TimelineEntry)
+RECORD = Codec(AlertRecord)
+PUBLICATION = Codec(Publication)
+COMMENT = Codec(PendingComment)
+
+# SQLite gives ids by itself only to a column declared exactly INTEGER.
+ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
+_TYPES: dict[str, Any] = {
+    "instant": BigInteger,
+    "integer": BigInteger,
+    "float": Float(53),
+    "bytes": LargeBinary,
+    "text": Text,
+}
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _columns(codec: Codec[Any], *primary: str, but: frozenset[str] = frozenset()) -> list[Column[Any]]:
+    return [
+        Column(c.name, _TYPES[c.kind], primary_key=c.name in primary, nullable=c.nullable, autoincrement=False)
+        for c in codec.columns
+        if c.name not in but
+    ]
+
+
+def _one_of(column: str, values: type[Any]) -> CheckConstraint:
+    listed = ", ".join(f"'{v.value}'" for v in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+incidents = Table(
+    "incidents",
+    metadata,
+    *_columns(INCIDENT, "id"),
+    _one_of("state", State),
+    _one_of("severity", Severity),
+    _one_of("judged", Severity),
+    CheckConstraint(f"close_reason IN ({', '.join(repr(r.value) for r in CloseReason)})", name="close_reason"),
+    CheckConstraint(f"response_outcome IN ({', '.join(repr(o.value) for o in Outcome)})", name="response_outcome"),
+    CheckConstraint(f"resolution_outcome IN ({', '.join(repr(o.value) for o in Outcome)})", name="resolution_outcome"),
+    CheckConstraint("firing >= 0 AND firing <= alerts", name="firing"),
+    CheckConstraint("state IN ('pending', 'closed') OR opened_at IS NOT NULL", name="opened"),
+    CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed"),
+    CheckConstraint("state NOT IN ('verifying', 'resolved') OR restored_at IS NOT NULL", name="restored"),
+    Index(
+        "ix_incidents_unfinished",
+        "state",
+        "severity",
+        sqlite_where=text("state != 'closed'"),
+        postgresql_where=text("state != 'closed'"),
+    ),
+    Index(
+        "ix_incidents_closed_firing",
+        "id",
+        sqlite_where=text("state = 'closed' AND firing > 0"),
+        postgresql_where=text("state = 'closed' AND firing > 0"),
+    ),
+    Index(
+        "ix_incidents_closed_at",
+        "closed_at",
+        sqlite_where=text("closed_at IS NOT NULL"),
+        postgresql_where=text("closed_at IS NOT NULL"),
+    ),
+)
+
+# Whose key it is: the unfinished incident's, or after its end the one that owned it last. The primary key is the
+# promise "one key, one unfinished incident".
+incident_keys = Table(
+    "incident_keys",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), nullable=False, index=True),
+    Column("pairs", Text, nullable=False),
+)
+
+episodes = Table(
+    "episodes",
+    metadata,
+    *_columns(EPISODE, "id"),
+    _one_of("severity", Severity),
+    CheckConstraint("ended_at IS NOT NULL OR last = 1", name="unfinished_is_last"),
+    # One newest episode per alert, therefore (with the check above) at most one unfinished.
+    Index(
+        "uq_episodes_last", "fingerprint", unique=True, sqlite_where=text("last = 1"), postgresql_where=text("last = 1")
+    ),
+    Index("ix_episodes_incident", "incident_id", "id"),
+    Index(
+        "ix_episodes_firing",
+        "incident_id",
+        "id",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+
+deadlines = Table(
+    "deadlines",
+    metadata,
+    *_columns(DEADLINE, "incident_id", "kind"),
+    Index("ix_deadlines_due_at", "due_at"),
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    *_columns(ENTRY),
+    Index("ix_timeline_incident", "incident_id", "id"),
+)
+
+alert_records = Table(
+    "alert_records",
+    metadata,
+    *_columns(RECORD, but=frozenset({"id"})),
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    _one_of("fate", Fate),
+    Index("ix_alert_records_received_at", "received_at"),
+    Index("ix_alert_records_incident", "incident_id", "id"),
+    Index(
+        "ix_alert_records_unread",
+        "fate",
+        "id",
+        sqlite_where=text("fate IN ('rejected', 'failed')"),
+        postgresql_where=text("fate IN ('rejected', 'failed')"),
+    ),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("rule_set", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+rule_sets = Table(
+    "rule_sets",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("files", Text, nullable=False),
+    Column("first_used_at", BigInteger, nullable=False),
+)
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("files", Text, nullable=False),
+    Column("first_used_at", BigInteger, nullable=False),
+)
+
+publications = Table(
+    "publications",
+    metadata,
+    *_columns(PUBLICATION, "incident_id"),
+    Index(
+        "ix_publications_waiting",
+        "rank",
+        "due_at",
+        sqlite_where=text("wanted != done"),
+        postgresql_where=text("wanted != done"),
+    ),
+)
+
+comments = Table(
+    "comments",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    *_columns(COMMENT, but=frozenset({"id"})),
+    Index("uq_comments_key", "incident_id", "key", unique=True),
+    Index(
+        "ix_comments_waiting",
+        "rank",
+        "due_at",
+        sqlite_where=text("done_at IS NULL"),
+        postgresql_where=text("done_at IS NULL"),
+    ),
+)
+
+# Growth, counted as alerts come and go, so that a condition is asked without reading an incident's alerts.
+growth_members = Table(
+    "growth_members",
+    metadata,
+    Column("incident_id", BigInteger, primary_key=True),
+    Column("ref", Text, primary_key=True),
+    Column("episode_id", BigInteger, primary_key=True),
+    Column("since_at", BigInteger, nullable=False),
+    Index("ix_growth_members_since", "incident_id", "ref", "since_at"),
+)
+growth_values = Table(
+    "growth_values",
+    metadata,
+    Column("incident_id", BigInteger, primary_key=True),
+    Column("ref", Text, primary_key=True),
+    Column("label", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("firing", BigInteger, nullable=False),
+)
+growth_refires = Table(
+    "growth_refires",
+    metadata,
+    Column("incident_id", BigInteger, primary_key=True),
+    Column("ref", Text, primary_key=True),
+    Column("episode_id", BigInteger, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_growth_refires_at", "incident_id", "ref", "at"),
+)
+
+# The next id of what is numbered here and not by the database; one row a name. Numbers are never used twice.
+sequences = Table(
+    "sequences",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+totals = Table(
+    "totals",
+    metadata,
+    Column("metric", Text, primary_key=True),
+    Column("labels", Text, primary_key=True),
+    Column("replica", Text, primary_key=True),
+    Column("value", Float(53), nullable=False),
+)

@@ -1,0 +1,87 @@
+"""The store as one object: opened from a URL, migrated, written by one writer, read by everybody."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import inspect, text
+
+from triaged.errors import StoreError
+from triaged.store.engine import engines, translated
+from triaged.store.reading import Reader
+from triaged.store.transaction import Statements, Transaction
+
+HEAD = "0001"
+
+
+class Store:
+    """Where everything that must outlive the process lies. Thread-safe; `begin` belongs to the writer alone.
+
+    `url` is `sqlite:///FILE`, `sqlite://` (in memory) or `postgresql://…`; `replica` names this process in the totals.
+    """
+
+    def __init__(self, url: str, *, replica: str = "") -> None:
+        with translated():
+            self._writer, self._reader = engines(url)
+        self.alone = self._writer.dialect.name == "sqlite"
+        self._statements = Statements(self._writer.dialect, replica)
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        """A transaction, committed at the end of the block unless it raises.
+
+        Raises StoreError where the database cannot be reached or written, Conflict where it shall run again.
+        """
+        with translated(), self._writer.begin() as connection:
+            yield Transaction(connection, self._statements)
+
+    @contextmanager
+    def read(self) -> Iterator[Reader]:
+        """A consistent view for short questions."""
+        with translated(), self._reader.connect() as connection:
+            yield Reader(connection)
+
+    def migrate(self) -> bool:
+        """Bring the schema to this release's; whether there was anything to do. Safe to repeat."""
+        with translated(), self._writer.connect() as connection:
+            has = inspect(connection).has_table("alembic_version")
+            version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if has else None
+        if version == HEAD:
+            return False
+        from triaged.store.migrating import upgrade  # noqa: PLC0415 - Alembic costs 20 MB that a start rarely needs
+
+        with translated():
+            upgrade(self._writer)
+        return True
+
+    def backup(self, target: Path) -> None:
+        """Copy a SQLite store while it is in use, and prove the copy whole; raises StoreError where it is not.
+
+        Source: https://www.sqlite.org/backup.html
+        """
+        if not self.alone:
+            raise StoreError("expected a SQLite store: use pg_dump for PostgreSQL")
+        if target.exists():
+            raise StoreError(f"{target} exists: expected a new file")
+        with self._reader.connect() as connection, sqlite3.connect(target) as copy:
+            source = connection.connection.driver_connection
+            if source is None:
+                raise StoreError("the store is not open")
+            source.backup(copy)
+            found = copy.execute("PRAGMA integrity_check").fetchone()[0]
+        copy.close()
+        if found != "ok":
+            raise StoreError(f"the copy {target} is damaged: {found}")
+
+    def checkpoint(self) -> None:
+        """Fold SQLite's write-ahead log into the database file, so that a stopped store is one file."""
+        if self.alone:
+            with self._writer.connect() as connection:
+                connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
+    def close(self) -> None:
+        self._writer.dispose()
+        self._reader.dispose()

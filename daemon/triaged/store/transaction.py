@@ -1,0 +1,224 @@
+"""The writer's transaction: reads what a batch needs, saves what was decided, one statement per table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Dialect, bindparam, delete, literal_column, select, text, update
+
+from triaged.core.growth import Growth
+from triaged.core.model import Episode, Incident, Verdict
+from triaged.store import growth
+from triaged.store import schema as s
+from triaged.ports.store import Batch
+from triaged.store.codec import to_json, to_us
+from triaged.store.engine import translated
+from triaged.store.growth import GrowthTable
+from triaged.store.statements import Lookup, Statement, upsert
+from triaged.store.totals import Totals
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+RECORD_NAMES = tuple(n for n in s.RECORD.names if n != "id")
+COMMENT_NAMES = tuple(n for n in s.COMMENT.names if n != "id")
+# Numbers of incidents are for people and come one by one; those of episodes may skip some at a restart.
+_IDS_AT_ONCE = {"incident": 1, "episode": 256}
+
+
+class Statements:
+    """The hot statements of one dialect, compiled once per store."""
+
+    def __init__(self, dialect: Dialect, replica: str) -> None:
+        self.incidents = upsert(dialect, s.incidents, s.INCIDENT.names, on=["id"])
+        self.episodes = upsert(dialect, s.episodes, s.EPISODE.names, on=["id"])
+        self.former = Statement(
+            update(s.episodes).where(s.episodes.c.id == bindparam("of")).values(last=text("0")), dialect, ["of"]
+        )
+        self.keys = upsert(dialect, s.incident_keys, ["key", "incident_id", "pairs"], on=["key"])
+        self.verdicts = upsert(dialect, s.verdicts, ["id", "rule_set", "body"], on=["id"], keep=True)
+        self.records = Statement(s.alert_records.insert(), dialect, RECORD_NAMES)
+        self.timeline = Statement(s.timeline.insert(), dialect, s.ENTRY.names)
+        self.deadlines = upsert(dialect, s.deadlines, s.DEADLINE.names, on=["incident_id", "kind"])
+        self.undue = Statement(
+            delete(s.deadlines).where(s.deadlines.c.incident_id == bindparam("incident_id")), dialect, ["incident_id"]
+        )
+        self.comments = upsert(dialect, s.comments, COMMENT_NAMES, on=["incident_id", "key"], keep=True)
+        waiting = s.publications.c
+        self.wants = upsert(
+            dialect,
+            s.publications,
+            s.PUBLICATION.names,
+            on=["incident_id"],
+            change=lambda new: {"wanted": waiting.wanted + literal_column("1"), "rank": new.rank},
+        )
+        # An urgent change goes at once, but never around a backoff: that would hammer a backend that is down.
+        self.urgent = Statement(
+            update(s.publications)
+            .where(
+                waiting.incident_id == bindparam("of"), waiting.attempts == text("0"), waiting.due_at > bindparam("at")
+            )
+            .values(due_at=bindparam("now")),
+            dialect,
+            ["now", "of", "at"],
+        )
+        self.growth = GrowthTable(dialect)
+        self.totals = Totals(dialect, replica)
+        self.next_id = (
+            upsert(
+                dialect,
+                s.sequences,
+                ["name", "value"],
+                on=["name"],
+                change=lambda new: {"value": s.sequences.c.value + new.value},
+            ).sql
+            + " RETURNING value"
+        )
+        incident, episode = s.incidents.c, s.episodes.c
+        self.incidents_by_id = Lookup(
+            lambda v: select(*(incident[n] for n in s.INCIDENT.names)).where(incident.id.in_(v)).order_by(incident.id),
+            dialect,
+        )
+        self.last_episodes = Lookup(
+            lambda v: select(*(episode[n] for n in s.EPISODE.names)).where(
+                episode.fingerprint.in_(v), episode.last == text("1")
+            ),
+            dialect,
+        )
+        self.owners = Lookup(
+            lambda v: select(s.incident_keys.c.key, s.incident_keys.c.incident_id).where(s.incident_keys.c.key.in_(v)),
+            dialect,
+        )
+        self.verdicts_by_id = Lookup(
+            lambda v: select(s.verdicts.c.id, s.verdicts.c.body).where(s.verdicts.c.id.in_(v)), dialect
+        )
+
+
+def _translating(method: Callable[P, T]) -> Callable[P, T]:
+    """A database that is not there is told apart from a bug, wherever in the transaction it shows."""
+
+    @wraps(method)
+    def translating(*args: P.args, **kwargs: P.kwargs) -> T:
+        with translated():
+            return method(*args, **kwargs)
+
+    return translating
+
+
+class Transaction:
+    """One transaction of the writer; nothing it read or wrote is valid after it."""
+
+    def __init__(self, connection: Connection, statements: Statements) -> None:
+        self.connection = connection
+        self._statements = statements
+        self._ids: dict[str, list[int]] = {"incident": [], "episode": []}
+
+    @_translating
+    def last_episodes(self, fingerprints: Iterable[str]) -> dict[str, Episode]:
+        """The newest episode of each alert that ever fired, by fingerprint."""
+        rows = self._statements.last_episodes.rows(self.connection, fingerprints)
+        return {episode.fingerprint: episode for episode in map(s.EPISODE.decode, rows)}
+
+    @_translating
+    def owners(self, keys: Iterable[str]) -> dict[str, int]:
+        """The incident that owns each key, or owned it last."""
+        return dict(map(tuple, self._statements.owners.rows(self.connection, keys)))
+
+    @_translating
+    def incidents(self, ids: Iterable[int]) -> dict[int, Incident]:
+        rows = self._statements.incidents_by_id.rows(self.connection, ids)
+        return {incident.id: incident for incident in map(s.INCIDENT.decode, rows)}
+
+    @_translating
+    def keys_of(self, incident_id: int) -> dict[str, int]:
+        """All keys that are, or were last, this incident's."""
+        keys = s.incident_keys.c
+        rows = self.connection.execute(select(keys.key, keys.incident_id).where(keys.incident_id == incident_id))
+        return {key: owner for key, owner in rows}
+
+    @_translating
+    def verdict(self, verdict_id: str) -> Verdict | None:
+        rows = self._statements.verdicts_by_id.rows(self.connection, [verdict_id])
+        return msgspec.json.decode(rows[0][1], type=Verdict) if rows else None
+
+    @_translating
+    def member_verdict(self, incident_id: int, ref: str) -> Verdict | None:
+        """The verdict of the newest alert that counts for a growth condition."""
+        members, episodes = s.growth_members.c, s.episodes.c
+        found = self.connection.execute(
+            select(episodes.verdict)
+            .join(s.growth_members, members.episode_id == episodes.id)
+            .where(members.incident_id == incident_id, members.ref == ref)
+            .order_by(members.since_at.desc())
+            .limit(1)
+        ).scalar()
+        return None if found is None else self.verdict(found)
+
+    @_translating
+    def growth_refs(self, incident_id: int) -> list[str]:
+        """The growth conditions for which alerts of this incident count now."""
+        members = s.growth_members.c
+        rows = self.connection.execute(select(members.ref).where(members.incident_id == incident_id).distinct())
+        return [ref for (ref,) in rows]
+
+    @_translating
+    def growth_holds(self, incident_id: int, condition: Growth, now: datetime) -> tuple[bool, datetime | None]:
+        return growth.holds(self.connection, incident_id, condition, now)
+
+    @_translating
+    def next_id(self, of: str) -> int:
+        """A fresh id of an incident or episode; gaps may occur, none is used twice."""
+        ids = self._ids[of]
+        if not ids:
+            count = _IDS_AT_ONCE[of]
+            last = self.connection.exec_driver_sql(self._statements.next_id, (of, count)).scalar_one()
+            ids.extend(range(last, last - count, -1))
+        return ids.pop()
+
+    @_translating
+    def keep_files(self, table: str, digest: str, files: Mapping[str, str], now: datetime) -> None:
+        """Store a rule set or policy whole, once, before its first decision."""
+        target = {"rule_sets": s.rule_sets, "policies": s.policies}[table]
+        known = self.connection.execute(select(target.c.hash).where(target.c.hash == digest)).first()
+        if known is None:
+            row = {"hash": digest, "files": to_json(files), "first_used_at": to_us(now)}
+            self.connection.execute(target.insert().values(**row))
+
+    @_translating
+    def policy_files(self, digest: str) -> dict[str, str] | None:
+        """The texts of a frozen policy."""
+        found = self.connection.execute(select(s.policies.c.files).where(s.policies.c.hash == digest)).scalar()
+        return None if found is None else msgspec.json.decode(found, type=dict[str, str])
+
+    @_translating
+    def save(self, batch: Batch, now: datetime) -> None:
+        """Write a batch: parents before children, rows in the order of their keys."""
+        run, c, now_us = self._statements, self.connection, to_us(now)
+        run.incidents.run(c, [s.INCIDENT.encode(batch.incidents[i]) for i in sorted(batch.incidents)])
+        run.keys.run(c, [(k, owner, to_json(key.pairs)) for k, (owner, key) in sorted(batch.keys.items())])
+        run.former.run(c, [(i,) for i in batch.former])
+        run.episodes.run(c, [s.EPISODE.encode(batch.episodes[i]) for i in sorted(batch.episodes)])
+        run.verdicts.run(c, [(i, rules, body) for i, (rules, body) in sorted(batch.verdicts.items())])
+        run.records.run(c, [s.RECORD.encode(r)[:-1] for r in batch.records])
+        run.timeline.run(c, [s.ENTRY.encode(e) for e in batch.timeline])
+        run.undue.run(c, [(i,) for i in sorted(batch.deadlines)])
+        run.deadlines.run(c, [s.DEADLINE.encode(d) for i in sorted(batch.deadlines) for d in batch.deadlines[i]])
+        run.wants.run(c, [_publication(i, w.severity.rank, now_us) for i, w in sorted(batch.wants.items())])
+        run.urgent.run(c, [(now_us, i, now_us) for i, w in sorted(batch.wants.items()) if w.urgent])
+        run.comments.run(
+            c,
+            [
+                (m.incident_id, m.kind.value, m.key, m.text, sev.rank, now_us, now_us, None, 0, 0, "", None, None, "")
+                for m, sev in batch.comments
+            ],
+        )
+        run.growth.save(c, batch.growth, now)
+        run.totals.save(c, batch.tallies)
+
+
+def _publication(incident_id: int, rank: int, now: int) -> tuple[object, ...]:
+    return (incident_id, rank, 1, 0, now, now, None, 0, 0, "", None, 0, "", "", None, "", "", "", "[]", 0, "")
