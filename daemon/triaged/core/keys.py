@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 
 from triaged.core.model import Alert, Category, Key
@@ -17,7 +17,7 @@ def fingerprint(source: str, labels: Mapping[str, str]) -> str:
     parts = [source]
     for name in sorted(labels):
         parts += (name, labels[name])
-    return _digest(parts)
+    return digest(parts)
 
 
 def incident_key(names: Iterable[str], alert: Alert, *, service: str, team: str, category: Category) -> Key:
@@ -40,10 +40,10 @@ def incident_key(names: Iterable[str], alert: Alert, *, service: str, team: str,
     parts: list[str] = []
     for pair in sorted(pairs):
         parts += pair
-    return Key(digest=f"{VERSION}:{_digest(parts)}", pairs=pairs)
+    return Key(digest=f"{VERSION}:{digest(parts)}", pairs=pairs)
 
 
-def _digest(parts: list[str]) -> str:
-    """The lengths before the texts make the form unambiguous, whatever the texts hold."""
+def digest(parts: Sequence[str]) -> str:
+    """32 hex digits of texts in their order; their lengths go before them, so that no two lists are the same form."""
     form = f"{' '.join([str(len(part)) for part in parts])}\0{''.join(parts)}"
     return blake2b(form.encode(errors="surrogatepass"), digest_size=16).hexdigest()

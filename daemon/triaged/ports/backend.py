@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from triaged.core.model import CloseReason
+from triaged.core.catalogue import Service
+from triaged.core.model import CloseReason, Episode, Incident, Objective, TimelineEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,3 +84,18 @@ class Backend(Protocol):
     def has_comment(self, address: Address, operation: str, since: datetime) -> bool:
         """Whether a comment of ours with the marker is visible."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything that an issue tells: `episodes` are the firing ones first, at most some tens; `timeline` the newest.
+
+    `targets` are the severity's targets as ops wrote them, by objective; `service` is the catalogue's entry, if any.
+    """
+
+    incident: Incident
+    episodes: tuple[Episode, ...]
+    timeline: tuple[TimelineEntry, ...]
+    targets: Mapping[Objective, str]
+    service: Service | None
+    public_url: str

@@ -106,6 +106,24 @@ class PendingComment:
     failure: str = ""
 
 
+@unique
+class Write(StrEnum):
+    """The three sorts of writes to a backend, in the order in which they go out among equals."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    COMMENT = "comment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """The front of one sort: what would be written next, and how grave its incident is (rank 0 is sev1)."""
+
+    write: Write
+    rank: int
+    id: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
     """A row of `totals`: a store counter, or one bucket, sum or count of a store histogram."""

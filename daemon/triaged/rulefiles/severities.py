@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Literal
 
-from triaged.core.calendars import Calendar
 from triaged.core.model import Objective, Severity
 from triaged.core.sla import ALWAYS, BUSINESS, SeverityPolicy, Target
 from triaged.rulefiles import words
@@ -28,7 +27,7 @@ AT_RISK = 0.75
 REOPEN_WITHIN = timedelta(hours=24)
 
 
-def read(root: Value, calendars: Mapping[str, Calendar | None]) -> dict[Severity, SeverityPolicy]:
+def read(root: Value, calendars: Collection[str]) -> dict[Severity, SeverityPolicy]:
     """The policy of every severity; without those whose values have findings."""
     names = [severity.value for severity in Severity]
     fields = root.fields(names, required=names)
@@ -36,7 +35,7 @@ def read(root: Value, calendars: Mapping[str, Calendar | None]) -> dict[Severity
     return {severity: policy for severity, policy in policies.items() if policy is not None}
 
 
-def _policy(value: Value, calendars: Mapping[str, Calendar | None]) -> SeverityPolicy | None:
+def _policy(value: Value, calendars: Collection[str]) -> SeverityPolicy | None:
     before = len(value.findings)
     fields = value.fields(KEYS, required=REQUIRED)
     targets = fields.read("targets", _targets) or {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from triaged.core.catalogue import FACTS
@@ -37,6 +37,7 @@ SETTINGS = (
     "because",
     "grows",
 )
+DEFAULTS = ("impact", "urgency", "category", "team")
 STEADY = ("key", "drop", "delay", "repository")
 """What a rule may set only if neither annotations nor calendars decide whether it matches."""
 UNSTEADY = ("annotations", "during", "outside")
@@ -50,6 +51,7 @@ class Known:
     teams: Collection[str]
     calendars: Collection[str]
     today: date | None
+    default_team: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +69,14 @@ def read(root: Value, known: Known) -> TriageFile:
     """The rules with all that they need, as far as they have no findings."""
     fields = root.fields(KEYS, required=REQUIRED)
     default = fields.read("default", _default)
-    if default and known.teams:
-        known = Known(teams={*known.teams, default.team}, calendars=known.calendars, today=known.today)
     fields.read("storm", _storm)
     warnings: list[Finding] = []
+    if default and known.teams and default.team not in known.teams:
+        place = fields["default"].fields(DEFAULTS)["team"]
+        warnings.append(
+            place.noted(f"team {default.team} is not in services.yaml", words.nearest(default.team, known.teams))
+        )
+    known = replace(known, default_team=default.team if default else None)
     rules = fields.many("rules", lambda rules: _rules(rules, known, warnings))
     return TriageFile(
         matrix=fields.read("matrix", _matrix) or {},
@@ -83,7 +89,7 @@ def read(root: Value, known: Known) -> TriageFile:
 
 def _matrix(value: Value) -> dict[Impact, Mapping[Urgency, Severity]]:
     impacts = [impact.value for impact in Impact]
-    matrix = {}
+    matrix: dict[Impact, Mapping[Urgency, Severity]] = {}
     for name, row in value.fields(impacts, required=impacts).items():
         severities = row.each(lambda word: word.choice(Severity))
         if row.length is not None and row.length != len(Urgency):
@@ -93,8 +99,7 @@ def _matrix(value: Value) -> dict[Impact, Mapping[Urgency, Severity]]:
 
 
 def _default(value: Value) -> Defaults | None:
-    names = ("impact", "urgency", "category", "team")
-    fields = value.fields(names, required=names)
+    fields = value.fields(DEFAULTS, required=DEFAULTS)
     impact = fields.read("impact", lambda word: word.choice(Impact))
     urgency = fields.read("urgency", lambda word: word.choice(Urgency))
     category = fields.read("category", lambda word: word.choice(Category))
@@ -168,7 +173,7 @@ def _rule(name: str, fields: Fields, known: Known) -> Rule:
         at_most=fields.read("at_most", lambda word: word.choice(Severity)),
         category=fields.read("category", lambda word: word.choice(Category)),
         key=fields.read("key", _key),
-        team=fields.read("team", lambda team: team.one_of(known.teams, "a team of services.yaml")),
+        team=fields.read("team", lambda team: _team(team, known)),
         repository=fields.read("repository", repository),
         delay=fields.read("delay", _some_span),
         close=None if close is None else closer(close),
@@ -179,6 +184,12 @@ def _rule(name: str, fields: Fields, known: Known) -> Rule:
         because=fields.read("because", Value.text) or "",
         grows=fields.many("grows", lambda grows: _growths(name, grows)),
     )
+
+
+def _team(value: Value, known: Known) -> str | None:
+    if value.word == known.default_team:
+        return value.word
+    return value.one_of(known.teams, "a team of services.yaml")
 
 
 def _until(value: Value) -> datetime | None:

@@ -48,19 +48,24 @@ class Value:
                 fields[key.word] = value
             else:
                 key.complain(f"expected {listed(known)}, got an unknown key", nearest(key.word, known))
-        if isinstance(self.node, Table):
+        if isinstance(self.node, Table) or self.nothing:
             for name in required:
                 if name not in fields:
                     self.complain(f"expected a key {name}, got none")
         return fields
 
     def entries(self) -> list[tuple[Value, Value]]:
-        """Keys and values of a mapping, both with the path of the value."""
+        """Keys and values of a mapping, both with the path of the value; nothing at all is an empty one."""
         if not isinstance(self.node, Table):
-            self.wrong("expected a mapping")
+            if not self.nothing:
+                self.wrong("expected a mapping")
             return []
         paths = [_below(self.path, key.text) for key, _ in self.node.entries]
         return [(self._at(k, at), self._at(v, at)) for at, (k, v) in zip(paths, self.node.entries, strict=True)]
+
+    @property
+    def nothing(self) -> bool:
+        return isinstance(self.node, Scalar) and self.node.kind == "null"
 
     @property
     def word(self) -> str:
@@ -99,7 +104,7 @@ class Value:
 
     def text(self, what: str = "text") -> str | None:
         """Any text; what YAML 1.1 takes for something else needs quotes, so that all tools read the same."""
-        if not isinstance(self.node, Scalar) or self.node.kind == "null":
+        if not isinstance(self.node, Scalar) or self.nothing:
             self.wrong(f"expected {what}")
             return None
         if self.node.kind != "str":
@@ -115,7 +120,7 @@ class Value:
 
         `near` gives the words of which the nearest is the hint.
         """
-        if not isinstance(self.node, Scalar) or self.node.kind == "null":
+        if not isinstance(self.node, Scalar) or self.nothing:
             self.wrong(f"expected {what}")
             return None
         try:

@@ -3,54 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, and_, or_, select, update
+from sqlalchemy import Connection, Table, and_, func, or_, select, update
 
-from triaged.ports.store import PendingComment, Publication
+from triaged.ports.store import PendingComment, Publication, Waiting, Write
 from triaged.store import schema as s
-from triaged.store.codec import to_us
+from triaged.store.codec import from_us, to_us
+
+Row = TypeVar("Row", Publication, PendingComment)
 
 # Outlives the longest call: a claim that ends while its call runs would let a second worker do it again.
 LEASE = timedelta(minutes=2)
 
 
-def claim_publication(connection: Connection, now: datetime) -> Publication | None:
-    """The issue to make true next, claimed for LEASE: gravest first, creates before updates, then the oldest."""
+def front(connection: Connection, now: datetime) -> list[Waiting]:
+    """What may be written now, one of each sort, gravest first and creates before updates before comments."""
+    p, c = s.publications.c, s.comments.c
+    found = []
+    for kind, created in ((Write.CREATE, 0), (Write.UPDATE, 1)):
+        row = connection.execute(
+            select(p.rank, p.incident_id)
+            .where(p.wanted != p.done, p.due_at <= to_us(now), p.created == created, _free(p.claimed_until, now))
+            .order_by(p.rank, p.due_at)
+            .limit(1)
+        ).first()
+        if row is not None:
+            found.append(Waiting(write=kind, rank=row[0], id=row[1]))
+    row = connection.execute(
+        select(c.rank, c.id)
+        .join(s.publications, p.incident_id == c.incident_id)
+        .where(c.done_at.is_(None), c.due_at <= to_us(now), _free(c.claimed_until, now), p.created == 1)
+        .order_by(c.rank, c.id)
+        .limit(1)
+    ).first()
+    if row is not None:
+        found.append(Waiting(write=Write.COMMENT, rank=row[0], id=row[1]))
+    order = list(Write)
+    return sorted(found, key=lambda waiting: (waiting.rank, order.index(waiting.write)))
+
+
+def claim_publication(connection: Connection, incident_id: int, operation: str, now: datetime) -> Publication | None:
+    """Take the issue for LEASE, and commit before anything is sent what may be sent; None: somebody was faster.
+
+    `operation` becomes the marker of a first create. The row comes back as it was, but for claim and marker: where
+    `intended_at` is set a create may have been sent before, and must be looked for.
+    """
     p = s.publications.c
     query = (
         select(*(p[n] for n in s.PUBLICATION.names))
-        .where(p.wanted != p.done, p.due_at <= to_us(now), _free(p.claimed_until, now))
-        .order_by(p.rank, p.created, p.due_at)
-        .limit(1)
+        .where(p.incident_id == incident_id, p.wanted != p.done, _free(p.claimed_until, now))
         .with_for_update(skip_locked=True)
     )
     row = connection.execute(query).first()
     if row is None:
         return None
     found = s.PUBLICATION.decode(tuple(row))
-    claimed: Publication = _claimed(connection, s.publications, found, p.incident_id == found.incident_id, now)
-    return claimed
+    return _claim(connection, s.publications, found, p.incident_id == incident_id, operation, now)
 
 
-def claim_comment(connection: Connection, now: datetime) -> tuple[PendingComment, Publication] | None:
-    """The comment to write next with the issue that it goes to; only where that issue exists."""
-    c, p = s.comments.c, s.publications.c
+def claim_comment(
+    connection: Connection, comment_id: int, operation: str, now: datetime
+) -> tuple[PendingComment, Publication] | None:
+    """Take the comment likewise, with the issue that it goes to."""
+    c = s.comments.c
     query = (
         select(*(c[n] for n in s.COMMENT.names))
-        .join(s.publications, p.incident_id == c.incident_id)
-        .where(c.done_at.is_(None), c.due_at <= to_us(now), _free(c.claimed_until, now), p.created == 1)
-        .order_by(c.rank, c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=s.comments)
+        .where(c.id == comment_id, c.done_at.is_(None), _free(c.claimed_until, now))
+        .with_for_update(skip_locked=True)
     )
     row = connection.execute(query).first()
     if row is None:
         return None
     found = s.COMMENT.decode(tuple(row))
-    claimed = _claimed(connection, s.comments, found, c.id == found.id, now)
     publication = publication_of(connection, found.incident_id)
+    claimed = _claim(connection, s.comments, found, c.id == comment_id, operation, now)
     return None if publication is None else (claimed, publication)
 
 
@@ -70,36 +99,33 @@ def record_comment(connection: Connection, claimed: PendingComment, changes: Map
     return _record(connection, s.comments, claimed.claimed_until, s.comments.c.id == claimed.id, changes)
 
 
-def keep_intent(connection: Connection, claimed: Publication | PendingComment, operation: str, now: datetime) -> None:
-    """Commit what is about to be sent, before it is sent: after a crash it is known that it may have been."""
-    table, where = _row_of(claimed)
-    connection.execute(update(table).where(where).values(operation=operation, intended_at=to_us(now)))
-
-
 def release_all(connection: Connection) -> None:
     """Let every claim go: only for a store that no other process works on."""
     for table in (s.publications, s.comments):
         connection.execute(update(table).where(table.c.claimed_until.is_not(None)).values(claimed_until=None))
 
 
-def next_due(connection: Connection) -> int | None:
-    """µs UTC at which the next issue or comment may be written; None when nothing waits."""
-    p, c = s.publications.c, s.comments.c
-    first = connection.execute(select(p.due_at).where(p.wanted != p.done).order_by(p.due_at).limit(1)).scalar()
-    second = connection.execute(select(c.due_at).where(c.done_at.is_(None)).order_by(c.due_at).limit(1)).scalar()
-    return min((at for at in (first, second) if at is not None), default=None)
+def next_due(connection: Connection, now: datetime) -> datetime | None:
+    """µs UTC at which the next issue or comment falls due after `now`; None when none does."""
+    p, c, us = s.publications.c, s.comments.c, to_us(now)
+    first = connection.execute(select(func.min(p.due_at)).where(p.wanted != p.done, p.due_at > us)).scalar()
+    second = connection.execute(select(func.min(c.due_at)).where(c.done_at.is_(None), c.due_at > us)).scalar()
+    found = min((at for at in (first, second) if at is not None), default=None)
+    return None if found is None else from_us(found)
 
 
 def _free(claimed_until: Any, now: datetime) -> Any:  # noqa: ANN401 - SQL expressions
     return or_(claimed_until.is_(None), claimed_until < to_us(now))
 
 
-def _claimed(connection: Connection, table: Table, found: Any, where: Any, now: datetime) -> Any:  # noqa: ANN401
-    until = now + LEASE
-    connection.execute(update(table).where(where).values(claimed_until=to_us(until)))
-    codec = s.PUBLICATION if table is s.publications else s.COMMENT
-    values = {name: getattr(found, name) for name in codec.names}
-    return codec.cls(**{**values, "claimed_until": until})
+def _claim(connection: Connection, table: Table, found: Row, where: Any, operation: str, now: datetime) -> Row:  # noqa: ANN401 - an SQL expression
+    until, marker = now + LEASE, found.operation or operation
+    new: dict[str, Any] = {"claimed_until": to_us(until), "operation": marker}
+    creates = isinstance(found, PendingComment) or not found.created
+    if creates and found.intended_at is None:
+        new["intended_at"] = to_us(now)
+    connection.execute(update(table).where(where).values(**new))
+    return replace(found, claimed_until=until, operation=marker)
 
 
 def _record(
@@ -108,9 +134,3 @@ def _record(
     mine = table.c.claimed_until == (None if claim is None else to_us(claim))
     done = connection.execute(update(table).where(and_(where, mine)).values(claimed_until=None, **changes))
     return done.rowcount == 1
-
-
-def _row_of(claimed: Publication | PendingComment) -> tuple[Table, Any]:
-    if isinstance(claimed, Publication):
-        return s.publications, s.publications.c.incident_id == claimed.incident_id
-    return s.comments, s.comments.c.id == claimed.id

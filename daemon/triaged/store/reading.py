@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -118,6 +119,11 @@ class Reader:
         for fingerprint, digest in rows:
             yield fingerprint, bytes(digest)
 
+    def policy_files(self, digest: str) -> dict[str, str] | None:
+        """The texts of a frozen policy."""
+        found = self.connection.execute(select(s.policies.c.files).where(s.policies.c.hash == digest)).scalar()
+        return None if found is None else json.loads(found)
+
     def totals(self) -> list[Counted]:
         return totals.read(self.connection)
 
@@ -150,7 +156,7 @@ class Reader:
             next_due.update({(sev, objective, team): at for sev, team, at in rows if at is not None})
         p, m = s.publications.c, s.comments.c
         pending, oldest = run(
-            select(func.count(), func.min(p.wanted_at)).where(p.wanted != p.done, p.failure == "")
+            select(func.count(), func.min(p.wanted_at)).where(p.wanted != p.done)
         ).one()
         more, oldest_comment = run(select(func.count(), func.min(m.created_at)).where(m.done_at.is_(None))).one()
         overdue = run(

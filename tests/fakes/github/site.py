@@ -126,8 +126,10 @@ class Site:
                 alive = connection.wait(threading.Event(), seconds=pause.total_seconds())
                 answer = self._commit(visit)
                 return answer if alive else Ending.CLOSE
-            case Garbled(body=body):
-                return replace(self._commit(visit), body=body, undocumented=True)
+            case Garbled(body=body, headers=headers):
+                answer = self._commit(visit)
+                odd = {**answer.headers, **headers}
+                return Answer(answer.status, answer.body if body is None else body, odd, undocumented=True)
             case Redirect(location=location, status=status, message=message):
                 answer = moved(status, location.format(path=visit.path))
                 return replace(answer, body=answer.body | {"message": message}, undocumented=True)

@@ -1,0 +1,305 @@
+"""The configuration: one YAML file, every key also as TRIAGED_…__… in the environment; the only reader of either."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from triaged.errors import ConfigError, Finding
+from triaged.rulefiles.marks import Items, Node, Scalar, Table, compose
+from triaged.rulefiles.words import some_span
+
+_FORBID = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _span(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("expected a duration such as 90d or 3y")
+    if value.endswith("y") and value[:-1].isdigit():
+        return timedelta(days=365 * int(value[:-1][:4]))
+    return some_span(value)
+
+
+Span = Annotated[timedelta, BeforeValidator(_span)]
+
+
+class GitHubSettings(BaseModel):
+    """The repository where issues are opened, and the credential for it."""
+
+    model_config = _FORBID
+    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")]
+    api_url: Annotated[str, Field(pattern=r"^https?://[^\s]+[^/\s]$")] = "https://api.github.com"
+    token: str | None = Field(default=None, repr=False)
+    token_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_token(self) -> GitHubSettings:
+        if (self.token is None) == (self.token_file is None):
+            raise ValueError("expected either token_file (better) or token")
+        return self
+
+
+class LocalSettings(BaseModel):
+    """The folder of Markdown files."""
+
+    model_config = _FORBID
+    directory: Path = Path("incidents")
+
+
+class BackendSettings(BaseModel):
+    """Where incidents are published."""
+
+    model_config = _FORBID
+    type: Literal["github", "local"] = "local"
+    github: GitHubSettings | None = None
+    local: LocalSettings = LocalSettings()
+
+    @model_validator(mode="after")
+    def _has_its_own(self) -> BackendSettings:
+        if self.type == "github" and self.github is None:
+            raise ValueError("expected the key github beside type: github")
+        return self
+
+
+class SourceSettings(BaseModel):
+    """Who may send as this source: bearer tokens, one a line, or `user:password` lines for basic authentication."""
+
+    model_config = _FORBID
+    tokens: tuple[str, ...] = Field(default=(), repr=False)
+    tokens_file: Path | None = None
+    basic_auth_file: Path | None = None
+
+    @property
+    def protected(self) -> bool:
+        return bool(self.tokens or self.tokens_file or self.basic_auth_file)
+
+
+class ApiTokenSettings(BaseModel):
+    """A named token: `act` may do everything, `read` may look."""
+
+    model_config = _FORBID
+    token: str | None = Field(default=None, repr=False)
+    token_file: Path | None = None
+    role: Literal["act", "read"] = "act"
+
+    @model_validator(mode="after")
+    def _one_token(self) -> ApiTokenSettings:
+        if (self.token is None) == (self.token_file is None):
+            raise ValueError("expected either token_file (better) or token")
+        return self
+
+
+class RetentionSettings(BaseModel):
+    """How long raw alerts and closed incidents are kept."""
+
+    model_config = _FORBID
+    deliveries: Span = timedelta(days=90)
+    incidents: Span = timedelta(days=3 * 365)
+
+
+class Settings(BaseSettings):
+    """All of it. Paths are absolute: relative ones in a file are relative to the file's folder."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix="TRIAGED_",
+        env_nested_delimiter="__",
+        hide_input_in_errors=True,
+    )
+
+    listen: str = "127.0.0.1:9876"
+    public_url: str = "http://localhost:9876"
+    store: str = Field(default="sqlite:///var/triaged.db", repr=False)
+    rules: Path | None = None
+    backend: BackendSettings = BackendSettings()
+    sources: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")], SourceSettings] = {}
+    api_tokens: dict[Annotated[str, Field(min_length=1, max_length=60)], ApiTokenSettings] = {}
+    retention: RetentionSettings = RetentionSettings()
+    insecure_no_auth: bool = False
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+    @field_validator("listen")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdigit() or int(port) > 65_535:  # noqa: PLR2004 - the largest port there is
+            raise ValueError(f"expected HOST:PORT such as 127.0.0.1:9876, got {value!r}")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError(f"expected a URL with http:// or https://, got {value!r}")
+        return value.rstrip("/")
+
+    @field_validator("store")
+    @classmethod
+    def _is_store(cls, value: str) -> str:
+        if not value.startswith(("sqlite://", "postgresql://")):
+            raise ValueError("expected sqlite:///FILE or postgresql://USER@HOST/NAME")
+        return value
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def loopback(self) -> bool:
+        """Whether nobody but this machine can reach us."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(("alertmanager", *self.sources)))
+
+
+def load(file: Path | None) -> Settings:
+    """The settings of a file and the environment; the embedded defaults where `file` is None.
+
+    Raises ConfigError with one finding per mistake: file, line, column, key, what was expected.
+    """
+    folder = Path.cwd() if file is None else file.resolve().parent
+    node: Node | None = None
+    data: dict[str, Any] = {}
+    if file is not None:
+        node = _composed(file)
+        if isinstance(node, Table):
+            data = _plain(node)
+        elif not (isinstance(node, Scalar) and node.kind == "null"):
+            raise ConfigError(findings=(_finding(file, node, (), "expected keys such as listen and backend"),))
+    try:
+        settings = _absolute(Settings(**data), folder)
+    except ValidationError as error:
+        raise ConfigError(findings=tuple(_explained(file, node, problem) for problem in error.errors())) from error
+    _refuse_open_doors(settings, file)
+    return settings
+
+
+def _composed(file: Path) -> Node:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{file}: expected a configuration file, found none") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read: {error}") from error
+    findings: list[Finding] = []
+    node = compose(str(file), text, findings)
+    if node is None or findings:
+        raise ConfigError(findings=tuple(findings))
+    return node
+
+
+def _plain(node: Node) -> Any:  # noqa: ANN401 - whatever YAML holds; pydantic judges it
+    if isinstance(node, Table):
+        return {key.text: _plain(value) for key, value in node.entries}
+    if isinstance(node, Items):
+        return [_plain(item) for item in node.items]
+    if node.kind == "null":
+        return None
+    if node.kind == "bool":
+        return node.text.lower() in ("true", "yes", "on")
+    return node.text
+
+
+def _absolute(settings: Settings, folder: Path) -> Settings:
+    """Every relative path below `folder`."""
+
+    def resolved(value: Any) -> Any:  # noqa: ANN401 - walks any settings value
+        if isinstance(value, Path):
+            return value if value.is_absolute() else folder / value
+        if isinstance(value, BaseModel):
+            changes = {name: resolved(getattr(value, name)) for name in type(value).model_fields}
+            return value.model_copy(update=changes)
+        if isinstance(value, dict):
+            return {name: resolved(inner) for name, inner in value.items()}
+        return value
+
+    found: Settings = resolved(settings)
+    prefix = "sqlite:///"
+    if found.store.startswith(prefix) and not found.store.startswith("sqlite:////") and len(found.store) > len(prefix):
+        found = found.model_copy(update={"store": f"{prefix}{folder / found.store[len(prefix) :]}"})
+    return found
+
+
+def _refuse_open_doors(settings: Settings, file: Path | None) -> None:
+    if settings.loopback or settings.insecure_no_auth:
+        return
+    where = file or "the environment"
+    missing = [name for name in settings.source_names if not settings.sources.get(name, SourceSettings()).protected]
+    problems = [
+        f"{where}: sources.{name}: expected tokens_file or basic_auth_file, because listen ({settings.listen}) can be "
+        "reached from other machines; or say insecure_no_auth: true"
+        for name in missing
+    ]
+    if not settings.api_tokens:
+        problems.append(
+            f"{where}: api_tokens: expected at least one named token, because listen ({settings.listen}) can be reached "
+            "from other machines; or say insecure_no_auth: true"
+        )
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def _explained(file: Path | None, node: Node | None, problem: Any) -> Finding:  # noqa: ANN401 - pydantic's ErrorDetails
+    path = tuple(str(part) for part in problem["loc"] if part != "[key]")
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    hint = ""
+    if problem["type"] == "extra_forbidden":
+        known = _known(path[:-1])
+        near = difflib.get_close_matches(path[-1], known, n=1)
+        message = f"unknown key {path[-1]!r}: expected one of {', '.join(known)}"
+        hint = f"did you mean {near[0]}?" if near else ""
+    elif problem["type"] == "missing":
+        message = "expected this key, found none"
+    return _finding(file, node, path, message, hint)
+
+
+def _known(path: tuple[str, ...]) -> list[str]:
+    model: Any = Settings
+    for part in path:
+        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
+        annotation = field.annotation if field is not None else model
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), model)
+    return sorted(model.model_fields)
+
+
+def _finding(file: Path | None, node: Node | None, path: tuple[str, ...], message: str, hint: str = "") -> Finding:
+    line, column = (1, 1) if node is None else (node.line, node.column)
+    for part in path:
+        if not isinstance(node, Table):
+            break
+        entry = next(((key, value) for key, value in node.entries if key.text == part), None)
+        if entry is None:
+            break
+        line, column, node = entry[0].line, entry[0].column, entry[1]
+    name = "environment" if file is None else str(file)
+    return Finding(file=name, line=line, column=column, path=".".join(path), message=message, hint=hint)
+

@@ -1,0 +1,43 @@
+"""Forgetting: raw alerts and closed incidents beyond their time, in slices short enough to go unnoticed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+
+from triaged.store import schema as s
+from triaged.store.codec import to_us
+
+_RECORDS = 200
+_INCIDENTS = 5
+
+
+def forget_records(connection: Connection, before: datetime) -> int:
+    """Delete a slice of the raw alerts received before an instant; how many went."""
+    c = s.alert_records.c
+    ids = select(c.id).where(c.received_at < to_us(before)).order_by(c.received_at).limit(_RECORDS)
+    return connection.execute(delete(s.alert_records).where(c.id.in_(ids.scalar_subquery()))).rowcount
+
+
+def forget_incidents(connection: Connection, before: datetime) -> int:
+    """Delete a few incidents closed before an instant on which nothing fires, with all that is theirs; how many went."""
+    c = s.incidents.c
+    query = select(c.id).where(c.closed_at < to_us(before), c.firing == 0).order_by(c.closed_at).limit(_INCIDENTS)
+    ids = list(connection.execute(query).scalars())
+    if not ids:
+        return 0
+    for table in (
+        s.timeline,
+        s.episodes,
+        s.deadlines,
+        s.comments,
+        s.publications,
+        s.growth_members,
+        s.growth_values,
+        s.growth_refires,
+        s.incident_keys,
+    ):
+        connection.execute(delete(table).where(table.c.incident_id.in_(ids)))
+    connection.execute(delete(s.incidents).where(c.id.in_(ids)))
+    return len(ids)

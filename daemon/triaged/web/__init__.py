@@ -1,0 +1,1 @@
+"""The HTTP side: asyncio lives here and nowhere else."""

@@ -1,0 +1,1 @@
+"""What happens beside requests: each worker does one thing in small steps, and decides nothing."""

@@ -1,0 +1,50 @@
+"""The deadlines worker: tells the writer which deadlines have passed; what that means is decided there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from triaged.core.model import Deadline
+from triaged.errors import StoreError
+from triaged.intake.units import Answer, Passed, Unit
+
+_AT_ONCE = 1_000
+_OK, _UNAVAILABLE = 200, 503
+
+
+class Due(Protocol):
+    """What the worker reads."""
+
+    def due(self, now: datetime, limit: int) -> list[Deadline]: ...
+    def next_due(self) -> Deadline | None: ...
+
+
+class DeadlinesWorker:
+    """Every deadline that has passed enters the write path as an event; there it acts once, or not at all."""
+
+    name = "deadlines"
+
+    def __init__(self, read: Callable[[], AbstractContextManager[Due]], ask: Callable[[Unit], Answer]) -> None:
+        self._read = read
+        self._ask = ask
+
+    def step(self, now: datetime) -> bool:
+        """Pass on what is due at `now`, oldest first; one that a bug hinders does not hinder the others."""
+        with self._read() as reader:
+            due = reader.due(now, _AT_ONCE)
+        done = 0
+        for deadline in due:
+            answer = self._ask(Passed(deadline=deadline))
+            if answer.status == _UNAVAILABLE:
+                raise StoreError(answer.error)
+            done += answer.status == _OK
+        return done > 0
+
+    def next_at(self, now: datetime) -> datetime | None:
+        del now
+        with self._read() as reader:
+            deadline = reader.next_due()
+        return None if deadline is None else deadline.due_at

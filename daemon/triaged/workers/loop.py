@@ -1,0 +1,80 @@
+"""One thread around one worker: step while there is work, else wait until it may have some."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+import structlog
+
+from triaged.clock import Clock
+from triaged.errors import StoreError
+from triaged.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+LONGEST_WAIT: Final = timedelta(seconds=5)
+_AFTER_FAILURE: Final = timedelta(seconds=1)
+
+
+class Worker(Protocol):
+    """A piece of work in steps; every step may be the last before the process dies."""
+
+    name: str
+
+    def step(self, now: datetime) -> bool:
+        """Do one unit of work; whether there was one."""
+        ...
+
+    def next_at(self, now: datetime) -> datetime | None:
+        """When there may be work again; None: only when woken."""
+        ...
+
+
+class Loop:
+    """Runs a worker on a named thread until stopped; a bug in a step is logged and counted, and the next one tried."""
+
+    def __init__(self, worker: Worker, clock: Clock, metrics: Metrics) -> None:
+        self._worker = worker
+        self._clock = clock
+        self._metrics = metrics
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name=worker.name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There may be work. Thread-safe."""
+        self._wake.set()
+
+    def stop(self, seconds: float) -> None:
+        """End between two steps; give a step that runs this long to finish."""
+        self._stopping = True
+        self._wake.set()
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            self._clock.wait(self._wake, self._once())
+
+    def _once(self) -> timedelta:
+        """One step; how long to wait then."""
+        now = self._clock.now()
+        try:
+            if self._worker.step(now):
+                return timedelta()
+            next_at = self._worker.next_at(now)
+        except StoreError as error:
+            log.warning("store unavailable", worker=self._worker.name, error=str(error))
+            return _AFTER_FAILURE
+        except Exception:
+            log.exception("step failed", worker=self._worker.name)
+            self._metrics.errors.labels(self._worker.name).inc()
+            return LONGEST_WAIT
+        if next_at is None:
+            return LONGEST_WAIT
+        return min(max(next_at - now, timedelta()), LONGEST_WAIT)

@@ -1,0 +1,233 @@
+"""The publish worker: makes issues look like their incidents and says comments once, gravest first.
+
+Effectively once without any idempotency key at the backend: the intent with its random operation id is committed
+before the request; where the answer was ambiguous (or we died) the issue is looked for by that id, for as long as a
+list may hide it, before the same request is sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import structlog
+
+from triaged.clock import Clock
+from triaged.core.events import CloseAsked, Record, ReopenAsked
+from triaged.core.model import Actor, ActorKind
+from triaged.errors import DeliveryError
+from triaged.intake.units import Answer, Ask, Unit
+from triaged.ports.backend import Address, Backend, Found, Issue, Written
+from triaged.ports.store import PendingComment, Publication, Waiting, Write
+from triaged.store import queue
+from triaged.store.codec import to_json, to_us
+from triaged.store.reading import Reader
+
+log = structlog.get_logger(__name__)
+
+# Seconds after the request at which it is looked for. GitHub ends a request after 10 s but may commit it all the same,
+# and its lists have been seen a minute behind.
+SEARCH_AFTER: Final = tuple(timedelta(seconds=s) for s in (2, 5, 15, 60, 90))
+_SHORTEST_BACKOFF: Final = timedelta(seconds=5)
+_LONGEST_BACKOFF: Final = timedelta(minutes=15)
+_URGENT_RANK: Final = 1
+
+Run = Callable[[Callable[[Any, datetime], Any]], Any]
+Render = Callable[[Reader, int], Issue | None]
+
+
+class PublishWorker:
+    """One paced writer to one backend. Several processes may run it on one store: claims are leases."""
+
+    name = "publish"
+
+    def __init__(  # noqa: PLR0913 - the worker's collaborators, given once
+        self,
+        backend: Backend,
+        *,
+        read: Callable[[], AbstractContextManager[Reader]],
+        run: Run,
+        ask: Callable[[Unit], Answer],
+        render: Render,
+        clock: Clock,
+        operation_id: Callable[[], str],
+        interval: timedelta,
+    ) -> None:
+        self._backend = backend
+        self._read = read
+        self._run = run
+        self._ask = ask
+        self._render = render
+        self._clock = clock
+        self._operation_id = operation_id
+        self._interval = interval
+        self._paced_until: datetime | None = None
+
+    def step(self, now: datetime) -> bool:
+        """Write the gravest thing that waits and that the backend's pace allows."""
+        self._paced_until = None
+        with self._read() as reader:
+            fronts = queue.front(reader.connection, now)
+        for waiting in fronts:
+            ready_at = self._backend.ready_at(
+                now, urgent=waiting.rank <= _URGENT_RANK, creates=waiting.write is not Write.UPDATE
+            )
+            if ready_at <= now:
+                self._write(waiting, now)
+                return True
+            self._paced_until = ready_at if self._paced_until is None else min(self._paced_until, ready_at)
+        return False
+
+    def next_at(self, now: datetime) -> datetime | None:
+        with self._read() as reader:
+            due_at = queue.next_due(reader.connection, now)
+        return min((at for at in (self._paced_until, due_at) if at is not None), default=None)
+
+    def _write(self, waiting: Waiting, now: datetime) -> None:
+        if waiting.write is Write.COMMENT:
+            claimed = self._claim(queue.claim_comment, waiting.id, now)
+            if claimed is not None:
+                comment, publication = claimed
+                self._comment(comment, publication, now)
+            return
+        with self._read() as reader:
+            seen = queue.publication_of(reader.connection, waiting.id)
+            issue = self._render(reader, waiting.id)
+        claimed = self._claim(queue.claim_publication, waiting.id, now)
+        if seen is None or issue is None or claimed is None:
+            return
+        if claimed.created:
+            self._update(claimed, issue, seen.wanted)
+        else:
+            self._create(claimed, issue, seen.wanted, now)
+
+    def _claim(self, claim: Callable[..., Any], row_id: int, now: datetime) -> Any:  # noqa: ANN401 - what `claim` gives
+        operation = self._operation_id()
+        return self._run(lambda transaction, _: claim(transaction.connection, row_id, operation, now))
+
+    def _create(self, publication: Publication, issue: Issue, wanted: int, now: datetime) -> None:
+        try:
+            if publication.intended_at is not None:
+                found = self._backend.find(publication.operation, publication.intended_at)
+                if found is not None:
+                    # What stands there was rendered earlier: `done` stays behind, so that an update follows.
+                    self._created(publication, found, Written(block="", labels=(), closed=False), digest="", done=0)
+                    return
+                if self._search_again(publication, publication.intended_at, now):
+                    return
+            address = self._backend.create(issue, publication.operation)
+        except DeliveryError as error:
+            self._failed(publication, error)
+            return
+        written = Written(block=issue.block, labels=issue.labels, closed=False)
+        # An incident that is closed before its issue exists is created open: an update closes it.
+        done = publication.done if issue.closed else wanted
+        self._created(publication, address, written, digest="" if issue.closed else issue.digest, done=done)
+        log.info("issue created", incident=issue.incident_id, url=address.url)
+
+    def _created(self, publication: Publication, address: Address, written: Written, *, digest: str, done: int) -> None:
+        self._record(publication, created=1, digest=digest, done=done, **_address(address), **_written(written))
+
+    def _update(self, publication: Publication, issue: Issue, wanted: int) -> None:
+        address = publication.address
+        if address is None or issue.digest == publication.digest:
+            self._record(publication, done=wanted)
+            return
+        last = Written(block=publication.block, labels=publication.labels, closed=publication.closed)
+        try:
+            found = self._backend.update(address, issue, last)
+        except DeliveryError as error:
+            self._failed(publication, error)
+            return
+        written = Written(block=issue.block, labels=issue.labels, closed=issue.closed)
+        self._record(publication, done=wanted, digest=issue.digest, **_address(found.address), **_written(written))
+        self._heed(issue, last, found)
+
+    def _comment(self, comment: PendingComment, publication: Publication, now: datetime) -> None:
+        address = publication.address
+        if address is None:
+            return
+        try:
+            if comment.intended_at is not None:
+                if self._backend.has_comment(address, comment.operation, comment.intended_at):
+                    self._said(comment)
+                    return
+                if self._search_again(comment, comment.intended_at, now):
+                    return
+            self._backend.comment(address, comment.text, comment.operation)
+        except DeliveryError as error:
+            self._failed(comment, error)
+            return
+        self._said(comment)
+
+    def _heed(self, issue: Issue, last: Written, found: Found) -> None:
+        """What a person did to the issue meanwhile is an act on the incident; a bot's is not."""
+        if found.bot or found.closed == last.closed:
+            return
+        actor = Actor(name=found.by or "somebody on the issue", kind=ActorKind.PERSON)
+        act = (
+            CloseAsked(actor=actor, reason=found.reason, record=Record()) if found.closed else ReopenAsked(actor=actor)
+        )
+        self._ask(Ask(incident_id=issue.incident_id, act=act, quietly=True))
+
+    def _search_again(self, item: Publication | PendingComment, intended_at: datetime, now: datetime) -> bool:
+        """Plan the next look after one that found nothing; False once it is proven that nothing was written."""
+        if now < intended_at + SEARCH_AFTER[-1]:
+            next_at = next(intended_at + after for after in SEARCH_AFTER if intended_at + after > now)
+            self._record(item, searches=item.searches + 1, due_at=to_us(next_at))
+            return True
+        again = {"intended_at": to_us(now), "searches": 0}
+        self._run(lambda transaction, _: _change(transaction.connection, item, again))
+        return False
+
+    def _failed(self, item: Publication | PendingComment, error: DeliveryError) -> None:
+        """Write the failure down where people see it, and when the next try is; never a hot loop, never a last try."""
+        now = self._clock.now()
+        attempts = item.attempts + 1
+        backoff = min(_SHORTEST_BACKOFF * 2 ** min(attempts, 10), _LONGEST_BACKOFF)
+        retry_at = error.retry_at or now + (SEARCH_AFTER[0] if error.ambiguous else backoff)
+        changes: dict[str, Any] = {"attempts": attempts, "due_at": to_us(retry_at), "failure": str(error)[:500]}
+        if not error.ambiguous and item.intended_at is None:
+            # It was certainly not written: no need to look for it.
+            changes["intended_at"] = None
+        self._record(item, **changes)
+        log.warning(
+            "not published",
+            incident=item.incident_id,
+            reason=error.reason,
+            error=str(error),
+            ambiguous=error.ambiguous,
+            retry_at=retry_at.isoformat(),
+        )
+
+    def _said(self, comment: PendingComment) -> None:
+        self._record(comment, done_at=to_us(self._clock.now()))
+
+    def _record(self, item: Publication | PendingComment, **changes: Any) -> None:  # noqa: ANN401 - column values
+        if "due_at" not in changes:
+            changes.update(attempts=0, searches=0, failure="")
+            if isinstance(item, Publication):
+                changes["due_at"] = to_us(self._clock.now() + self._interval)
+        if not self._run(lambda transaction, _: _change(transaction.connection, item, changes)):
+            log.warning("claim lost", incident=item.incident_id)
+
+
+def _change(connection: Any, item: Publication | PendingComment, changes: dict[str, Any]) -> bool:  # noqa: ANN401 - the store's
+    if isinstance(item, Publication):
+        return queue.record_publication(connection, item, changes)
+    return queue.record_comment(connection, item, changes)
+
+
+def _address(address: Address) -> dict[str, Any]:
+    return {
+        "backend": address.backend,
+        "repository": address.repository,
+        "number": address.number,
+        "url": address.url,
+    }
+
+
+def _written(written: Written) -> dict[str, Any]:
+    return {"block": written.block, "labels": to_json(written.labels), "closed": int(written.closed)}
