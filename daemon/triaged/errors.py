@@ -13,6 +13,9 @@ class TriagedError(Exception):
     """Root of the deliberate errors: the message is meant for a person."""
 
 
+SHOWN_FINDINGS = 100
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Finding:
     """What is wrong, or doubtful, at one place of a file of the operator's; lines and columns count from 1.
@@ -36,11 +39,14 @@ class Finding:
 class ConfigError(TriagedError):
     """A file of the operator's is wrong: exit 2 at start, refused on reload.
 
-    The message holds one line per finding, each `file:line:column: key: what was expected`.
+    The message holds one line per finding, each `file:line:column: key: what was expected`; of very many only the
+    first hundred.
     """
 
     def __init__(self, message: str = "", *, findings: tuple[Finding, ...] = ()) -> None:
-        super().__init__("\n".join(filter(None, (message, *map(str, findings)))))
+        left = len(findings) - SHOWN_FINDINGS
+        more = f"… and {left} more" if left > 0 else ""
+        super().__init__("\n".join(filter(None, (message, *map(str, findings[:SHOWN_FINDINGS]), more))))
         self.findings = findings
 
 
@@ -78,9 +84,7 @@ class DeliveryError(TriagedError):
     `ambiguous` says that the write may have been done all the same.
     """
 
-    def __init__(
-        self, message: str, *, reason: str, retry_at: datetime | None = None, ambiguous: bool = False
-    ) -> None:
+    def __init__(self, message: str, *, reason: str, retry_at: datetime | None = None, ambiguous: bool = False) -> None:
         super().__init__(message)
         self.reason = reason
         self.retry_at = retry_at

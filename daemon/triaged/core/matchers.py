@@ -11,7 +11,10 @@ from functools import lru_cache
 import re2
 
 # Go's unicode.IsSpace; the classic syntax knows only the ASCII ones as space (Go's \s), and no vertical tab.
-SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+SPACE = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 CLASSIC_SPACE = "\t\n\f\r "
 CLASSIC = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)[\t\n\f\r ]*(=~|=|!=|!~)")
 TOKEN = re.compile(
@@ -25,6 +28,9 @@ CONTROLS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v
 WRAPPED = re.compile(r"\((?:\?:)?([^()]*)\)", re.DOTALL)
 PLAIN = re.compile(r"(?:[^\\.+*?()|\[\]{}^$]|\\[!-/:-@\[-^`{-~])*", re.DOTALL)
 ONE_BYTE = re.compile(r"(?:[^\\]|\\Q(?:(?!\\E).)*(?:\\E|\Z)|\\[^CQ])*\\C", re.DOTALL)
+OPERATORS = "an operator (=, !=, =~ or !~)"
+SHOWN = 60
+"""Characters of a wrong text that an error shows."""
 REMEMBERED = 512
 """Characters up to which a value's answer is remembered: labels are short, annotations need not be."""
 
@@ -64,7 +70,7 @@ class Matcher:
 def parse(text: str) -> Matcher:
     """The one matcher of `text`, as Alertmanager's API reads a filter; raises ValueError with what was expected."""
     if text.startswith("{") or text.endswith("}"):
-        raise ValueError(f"expected a matcher without braces, got {text}")
+        raise ValueError(f"expected a matcher without braces, got {_shown(text)}")
     matchers = _read(text, lambda: (_classic(text),))
     if len(matchers) != 1:
         raise ValueError(f"expected one matcher, got {len(matchers)}")
@@ -105,7 +111,7 @@ def _parts(text: str) -> list[str]:
         if char == '"' and not escaped:
             quoted = not quoted
         escaped = char == "\\" and not escaped
-    last = re.sub(rf"\A[{SPACE}]+|[{SPACE}]+\Z", "", text[begin:])
+    last = text[begin:].strip(SPACE)
     return [*parts, last] if last else parts
 
 
@@ -155,7 +161,7 @@ def _one(tokens: _Tokens) -> Matcher:
     name = tokens.word("a label name")
     operator = tokens.now
     if not tokens.take("operator"):
-        raise tokens.expected("an operator (=, !=, =~ or !~)")
+        raise tokens.expected(OPERATORS)
     return Matcher(name=name, operator=Operator(operator), value=tokens.word("a value"))
 
 
@@ -183,17 +189,15 @@ class _Tokens:
         return now
 
     def expected(self, what: str) -> ValueError:
-        return ValueError(f"expected {what} at character {self._at + 1}, got {self.now or 'the end'}")
+        return ValueError(f"expected {what} at character {self._at + 1}, got {_shown(self.now)}")
 
     def _scan(self) -> Iterator[tuple[str, str, int]]:
         at = 0
         while at < len(self._text):
             token = TOKEN.match(self._text, at)
             if token is None:
-                what = (
-                    "a closing quote" if self._text[at] == '"' else "a value in quotes where it holds such characters"
-                )
-                raise ValueError(f"expected {what} at character {at + 1}, got {self._text[at:]}")
+                what = {'"': "a closing quote", "!": OPERATORS}.get(self._text[at], "quotes around such characters")
+                raise ValueError(f"expected {what} at character {at + 1}, got {_shown(self._text[at:])}")
             kind = token.lastgroup or ""
             if kind != "space":
                 yield (token[0] if kind == "mark" else kind), token[0], at
@@ -232,6 +236,10 @@ def _escaped(escape: re.Match[str]) -> bytes:
     return chr(code).encode(errors="surrogatepass") if code <= 0x10FFFF else b"\xff"
 
 
+def _shown(text: str) -> str:
+    return f"{text[:SHOWN]}…" if len(text) > SHOWN else text or "the end"
+
+
 def _quoted(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
@@ -255,7 +263,7 @@ def _compile(operator: Operator, value: str) -> tuple[frozenset[str] | None, Cal
 
 def _regex(pattern: str) -> re2._Regexp:
     if ONE_BYTE.match(pattern):  # RE2's own; Go, hence Alertmanager, refuses it
-        raise ValueError(f"expected a regular expression without \\C, got {pattern}")
+        raise ValueError(f"expected a regular expression without \\C, got {_shown(pattern)}")
     options = re2.Options()
     options.log_errors = False
     options.never_capture = True
@@ -263,8 +271,8 @@ def _regex(pattern: str) -> re2._Regexp:
         return re2.compile(f"^(?:{pattern})$", options)
     except (re2.error, UnicodeEncodeError) as problem:
         said = problem.args[0]
-        reason = said.decode(errors="replace") if isinstance(said, bytes) else "no valid UTF-8"
-        raise ValueError(f"expected a regular expression that RE2 accepts, got {pattern} ({reason})") from None
+        reason = _shown(said.decode(errors="replace")) if isinstance(said, bytes) else "no valid UTF-8"
+        raise ValueError(f"expected a regular expression that RE2 accepts, got {_shown(pattern)} ({reason})") from None
 
 
 @lru_cache(maxsize=32_768)

@@ -68,7 +68,9 @@ def compose(file: str, text: str, findings: list[Finding]) -> Node | None:
     except yaml.MarkedYAMLError as broken:
         mark = broken.problem_mark or broken.context_mark
         message = ", ".join(filter(None, (broken.context, broken.problem)))
-        problem = _Refused(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, f"no valid YAML: {message}")
+        line, column = (mark.line, mark.column) if mark else (0, 0)
+        tab = text.split("\n")[line][column:].startswith("\t") if line < text.count("\n") else False
+        problem = _Refused(line + 1, column + 1, f"no valid YAML: {message}", "indent with spaces" if tab else "")
     findings.append(
         Finding(
             file=file, line=problem.line, column=problem.column, path="", message=problem.message, hint=problem.hint
@@ -85,7 +87,7 @@ class _Composer:
 
     def document(self, text: str) -> Node:
         if len(text.encode(errors="surrogatepass")) > LARGEST:
-            raise _Refused(1, 1, f"expected at most {LARGEST:,} bytes, got {len(text):,} characters", "split the rules")
+            raise _Refused(1, 1, f"expected at most {LARGEST:,} bytes, got more")
         unprintable = UNPRINTABLE.search(text)
         if unprintable:
             before = text[: unprintable.start()]

@@ -143,7 +143,7 @@ class Value:
     def flag(self) -> bool | None:
         if isinstance(self.node, Scalar) and self.node.kind == "bool" and self.word.lower() in ("true", "false"):
             return self.word.lower() == "true"
-        self.wrong("expected true or false")
+        self.wrong("expected true or false", "write it without quotes" if self.word in ("true", "false") else "")
         return None
 
     def whole(self, least: int = 1, most: int = 1_000_000) -> int | None:
@@ -170,16 +170,25 @@ class Value:
         """The matchers of a list of texts; only these names where some are given."""
         found: list[Matcher] = []
         for item in self.items():
-            text = item.text('a matcher like name="value"')
-            matchers = () if text is None else item.plain(parse_all) or ()
-            if text is not None and not text.strip(" \t\n{}"):
-                item.wrong('expected a matcher like name="value"')
-            for matcher in matchers:
+            for matcher in item._parsed():
                 if names and matcher.name not in names:
                     item.complain(f"expected {listed(names)}, got {matcher.name}", nearest(matcher.name, names))
                 else:
                     found.append(matcher)
         return tuple(found)
+
+    def _parsed(self) -> tuple[Matcher, ...]:
+        text = self.text('a matcher like name="value"')
+        if text is None:
+            return ()
+        try:
+            matchers = parse_all(text)
+        except ValueError as problem:
+            self.complain(str(problem))
+            return ()
+        if not matchers:
+            self.wrong('expected a matcher like name="value"')
+        return matchers
 
     def _at(self, node: Node, path: str) -> Value:
         return Value(node=node, path=path, file=self.file, findings=self.findings)

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 from triaged.core.sla import Target
 
-SPAN = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+SPAN = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 LONGEST = timedelta(days=3660)
 MOST_WORKING_DAYS = 365
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-HOURS = re.compile(r"(\d\d):(\d\d)\s*[-–]\s*(\d\d):(\d\d)")
+HOURS = re.compile(r"(\d\d):(\d\d)\s*[-–]\s*(\d\d):(\d\d)", re.ASCII)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -54,7 +54,7 @@ def some_span(text: str) -> timedelta:
 
 def target(text: str) -> Target:
     """A duration of more than nothing, or working days such as 1bd."""
-    working = re.fullmatch(r"(\d{1,3})bd", text)
+    working = re.fullmatch(r"([0-9]{1,3})bd", text)
     if working is None:
         return Target(text=text, within=some_span(text))
     days = int(working[1])
@@ -65,7 +65,7 @@ def target(text: str) -> Target:
 
 def share(text: str) -> float:
     """A share such as 0.95 or 95%, more than 0 and at most 1."""
-    number = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", text)
+    number = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]+)?)(%?)", text)
     value = float(number[1]) / (100 if number[2] else 1) if number else 0.0
     if not 0 < value <= 1:
         raise ValueError("expected a share like 0.95 or 95%")
@@ -73,7 +73,7 @@ def share(text: str) -> float:
 
 
 def day(text: str) -> date:
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         try:
             return date.fromisoformat(text)
         except ValueError as problem:
@@ -120,7 +120,7 @@ def weekdays(text: str) -> tuple[int, ...]:
 
 def handover(text: str) -> tuple[int, time]:
     """A weekday with a time such as monday 09:00."""
-    found = re.fullmatch(r"([a-z]+) (\d\d):(\d\d)", text.lower())
+    found = re.fullmatch(r"([a-z]+) ([0-9]{2}):([0-9]{2})", text.lower())
     if found is None or found[1] not in WEEKDAYS or int(found[2]) > 23 or int(found[3]) > 59:
         raise ValueError("expected a weekday with a time like monday 09:00")
     return WEEKDAYS.index(found[1]), time(int(found[2]), int(found[3]))

@@ -6,7 +6,19 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Select, bindparam, delete, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    text,
+)
 
 from triaged.core.growth import Growth
 from triaged.store import schema as s
@@ -41,6 +53,25 @@ class GrowthTable:
             change=lambda new: {"firing": values.c.firing + new.firing},
         )
 
+        def counted(element: Select[Any], *names: str) -> Statement:
+            # SQLite's LIMIT brings an OFFSET of its own as a parameter, unless one is said.
+            limited = element.limit(bindparam("most")).offset(literal_column("0")).subquery()
+            return Statement(select(func.count()).select_from(limited), dialect, ["incident_id", "ref", *names, "most"])
+
+        self._members = counted(select(members.c.episode_id).where(*_of(members)))
+        self._values = counted(
+            select(values.c.value).where(
+                *_of(values), values.c.label == bindparam("label"), values.c.firing > text("0")
+            ),
+            "label",
+        )
+        self._recent = counted(
+            select(refires.c.episode_id).where(*_of(refires), refires.c.at >= bindparam("since")), "since"
+        )
+        self._oldest = Statement(
+            select(func.min(members.c.since_at)).where(*_of(members)), dialect, ["incident_id", "ref"]
+        )
+
     def save(self, connection: Connection, steps: Iterable[GrowthStep], now: datetime) -> None:
         """Write joinings and leavings of alerts down, in order."""
         joined: list[tuple[int, str, int, int]] = []
@@ -62,41 +93,36 @@ class GrowthTable:
         self._refire.run(connection, refired)
         self._count.run(connection, counted)
 
+    def holds(
+        self, connection: Connection, incident_id: int, growth: Growth, now: datetime
+    ) -> tuple[bool, datetime | None]:
+        """Whether all that the condition asks holds now, else the instant at which time alone may make it hold.
 
-def holds(connection: Connection, incident_id: int, growth: Growth, now: datetime) -> tuple[bool, datetime | None]:
-    """Whether all that the condition asks holds now, and if not the instant at which time alone may make it hold.
+        Every query stops at the threshold, so that its cost does not grow with the incident.
+        """
 
-    Every query stops at the threshold, so that its cost does not grow with the incident.
-    """
-    members, values, refires = s.growth_members, s.growth_values, s.growth_refires
-    mine = (members.c.incident_id == incident_id, members.c.ref == growth.ref)
-    if growth.alerts is not None and not _reaches(connection, select(members.c.episode_id).where(*mine), growth.alerts):
-        return False, None
-    for label, wanted in growth.distinct.items():
-        different = select(values.c.value).where(
-            values.c.incident_id == incident_id,
-            values.c.ref == growth.ref,
-            values.c.label == label,
-            values.c.firing > 0,
-        )
-        if not _reaches(connection, different, wanted):
+        def reaches(question: Statement, *parameters: object, wanted: int) -> bool:
+            found: int = question.scalar(connection, (*parameters, wanted))
+            return found >= wanted
+
+        mine = (incident_id, growth.ref)
+        if growth.alerts is not None and not reaches(self._members, *mine, wanted=growth.alerts):
             return False, None
-    if growth.refires is not None:
-        recent = select(refires.c.episode_id).where(
-            refires.c.incident_id == incident_id,
-            refires.c.ref == growth.ref,
-            refires.c.at >= to_us(now - growth.refires.within),
-        )
-        if not _reaches(connection, recent, growth.refires.count):
+        for label, wanted in growth.distinct.items():
+            if not reaches(self._values, *mine, label, wanted=wanted):
+                return False, None
+        if growth.refires is not None:
+            since = to_us(now - growth.refires.within)
+            if not reaches(self._recent, *mine, since, wanted=growth.refires.count):
+                return False, None
+        oldest = self._oldest.scalar(connection, mine)
+        if oldest is None:
             return False, None
-    oldest = connection.execute(select(func.min(members.c.since_at)).where(*mine)).scalar()
-    if oldest is None:
-        return False, None
-    if growth.firing_for is not None:
-        ripe_at = from_us(oldest) + growth.firing_for
-        if ripe_at > now:
-            return False, ripe_at
-    return True, None
+        if growth.firing_for is not None:
+            ripe_at = from_us(oldest) + growth.firing_for
+            if ripe_at > now:
+                return False, ripe_at
+        return True, None
 
 
 def forget(connection: Connection, incident_ids: list[int]) -> None:
@@ -105,7 +131,5 @@ def forget(connection: Connection, incident_ids: list[int]) -> None:
         connection.execute(delete(table).where(table.c.incident_id.in_(incident_ids)))
 
 
-def _reaches(connection: Connection, rows: Select[Any], wanted: int) -> bool:
-    limited = rows.limit(wanted).subquery()
-    found: int = connection.execute(select(func.count()).select_from(limited)).scalar_one()
-    return found >= wanted
+def _of(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return table.c.incident_id == bindparam("incident_id"), table.c.ref == bindparam("ref")

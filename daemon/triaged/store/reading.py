@@ -155,9 +155,7 @@ class Reader:
             rows = run(select(*group, func.min(due)).where(working, outcome.is_(None)).group_by(*group))
             next_due.update({(sev, objective, team): at for sev, team, at in rows if at is not None})
         p, m = s.publications.c, s.comments.c
-        pending, oldest = run(
-            select(func.count(), func.min(p.wanted_at)).where(p.wanted != p.done)
-        ).one()
+        pending, oldest = run(select(func.count(), func.min(p.wanted_at)).where(p.wanted != p.done)).one()
         more, oldest_comment = run(select(func.count(), func.min(m.created_at)).where(m.done_at.is_(None))).one()
         overdue = run(
             select(func.count()).select_from(s.deadlines).where(s.deadlines.c.due_at < to_us(now) - 60_000_000)

@@ -29,6 +29,10 @@ class Statement:
         if rows:
             connection.exec_driver_sql(self.sql, list(rows))
 
+    def scalar(self, connection: Connection, row: tuple[Any, ...]) -> Any:  # noqa: ANN401 - whatever is selected
+        """The one value that a question of one row and column gives."""
+        return connection.exec_driver_sql(self.sql, row).scalar()
+
 
 def upsert(  # noqa: PLR0913 - one statement, described once
     dialect: Dialect,

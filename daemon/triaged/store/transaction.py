@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Dialect, bindparam, delete, literal_column, s
 
 from triaged.core.growth import Growth
 from triaged.core.model import Episode, Incident, Verdict
-from triaged.store import growth
 from triaged.store import schema as s
 from triaged.ports.store import Batch
 from triaged.store.codec import to_json, to_us
@@ -167,7 +166,7 @@ class Transaction:
 
     @_translating
     def growth_holds(self, incident_id: int, condition: Growth, now: datetime) -> tuple[bool, datetime | None]:
-        return growth.holds(self.connection, incident_id, condition, now)
+        return self._statements.growth.holds(self.connection, incident_id, condition, now)
 
     @_translating
     def next_id(self, of: str) -> int:

@@ -1,0 +1,261 @@
+"""The daemon's part of an issue: what somebody who was just woken needs to know, in that order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import assert_never
+
+from triaged.backends.firing import firing, first, lead, says
+from triaged.backends.text import code, link, passage, prose, table
+from triaged.core import wording
+from triaged.core.model import DAEMON, Entry, Incident, Objective, Outcome, Severity, State
+from triaged.ports.backend import Report
+
+SEVERITIES = {
+    Severity.SEV1: "Sev-1 Critical",
+    Severity.SEV2: "Sev-2 High",
+    Severity.SEV3: "Sev-3 Medium",
+    Severity.SEV4: "Sev-4 Low",
+}
+RUNBOOKS = ("runbook_url", "runbook")
+DASHBOARDS = ("dashboard_url", "dashboard")
+MOST_LINKS = 3
+MOST_ENTRIES = 30
+# Telling of the publishing itself would make each publishing need another one.
+UNTOLD = frozenset({Entry.PUBLISHED, Entry.PUBLISHING_FAILED})
+OWNED = "*triaged keeps everything above this line up to date; what you write below it stays yours.*"
+
+
+def block(report: Report) -> str:
+    """The whole part, as Markdown; a restricted incident tells only where responders find it."""
+    if report.incident.restricted:
+        return (
+            "### Restricted\n\n"
+            f"What is known is shown to responders only: {_page(report)}. Write nothing confidential here."
+        )
+    sections = (
+        _heading(report.incident),
+        _notice(report.incident),
+        _what(report),
+        _facts(report),
+        _next(report),
+        _targets(report),
+        firing(report, page=_page(report)),
+        *_record(report.incident),
+        _timeline(report),
+        OWNED,
+    )
+    return "\n\n".join(filter(None, sections))
+
+
+def _heading(incident: Incident) -> str:
+    return f"### {SEVERITIES[incident.severity]} · {_state(incident)}"
+
+
+def _state(incident: Incident) -> str:
+    match incident.state:
+        case State.PENDING:
+            return "held back"
+        case State.OPEN:
+            return "open, not acknowledged"
+        case State.ACKNOWLEDGED:
+            return f"acknowledged by {prose(incident.acknowledged_by or 'somebody', most=80)}"
+        case State.VERIFYING:
+            return "quiet, being watched"
+        case State.RESOLVED:
+            return "resolved, not closed yet"
+        case State.CLOSED:
+            reason = f" ({str(incident.close_reason).replace('_', ' ')})" if incident.close_reason else ""
+            return f"closed by {prose(incident.closed_by or 'somebody', most=80)}{reason}"
+        case _:
+            assert_never(incident.state)
+
+
+def _notice(incident: Incident) -> str:
+    if incident.state is not State.CLOSED or not incident.firing:
+        return ""
+    fire = "alert still fires" if incident.firing == 1 else "alerts still fire"
+    return f"**Closed, and {incident.firing:,} {fire}.** Those alerts will not reopen it."
+
+
+def _what(report: Report) -> str:
+    episode = lead(report)
+    said = says(episode) if episode else ""
+    return f"> {said}" if said else ""
+
+
+def _facts(report: Report) -> str:
+    incident = report.incident
+    facts = [f"- **When:** {', '.join(_when(incident))}", f"- **Why {_why(incident)}", f"- {_whose(report)}"]
+    if incident.follows is not None:
+        before = f"INC-{incident.follows}"
+        facts.append(f"- **Follows** {link(before, f'{_base(report)}/incidents/{before}') or before}")
+    return "\n".join(facts)
+
+
+def _when(incident: Incident) -> Iterator[str]:
+    """Instants in the order of what people do; the day is told again only where it is another one."""
+    acknowledged_until = incident.acknowledged_until if incident.state is State.ACKNOWLEDGED else None
+    told: tuple[tuple[str, datetime | None], ...] = (
+        ("since", incident.started_at),
+        ("reopened" if incident.round > 1 else "opened", incident.round_at or incident.opened_at),
+        ("acknowledged", incident.acknowledged_at),
+        ("which lasts until", acknowledged_until),
+        ("quiet since", incident.restored_at),
+        ("resolved", incident.resolved_at),
+        ("closed", incident.closed_at),
+    )
+    day = ""
+    for word, at in told:
+        if at is not None:
+            instant = wording.instant(at)
+            yield f"{word} {instant.removeprefix(day)}"
+            day = instant[:11]
+
+
+def _why(incident: Incident) -> str:
+    """`Sev-2:** …`: the reasons, then the arithmetic."""
+    judged, chosen = _short(incident.judged), _short(incident.severity)
+    if incident.chosen is not None:
+        chosen = f"{chosen} by {prose(incident.chosen_by or 'somebody', most=80)}, judged {judged}"
+    rules = wording.listing([code(rule, most=80) for rule in incident.matched], most=5)
+    by = f"by {'rule' if len(incident.matched) == 1 else 'rules'} {rules}" if rules else "no rule matched"
+    arithmetic = f"impact {incident.impact} × urgency {incident.urgency}, {by}"
+    reasons = " ".join(prose(reason) for reason in incident.because[:5])
+    return f"{chosen}:** {reasons} ({arithmetic})" if reasons else f"{chosen}:** {arithmetic}"
+
+
+def _short(severity: Severity) -> str:
+    return SEVERITIES[severity].split()[0]
+
+
+def _whose(report: Report) -> str:
+    incident, service = report.incident, report.service
+    name = code(incident.service, most=80) if incident.service else "not in the catalogue"
+    known: list[str] = []
+    if service is not None:
+        known += [f"tier {service.tier}"] if service.tier is not None else []
+        known += [f"used by {service.users}"] if service.users is not None else []
+        known += ["carries revenue"] if service.revenue else []
+        known += [f"functions: {prose(', '.join(service.functions), most=120)}"] if service.functions else []
+    facts = f" ({', '.join(known)})" if known else ""
+    team = prose(incident.team, most=80) or "nobody"
+    return f"**Service:** {name}{facts} · **Team:** {team} · **Category:** {incident.category.replace('_', ' ')}"
+
+
+def _next(report: Report) -> str:
+    """What to do, in order: first the act that the state waits for, then where to look."""
+    incident = report.incident
+    steps: list[str] = []
+    match incident.state:
+        case State.PENDING | State.OPEN:
+            due = f" by {wording.instant(incident.response_due_at)}" if incident.response_due_at else ""
+            steps.append(f"Take it{'' if incident.response_outcome else due}: {_act(report, 'ack')}")
+        case State.ACKNOWLEDGED:
+            steps.append(f"When it works again: {_act(report, 'resolve')}")
+        case State.RESOLVED:
+            steps.append(f"Finish the closure checklist below, then: {_act(report, 'close')}")
+        case State.VERIFYING | State.CLOSED:
+            pass
+        case _:
+            assert_never(incident.state)
+    runbooks, places = _runbooks(report), [*_places(report), f"everything about {_page(report)}"]
+    if not steps:
+        return f"#### Where to look\n\n{' · '.join([*runbooks, *places])}"
+    steps += [f"Follow the {' · '.join(runbooks)}"] if runbooks and incident.state is not State.RESOLVED else []
+    steps.append(f"Look at {' · '.join(places)}")
+    return "#### Do next\n\n" + "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+
+
+def _act(report: Report, act: str) -> str:
+    name = report.incident.name
+    command = code(f"triaged incidents {act} {name}")
+    return f"{command} or POST to {code(f'{_base(report)}/api/v1/incidents/{name}/{act}', most=300)}"
+
+
+def _runbooks(report: Report) -> list[str]:
+    asked = [first(episode.annotations, RUNBOOKS) for episode in report.episodes]
+    asked += [report.service.runbook] if report.service else []
+    urls = [*dict.fromkeys(filter(None, asked))][:MOST_LINKS]
+    names = ["runbook"] if len(urls) == 1 else [f"runbook {number}" for number in range(1, len(urls) + 1)]
+    return [link(name, url) or f"{name}: {prose(url, most=200)}" for name, url in zip(names, urls, strict=True)]
+
+
+def _places(report: Report) -> list[str]:
+    dashboards = (first(episode.annotations, DASHBOARDS) for episode in report.episodes)
+    shown = [link("dashboard", url) for url in [*dict.fromkeys(filter(None, dashboards))][:MOST_LINKS]]
+    graphs = (episode.generator_url for episode in report.episodes)
+    shown += [link("graph", url) for url in [*dict.fromkeys(filter(None, graphs))][:1]]
+    if report.service is not None:
+        # A template (`{{ from }}`) is for whoever knows the time of asking.
+        whole = {name: url for name, url in report.service.links.items() if "{{" not in url and "{%" not in url}
+        shown += [link(f"{prose(name, most=40)} of {code(report.service.name)}", url) for name, url in whole.items()]
+    return [*filter(None, shown)]
+
+
+def _targets(report: Report) -> str:
+    incident = report.incident
+    rows = []
+    for objective in Objective:
+        is_response = objective is Objective.RESPONSE
+        due = incident.response_due_at if is_response else incident.resolution_due_at
+        if due is not None:
+            target = prose(report.targets.get(objective, ""), most=40)
+            rows.append((objective.capitalize(), target, wording.instant(due), _outcome(incident, objective)))
+    return "#### Targets\n\n" + table(("Objective", "Target", "Due", "Outcome"), rows) if rows else ""
+
+
+def _outcome(incident: Incident, objective: Objective) -> str:
+    is_response = objective is Objective.RESPONSE
+    outcome = incident.response_outcome if is_response else incident.resolution_outcome
+    done_at = incident.acknowledged_at if is_response else incident.restored_at
+    done = f", {'acknowledged' if is_response else 'restored'} {wording.instant(done_at)}" if done_at else ""
+    match outcome:
+        case Outcome.MET:
+            return f"met{done}"
+        case Outcome.BREACHED:
+            return f"**breached**{done}"
+        case Outcome.NOT_REQUIRED:
+            return "not required"
+        case None if incident.state is State.VERIFYING:
+            return "waits while it is watched"
+        case None:
+            at_risk = incident.response_at_risk if is_response else incident.resolution_at_risk
+            return "**at risk**" if at_risk else "running"
+        case _:
+            assert_never(outcome)
+
+
+def _record(incident: Incident) -> Iterator[str]:
+    told = (
+        ("Summary", incident.summary),
+        ("Root cause", incident.root_cause),
+        ("Fix", incident.fix),
+        ("Prevention", incident.prevention),
+    )
+    return (f"#### {heading}\n\n{passage(text)}" for heading, text in told if text.strip())
+
+
+def _timeline(report: Report) -> str:
+    told = [entry for entry in report.timeline if entry.entry not in UNTOLD]
+    if told and told[0].at <= told[-1].at:
+        told.reverse()
+    newest = sorted(told, key=lambda entry: entry.at, reverse=True)[:MOST_ENTRIES]
+    if not newest:
+        return ""
+    lines = []
+    for entry in newest:
+        by = f" ({prose(entry.by, most=80)})" if entry.by != DAEMON.name and entry.by not in entry.text else ""
+        lines.append(f"- {wording.instant(entry.at)} · {prose(entry.text)}{by}")
+    heading = "<details>\n<summary>Timeline, newest first</summary>"
+    return "\n\n".join((heading, "\n".join(lines), f"All of it: {_page(report)}", "</details>"))
+
+
+def _page(report: Report) -> str:
+    name = report.incident.name
+    return link(name, f"{_base(report)}/incidents/{name}") or name
+
+
+def _base(report: Report) -> str:
+    return report.public_url.rstrip("/")

@@ -1,0 +1,64 @@
+"""What an incident's issue looks like: its title, the daemon's part, what people start with, its labels, its state."""
+
+from __future__ import annotations
+
+from triaged.backends.block import block
+from triaged.backends.document import fit
+from triaged.backends.text import label_name, title
+from triaged.core.keys import digest
+from triaged.core.model import Incident, Severity, State
+from triaged.ports.backend import Issue, Report
+
+LONGEST_TITLE = 256
+MOST_LABELS = 20
+# What is left of a body's 65,000 belongs to people before the daemon's part has to give way.
+MOST_OF_A_BLOCK = 48_000
+
+PEOPLE = """\
+## Closure checklist
+
+- [ ] Service fully restored
+- [ ] Root cause identified (or problem created)
+- [ ] All actions documented
+- [ ] Users notified
+- [ ] Monitoring confirms stability
+- [ ] Follow-up actions created
+- [ ] Knowledge base updated
+
+## Notes
+"""
+
+
+def render(report: Report) -> Issue:
+    """The issue as it should be, the same for the same report: nothing in it depends on the time of asking."""
+    incident = report.incident
+    shown = fit(block(report), MOST_OF_A_BLOCK)
+    people = "" if incident.restricted else PEOPLE
+    heading = title(f"{incident.name} {incident.title}", most=LONGEST_TITLE)
+    labels = _labels(incident)
+    closed = incident.state is State.CLOSED
+    reason = incident.close_reason if closed else None
+    return Issue(
+        incident_id=incident.id,
+        title=heading,
+        block=shown,
+        people=people,
+        labels=labels,
+        closed=closed,
+        close_reason=reason,
+        digest=digest([heading, shown, people, *labels, str(closed), str(reason)]),
+        urgent=incident.severity in (Severity.SEV1, Severity.SEV2),
+    )
+
+
+def _labels(incident: Incident) -> tuple[str, ...]:
+    """Ours first, then the rules'; GitHub takes names that differ only in case for the same."""
+    if incident.restricted:
+        return ()
+    ours = (
+        f"severity: {incident.severity}",
+        f"team: {incident.team}",
+        f"category: {incident.category.replace('_', ' ')}",
+    )
+    names = [name for label in (*ours, *incident.labels) if (name := label_name(label))]
+    return tuple({name.lower(): name for name in reversed(names)}.values())[::-1][:MOST_LABELS]

@@ -1,0 +1,159 @@
+"""The acts of the API: a JSON body in, the event that it asks for out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum, unique
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from triaged.core.events import (
+    Acknowledged,
+    Act,
+    CloseAsked,
+    Record,
+    ReopenAsked,
+    ResolveAsked,
+    SeverityChosen,
+)
+from triaged.core.model import Actor, ActorKind, CloseReason, Severity
+from triaged.errors import PayloadError
+from triaged.rulefiles.words import listed, nearest, some_span
+from triaged.web.auth import Token
+
+ACTS: Final = ("ack", "severity", "resolve", "close", "reopen")
+LOCAL: Final = "local"
+
+
+class Strict(BaseModel):
+    """Fields that are known and no others: a misspelt one is told, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known(cls, data: Any) -> Any:  # noqa: ANN401 - whatever was sent
+        if isinstance(data, dict):
+            known = [field.alias or name for name, field in cls.model_fields.items()]
+            for name in data:
+                if name not in known and name not in cls.model_fields:
+                    hint = nearest(str(name), known)
+                    raise ValueError(f"expected only {listed(known)}, got {str(name)[:60]!r}{hint and f'; {hint}'}")
+        return data
+
+
+def _clean(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("expected text without NUL characters")
+    return text.strip()
+
+
+def _name(text: str) -> str:
+    text = _clean(text)
+    if not text or not text.isprintable():
+        raise ValueError("expected a name on one line")
+    return text
+
+
+def _span(value: object) -> timedelta:
+    if not isinstance(value, str):
+        raise ValueError("expected a duration like 15m, 1h30m or 3d")
+    return some_span(value)
+
+
+def _word(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+_Name = Annotated[str, Field(max_length=60), AfterValidator(_name)]
+_Reason = Annotated[str, Field(max_length=1_000), AfterValidator(_clean)]
+_Text = Annotated[str, Field(max_length=10_000), AfterValidator(_clean)]
+_Span = Annotated[timedelta, BeforeValidator(_span), WithJsonSchema({"type": "string", "examples": ["4h", "1h30m"]})]
+
+
+@unique
+class Reason(StrEnum):
+    """Why a person closes an incident."""
+
+    COMPLETED = "completed"
+    FALSE_ALARM = "false_alarm"
+    NOT_PLANNED = "not_planned"
+    DUPLICATE = "duplicate"
+
+
+class _Body(Strict):
+    by: _Name | None = Field(
+        default=None, description="Who acts, where no API tokens are configured; default `local`. Else the token's name."
+    )
+    on_behalf_of: _Name | None = Field(
+        default=None, description="For whom: it is shown as `ann (via ops-bot)`, with the name of the token."
+    )
+
+    def actor(self, token: Token | None) -> Actor:
+        """Who acts, by name; a token's name is always part of it. Raises PayloadError for a claim beside a token."""
+        if token is not None and self.by is not None:
+            raise PayloadError("by: expected on_behalf_of instead: with an API token, who acts is the token's name")
+        name = token.name if token is not None else self.by or LOCAL
+        return Actor(name=f"{self.on_behalf_of} (via {name})" if self.on_behalf_of else name, kind=ActorKind.PERSON)
+
+
+class Ack(_Body):
+    """Take the incident."""
+
+    lasting: _Span | None = Field(default=None, alias="for", description="For how long; else as the policy says.")
+
+    def act(self, actor: Actor) -> Act:
+        return Acknowledged(actor=actor, lasting=self.lasting)
+
+
+class Choose(_Body):
+    """Give the incident another severity; it stands until a person changes it."""
+
+    severity: Annotated[Severity, BeforeValidator(_word)]
+    reason: _Reason = ""
+
+    def act(self, actor: Actor) -> Act:
+        return SeverityChosen(actor=actor, severity=self.severity, reason=self.reason)
+
+
+class _Recording(_Body):
+    summary: _Text = ""
+    root_cause: _Text = ""
+    fix: _Text = ""
+    prevention: _Text = ""
+
+    def record(self) -> Record:
+        return Record(summary=self.summary, root_cause=self.root_cause, fix=self.fix, prevention=self.prevention)
+
+
+class Resolve(_Recording):
+    """Say that the service works again; it is verified before the incident counts as resolved."""
+
+    reason: Reason = Field(default=Reason.COMPLETED, description="Only `completed`; the others close an incident.")
+
+    def act(self, actor: Actor) -> Act:
+        if self.reason is not Reason.COMPLETED:
+            raise PayloadError(f"reason: expected completed; an incident that is {self.reason} is closed: use close")
+        return ResolveAsked(actor=actor, record=self.record())
+
+
+class Close(_Recording):
+    """Close the incident at once, even while alerts fire."""
+
+    reason: Reason = Reason.COMPLETED
+
+    def act(self, actor: Actor) -> Act:
+        return CloseAsked(actor=actor, reason=CloseReason(self.reason.value), record=self.record())
+
+
+class Reopen(_Body):
+    """Open a resolved or closed incident again, with a new round of objectives."""
+
+    reason: _Reason = ""
+
+    def act(self, actor: Actor) -> Act:
+        return ReopenAsked(actor=actor, reason=self.reason)
+
+
+Body = Ack | Choose | Resolve | Close | Reopen

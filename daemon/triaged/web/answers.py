@@ -1,0 +1,196 @@
+"""What the API says of an incident, as described JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from pydantic import BaseModel
+
+from triaged.core.model import (
+    Category,
+    CloseReason,
+    DeadlineKind,
+    Entry,
+    Impact,
+    Incident,
+    Objective,
+    Outcome,
+    Severity,
+    State,
+    Urgency,
+)
+from triaged.ports.store import IncidentRow
+from triaged.store.reading import Reader
+
+MOST_EPISODES = 200
+MOST_ENTRIES = 500
+
+
+class Error(BaseModel):
+    """Every refusal: what was expected, and what came."""
+
+    error: str
+
+
+class Target(BaseModel):
+    """An objective of the present round; `outcome` is final once it is there."""
+
+    due_at: datetime | None
+    at_risk: bool
+    outcome: Outcome | None
+
+
+class IssueAddress(BaseModel):
+    """Where the incident is published."""
+
+    backend: str
+    repository: str
+    number: int
+    url: str
+
+
+class Listed(BaseModel):
+    """An incident as lists show it; instants are UTC."""
+
+    id: str
+    title: str
+    state: State
+    severity: Severity
+    judged: Severity
+    chosen_by: str | None
+    team: str
+    service: str
+    category: Category
+    impact: Impact
+    urgency: Urgency
+    restricted: bool
+    alerts: int
+    firing: int
+    round: int
+    started_at: datetime
+    opened_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    acknowledged_until: datetime | None
+    restored_at: datetime | None
+    resolved_at: datetime | None
+    closed_at: datetime | None
+    closed_by: str | None
+    close_reason: CloseReason | None
+    response: Target
+    resolution: Target
+    follows: str | None
+    url: str
+    issue: IssueAddress | None
+
+
+class Incidents(BaseModel):
+    """A page of the list, newest first; `next_cursor` leads to the next one."""
+
+    incidents: list[Listed]
+    next_cursor: str | None
+
+
+class Firing(BaseModel):
+    """One firing of an alert that goes on."""
+
+    fingerprint: str
+    source: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    generator_url: str
+    starts_at: datetime
+    severity: Severity
+
+
+class Due(BaseModel):
+    """An instant at which something is due."""
+
+    kind: DeadlineKind
+    due_at: datetime
+
+
+class Told(BaseModel):
+    """What happened, when, by whom."""
+
+    at: datetime
+    entry: Entry
+    by: str
+    text: str
+
+
+class Shown(Listed):
+    """An incident with everything that is known of it: at most 200 firing episodes, the newest 500 timeline entries."""
+
+    because: list[str]
+    matched: list[str]
+    labels: list[str]
+    rule_set: str
+    policy: str
+    summary: str
+    root_cause: str
+    fix: str
+    prevention: str
+    publishing_failure: str
+    episodes: list[Firing]
+    deadlines: list[Due]
+    timeline: list[Told]
+
+
+def listed(row: IncidentRow, public_url: str) -> Listed:
+    """The short form."""
+    return Listed.model_validate(_fields(row, public_url))
+
+
+def shown(reader: Reader, row: IncidentRow, public_url: str, *, whole: bool) -> Shown:
+    """The long form; without `whole` only what lists show too."""
+    incident = row.incident
+    fields = _fields(row, public_url)
+    for name in ("because", "matched", "labels"):
+        fields[name] = list(getattr(incident, name))
+    for name in ("rule_set", "policy", "summary", "root_cause", "fix", "prevention"):
+        fields[name] = getattr(incident, name)
+    episodes = reader.episodes(incident.id, firing=True, limit=MOST_EPISODES) if whole else []
+    entries = reader.timeline(incident.id, MOST_ENTRIES) if whole else []
+    return Shown.model_validate(
+        {
+            **fields,
+            "publishing_failure": row.failure,
+            "episodes": [{name: getattr(e, name) for name in Firing.model_fields} for e in episodes],
+            "deadlines": [{"kind": d.kind, "due_at": d.due_at} for d in reader.deadlines(incident.id)],
+            "timeline": [{"at": e.at, "entry": e.entry, "by": e.by, "text": e.text} for e in entries],
+        }
+    )
+
+
+def masked(row: IncidentRow) -> IncidentRow:
+    """A restricted incident for those who may not know more of it than its title and its link."""
+    hidden = replace(
+        row.incident, because=(), matched=(), labels=(), service="", summary="", root_cause="", fix="", prevention=""
+    )
+    return replace(row, incident=hidden, failure="")
+
+
+def _fields(row: IncidentRow, public_url: str) -> dict[str, object]:
+    incident, address = row.incident, row.address
+    own = {"id", "response", "resolution", "follows", "url", "issue"}
+    fields: dict[str, object] = {n: getattr(incident, n) for n in Listed.model_fields if n not in own}
+    return {
+        **fields,
+        "id": incident.name,
+        "response": _target(incident, Objective.RESPONSE),
+        "resolution": _target(incident, Objective.RESOLUTION),
+        "follows": None if incident.follows is None else f"INC-{incident.follows}",
+        "url": f"{public_url}/incidents/{incident.name}",
+        "issue": None if address is None else {n: getattr(address, n) for n in IssueAddress.model_fields},
+    }
+
+
+def _target(incident: Incident, objective: Objective) -> dict[str, object]:
+    if objective is Objective.RESPONSE:
+        due, risk, outcome = incident.response_due_at, incident.response_at_risk, incident.response_outcome
+    else:
+        due, risk, outcome = incident.resolution_due_at, incident.resolution_at_risk, incident.resolution_outcome
+    return {"due_at": due, "at_risk": risk, "outcome": outcome}

@@ -1,0 +1,321 @@
+"""The HTTP API and the application around it: incidents, acts, metrics, health, its own description."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, TypeVar
+
+import structlog
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Security
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.security import HTTPBearer
+from pydantic import Field, field_validator
+
+from triaged import __version__
+from triaged.core.model import Severity, State
+from triaged.errors import NotFoundError, PayloadError, StoreError
+from triaged.intake.units import Ask
+from triaged.ports.store import IncidentRow, Wanted
+from triaged.rulefiles.words import listed as choice
+from triaged.store.reading import Reader
+from triaged.web import answers, board
+from triaged.web.acts import ACTS, Ack, Body, Choose, Close, Reopen, Resolve, Strict
+from triaged.web.auth import Token
+from triaged.web.desk import Desk, TheDesk
+from triaged.web.edge import TOKEN, Edge
+from triaged.web.exposition import expose
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+_ABOUT: Final = (
+    "Incidents and acts on them. Reading is open; where API tokens are configured an act needs one with the role `act`."
+)
+_REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    "default": {"model": answers.Error, "description": "Refused: what was expected, and what came."}
+}
+_bearer = HTTPBearer(auto_error=False, description="An API token; not asked for where none is configured.")
+_system = APIRouter(tags=["daemon"])
+_reading = APIRouter(prefix="/api/v1/incidents", tags=["incidents"], responses=_REFUSALS)
+_acting = APIRouter(
+    prefix="/api/v1/incidents/{name}", tags=["acts"], responses=_REFUSALS, dependencies=[Security(_bearer)]
+)
+
+
+def build(desk: Desk) -> FastAPI:
+    """The application: API, pages, metrics; everything but the intake of alerts, which stands in front of it."""
+    # FastAPI's own page of documentation loads scripts from elsewhere; ours is rendered here.
+    app = Api(title="triaged", version=__version__, description=_ABOUT, docs_url=None, redoc_url=None)
+    app.state.desk = desk
+    app.include_router(_system)
+    app.include_router(_reading)
+    app.include_router(_acting)
+    app.include_router(board.pages)
+    app.add_middleware(Edge, desk=desk)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(PayloadError, _refused)
+    app.add_exception_handler(NotFoundError, _not_found)
+    app.add_exception_handler(StoreError, _unavailable)
+    app.add_exception_handler(404, _not_found)
+    app.add_exception_handler(405, _wrong_method)
+    return app
+
+
+class Api(FastAPI):
+    """The application, whose description also tells of the intake that stands in front of it."""
+
+    def openapi(self) -> dict[str, Any]:
+        described = super().openapi()
+        described["paths"].setdefault("/api/v1/alerts/alertmanager", {"post": _INTAKE})
+        return described
+
+
+_INTAKE: Final = {
+    "tags": ["alerts"],
+    "summary": "Alertmanager's webhook",
+    "description": "Alerts as Alertmanager sends them (webhook version 4). 200 comes after the commit; 503 means: again.",
+    "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}, "required": True},
+    "responses": {
+        "200": {"description": "Everything is on disk and triaged."},
+        "400": {"description": "The body can never be read."},
+        "401": {"description": "The source's token or password is missing or unknown."},
+        "413": {"description": "The body, or the number of its alerts, is too large."},
+        "503": {"description": "Nothing was stored: send it again."},
+    },
+}
+
+
+# ---------------------------------------------------------------- incidents
+
+
+class Listing(Strict):
+    """What to list; `state` may name several, with commas."""
+
+    state: str | None = None
+    severity: Severity | None = None
+    team: str | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    cursor: str | None = None
+
+    @field_validator("state")
+    @classmethod
+    def _states(cls, value: str | None) -> str | None:
+        known = [state.value for state in State]
+        if value is not None and not {part.strip() for part in value.split(",")} <= set(known):
+            raise ValueError(f"expected one or more of {choice(known)}")
+        return value
+
+    @field_validator("cursor")
+    @classmethod
+    def _cursor(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[0-9]{1,18}", value):
+            raise ValueError("expected the next_cursor of a page before")
+        return value
+
+    def wanted(self) -> Wanted:
+        """One more than asked for, to see whether there is another page."""
+        states = None if self.state is None else tuple(State(part.strip()) for part in self.state.split(","))
+        before = None if self.cursor is None else int(self.cursor)
+        return Wanted(states=states, severity=self.severity, team=self.team, before=before, limit=self.limit + 1)
+
+
+@_reading.get("")
+def list_incidents(desk: TheDesk, listing: Annotated[Listing, Query()]) -> answers.Incidents:
+    """Incidents, newest first, a page at a time."""
+    with desk.store.read() as reader:
+        rows = reader.incidents(listing.wanted())
+    page = rows[: listing.limit]
+    return answers.Incidents(
+        incidents=[answers.listed(_visible(desk, row, whole=False), desk.public_url) for row in page],
+        next_cursor=str(page[-1].incident.id) if len(rows) > len(page) else None,
+    )
+
+
+@_reading.get("/{name}")
+def show_incident(name: str, desk: TheDesk, request: Request) -> answers.Shown:
+    """One incident with its timeline, what of it fires, and when what is due."""
+    number = incident_id(name)
+    with desk.store.read() as reader:
+        return _show(desk, reader, number, known=_knows(desk, request))
+
+
+def incident_id(name: str) -> int:
+    """The number in `INC-7`; raises NotFoundError for anything else."""
+    found = re.fullmatch(r"INC-([0-9]{1,18})", name, re.IGNORECASE)
+    if found is None:
+        raise NotFoundError(f"expected an incident like INC-7, got {name[:60]!r}")
+    return int(found[1])
+
+
+def _show(desk: Desk, reader: Reader, number: int, *, known: bool) -> answers.Shown:
+    row = reader.incident(number)
+    if row is None or row.incident.opened_at is None:
+        raise NotFoundError(f"INC-{number} does not exist")
+    whole = known or not row.incident.restricted
+    return answers.shown(reader, _visible(desk, row, whole=whole), desk.public_url, whole=whole)
+
+
+def _visible(desk: Desk, row: IncidentRow, *, whole: bool) -> IncidentRow:
+    hidden = desk.tokens.configured and row.incident.restricted and not whole
+    return answers.masked(row) if hidden else row
+
+
+def _knows(desk: Desk, request: Request) -> bool:
+    """Whether the reader may see restricted incidents: with any token, or where none is configured."""
+    return not desk.tokens.configured or desk.tokens.who(request.headers.get("authorization")) is not None
+
+
+# ---------------------------------------------------------------- acts
+
+
+async def _token(request: Request) -> Token | None:
+    token: Token | None = request.scope[TOKEN]
+    return token
+
+
+TheToken = Annotated[Token | None, Depends(_token)]
+
+
+@_acting.post("/ack")
+def acknowledge(name: str, desk: TheDesk, token: TheToken, body: Ack | None = None) -> answers.Shown:
+    """Take it: the response objective is decided."""
+    return _act(desk, name, body or Ack(), token)
+
+
+@_acting.post("/severity")
+def choose_severity(name: str, desk: TheDesk, token: TheToken, body: Choose) -> answers.Shown:
+    """Give it another severity."""
+    return _act(desk, name, body, token)
+
+
+@_acting.post("/resolve")
+def resolve(name: str, desk: TheDesk, token: TheToken, body: Resolve | None = None) -> answers.Shown:
+    """Say that the service works again."""
+    return _act(desk, name, body or Resolve(), token)
+
+
+@_acting.post("/close")
+def close(name: str, desk: TheDesk, token: TheToken, body: Close | None = None) -> answers.Shown:
+    """Close it at once, even while alerts fire."""
+    return _act(desk, name, body or Close(), token)
+
+
+@_acting.post("/reopen")
+def reopen(name: str, desk: TheDesk, token: TheToken, body: Reopen | None = None) -> answers.Shown:
+    """Open it again."""
+    return _act(desk, name, body or Reopen(), token)
+
+
+@_acting.post("/{act}", include_in_schema=False)
+def unknown_act(act: str) -> Response:
+    """Every other word is no act."""
+    raise NotFoundError(f"expected one of the acts {choice(ACTS)}, got {act[:60]!r}")
+
+
+def _act(desk: Desk, name: str, body: Body, token: Token | None) -> answers.Shown:
+    number = incident_id(name)
+    answer = desk.ask(Ask(incident_id=number, act=body.act(body.actor(token))))
+    if answer.status == 404:  # noqa: PLR2004
+        raise NotFoundError(answer.error)
+    if answer.status == 503:  # noqa: PLR2004
+        raise StoreError(answer.error)
+    if answer.status == 409:  # noqa: PLR2004
+        raise PayloadError(answer.error, status=409)
+    if answer.status != 200:  # noqa: PLR2004
+        raise RuntimeError(f"the writer answered {answer.status}: {answer.error}")
+    with desk.store.read() as reader:
+        return _show(desk, reader, number, known=True)
+
+
+# ---------------------------------------------------------------- the daemon itself
+
+
+@_system.get("/metrics", response_class=PlainTextResponse)
+def metrics(desk: TheDesk, request: Request) -> Response:
+    """What Prometheus scrapes."""
+    body, content_type = expose(desk, request.headers.get("accept", ""))
+    return Response(body, headers={"content-type": content_type})
+
+
+@_system.api_route("/-/healthy", methods=["GET", "HEAD"], response_class=PlainTextResponse, operation_id="healthy")
+def healthy() -> str:
+    """200 while the process answers at all."""
+    return "triaged is healthy.\n"
+
+
+@_system.api_route("/-/ready", methods=["GET", "HEAD"], response_class=PlainTextResponse, operation_id="ready")
+def ready(desk: TheDesk) -> Response:
+    """200 when alerts can be taken in, 503 with the reason when not."""
+    if not desk.ready():
+        return PlainTextResponse("not ready: starting, stopping, or the store cannot be written\n", status_code=503)
+    try:
+        with desk.store.read() as reader:
+            reader.next_due()
+    except StoreError as error:
+        return PlainTextResponse(f"not ready: the store cannot be read: {error}\n", status_code=503)
+    return PlainTextResponse("triaged is ready.\n")
+
+
+@_system.post("/-/reload", responses=_REFUSALS, dependencies=[Security(_bearer)])
+def reload(desk: TheDesk) -> JSONResponse:
+    """Read the rules again; a bad set is refused (400, one line for each mistake) and the old one stays."""
+    problems = desk.reload()
+    if problems:
+        return JSONResponse({"error": "\n".join(problems), "errors": problems}, status_code=400)
+    return JSONResponse({"status": "ok", "rules": desk.rules().rule_set.hash})
+
+
+# ---------------------------------------------------------------- refusals
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - it was registered for it
+    text = "; ".join(dict.fromkeys(_explained(problem) for problem in error.errors()))
+    return _answer(request, 400, text.encode("utf-8", "replace").decode())
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    return _answer(request, error.status if isinstance(error, PayloadError) else 400, str(error))
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    known = isinstance(error, NotFoundError)
+    return _answer(request, 404, str(error) if known else f"there is nothing at {request.url.path[:200]}: see /docs")
+
+
+async def _wrong_method(request: Request, error: Exception) -> Response:
+    allowed = (getattr(error, "headers", None) or {}).get("Allow", "another method")
+    response = _answer(request, 405, f"expected {allowed}, got {request.method}")
+    response.headers["allow"] = allowed
+    return response
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    log.error("store unavailable", path=request.url.path, error=str(error))
+    response = _answer(request, 503, f"the store is not available: {error}")
+    response.headers["retry-after"] = "1"
+    return response
+
+
+def _answer(request: Request, status: int, text: str) -> Response:
+    if board.is_page(request.url.path):
+        return board.problem(status, text)
+    return JSONResponse({"error": text}, status_code=status)
+
+
+def _explained(problem: dict[str, Any]) -> str:
+    """`for: expected a duration like 15m, got 'soon'`: one mistake of a body or a query."""
+    if problem["type"] == "json_invalid":
+        return f"expected a JSON object, got none: {problem.get('ctx', {}).get('error', '')}"
+    where = ".".join(str(part) for part in problem["loc"] if part not in ("body", "query", "path"))
+    text = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be ", "expected ", 1)
+    text = text.replace("'", "")
+    if problem["type"] == "missing":
+        text = "expected it, got none" if where else "expected a JSON object, got none"
+    elif "attributes_type" in problem["type"] or problem["type"] in ("dict_type", "model_type"):
+        text = "expected a JSON object"
+    elif where:
+        text += f", got {str(problem.get('input'))[:60]!r}"
+    return f"{where}: {text}" if where else text

@@ -1,0 +1,308 @@
+"""The pages: the board of what needs people, an incident, the API described; rendered here, refreshed by themselves."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from importlib import resources
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from triaged import __version__
+from triaged.core import wording
+from triaged.core.catalogue import Service
+from triaged.core.model import Episode, Incident, Severity, State
+from triaged.errors import NotFoundError
+from triaged.ports.store import Fate, IncidentRow, Wanted
+from triaged.store.codec import from_us
+from triaged.store.reading import Gauges
+from triaged.web import views
+from triaged.web.answers import masked
+from triaged.web.desk import Desk, TheDesk
+
+pages: Final = APIRouter(include_in_schema=False)
+
+MOST_ROWS: Final = 200
+_MOST_PENDING: Final = 50
+_MOST_UNREAD: Final = 20
+_MOST_FIRING: Final = 50
+_MOST_ENTRIES: Final = 200
+_SLOW: Final = 60
+_TYPES: Final = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+
+
+def _files() -> dict[str, tuple[bytes, str]]:
+    """The static files with their content types, by name: read once, so that no path of a request reaches a disk."""
+    folder = resources.files("triaged.web") / "static"
+    return {f.name: (f.read_bytes(), _TYPES[f.name.rpartition(".")[2]]) for f in folder.iterdir()}
+
+
+_STATIC: Final = _files()
+_VERSION: Final = blake2b(b"".join(body for body, _ in _STATIC.values()), digest_size=6).hexdigest()
+
+_jinja: Final = Environment(
+    loader=PackageLoader("triaged.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+_jinja.filters.update(
+    instant=wording.instant,
+    iso=datetime.isoformat,
+    called=views.called,
+    web_url=views.web_url,
+    words=lambda value: str(value).replace("_", " "),
+)
+_jinja.globals.update(version=__version__, static=_VERSION, count=wording.count)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What stands on top of each page: the daemon's own state, in words, and whether each is as it should be."""
+
+    now: datetime
+    backlog: str
+    backlog_good: bool
+    rules: str
+    reload: str
+    reload_good: bool
+    overdue: int
+    counts: Mapping[Severity, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fires:
+    """A firing episode as the page shows it, with the links that a browser may follow."""
+
+    episode: Episode
+    name: str
+    labels: list[tuple[str, str]]
+    text: str
+    links: list[tuple[str, str]]
+
+
+def is_page(path: str) -> bool:
+    """Whether a person looks at this path."""
+    return path in ("/", "/docs") or path.startswith("/incidents/")
+
+
+def problem(status: int, text: str) -> Response:
+    """The page that says why there is no page; without a word from the store, which may be why."""
+    return HTMLResponse(_jinja.get_template("problem.html").render(status=status, text=text), status_code=status)
+
+
+@pages.get("/")
+def show_board(desk: TheDesk) -> Response:
+    """Open incidents, gravest first, and all else that waits for somebody."""
+    now = desk.clock.now()
+    with desk.store.read() as reader:
+        gauges = reader.gauges(now)
+        found = reader.board(MOST_ROWS)
+        pending = reader.pending(_MOST_PENDING)
+        unread = reader.records(fates=(Fate.REJECTED, Fate.FAILED), limit=_MOST_UNREAD)
+        latest = [] if found else reader.incidents(Wanted(limit=5))
+    rows = views.gravest_first(_row(desk, one, now) for one in found)
+    live = sum(gauges.open.values())
+    return _page(
+        "board.html",
+        desk,
+        header=_header(desk, gauges, now),
+        open=_in(rows, State.OPEN, State.ACKNOWLEDGED, State.VERIFYING),
+        resolved=_in(rows, State.RESOLVED),
+        left=_in(rows, State.CLOSED),
+        pending=[(one, _opens(one, now)) for one in pending],
+        unread=[views.unread(record) for record in unread],
+        latest=[_row(desk, one, now) for one in latest],
+        more=max(0, live - sum(1 for row in rows if row.incident.state is not State.CLOSED)),
+    )
+
+
+@pages.get("/incidents/{name}")
+def show_incident(name: str, desk: TheDesk) -> Response:
+    """One incident: why it is what it is, what of it fires, what happened, what can be done."""
+    number = re.fullmatch(r"INC-([0-9]{1,18})", name, re.IGNORECASE)
+    now = desk.clock.now()
+    with desk.store.read() as reader:
+        found = reader.incident(int(number[1])) if number else None
+        if found is None or found.incident.opened_at is None:
+            raise NotFoundError(f"there is no incident {name[:60]}")
+        row = _row(desk, found, now)
+        incident = row.incident
+        episodes = [] if row.hidden else reader.episodes(incident.id, firing=True, limit=_MOST_FIRING)
+        entries = [] if row.hidden else reader.timeline(incident.id, _MOST_ENTRIES)
+        deadlines = reader.deadlines(incident.id)
+        header = _header(desk, reader.gauges(now), now)
+    service = desk.rules().rule_set.services.get(incident.service)
+    return _page(
+        "incident.html",
+        desk,
+        header=header,
+        row=row,
+        incident=incident,
+        fires=[_fires(episode) for episode in episodes],
+        entries=entries[::-1],
+        cut=len(entries) == _MOST_ENTRIES,
+        deadlines=[(d, views.short(d.due_at - now), d.due_at < now) for d in deadlines],
+        links=_service_links(service),
+        commands=_commands(desk, incident),
+    )
+
+
+@pages.get("/docs")
+def docs(desk: TheDesk, request: Request) -> Response:
+    """The API as /openapi.json describes it, for reading."""
+    described = request.app.openapi()
+    operations = [
+        {**operation, "method": method.upper(), "path": path, "body": _body(described, operation)}
+        for path, methods in described["paths"].items()
+        for method, operation in methods.items()
+        if method != "head"
+    ]
+    return _page("docs.html", desk, operations=operations, about=described["info"]["description"])
+
+
+@pages.get("/static/{name}")
+def static(name: str) -> Response:
+    """Style, script and icon."""
+    if name not in _STATIC:
+        raise NotFoundError(f"there is no file {name[:60]}")
+    body, kind = _STATIC[name]
+    headers = {"content-type": kind, "cache-control": "public, max-age=31536000, immutable"}
+    return Response(body, headers=headers)
+
+
+def _page(template: str, desk: Desk, **shown: Any) -> Response:  # noqa: ANN401 - what the template names
+    protected = desk.tokens.configured
+    return HTMLResponse(_jinja.get_template(template).render(public_url=desk.public_url, protected=protected, **shown))
+
+
+def _row(desk: Desk, found: IncidentRow, now: datetime) -> views.Row:
+    """A page cannot show a token: where tokens are asked for, of a restricted incident it shows title and link only."""
+    hidden = desk.tokens.configured and found.incident.restricted
+    return views.row(masked(found) if hidden else found, now, hidden=hidden)
+
+
+def _in(rows: list[views.Row], *states: State) -> list[views.Row]:
+    return [row for row in rows if row.incident.state in states]
+
+
+def _opens(incident: Incident, now: datetime) -> str:
+    if incident.pending_until is None:
+        return "held back"
+    left = incident.pending_until - now
+    return f"opens in {views.short(left)}" if left.total_seconds() > 0 else "opens now"
+
+
+def _header(desk: Desk, gauges: Gauges, now: datetime) -> Header:
+    oldest = None if gauges.oldest_pending is None else now - from_us(gauges.oldest_pending)
+    backlog = f"{gauges.pending:,} waiting, the oldest for {wording.span(oldest)}" if oldest else "nothing waits"
+    value = desk.metrics.registry.get_sample_value
+    good = value("triaged_config_last_reload_successful") != 0
+    at = value("triaged_config_last_reload_success_timestamp_seconds") or 0
+    since = f", in force since {wording.instant(from_us(int(at * 1_000_000)))}" if at else ""
+    active = (State.OPEN, State.ACKNOWLEDGED, State.VERIFYING)
+    counts = {
+        severity: sum(n for (sev, _, state), n in gauges.open.items() if sev == severity and state in active)
+        for severity in Severity
+    }
+    return Header(
+        now=now,
+        backlog=backlog,
+        backlog_good=oldest is None or oldest.total_seconds() < _SLOW,
+        rules=desk.rules().rule_set.hash[:12],
+        reload=f"loaded{since}" if good else f"the last reload was refused; the former rules stay{since}",
+        reload_good=good,
+        overdue=gauges.overdue,
+        counts=counts,
+    )
+
+
+def _fires(episode: Episode) -> Fires:
+    annotations = episode.annotations
+    links = [("graph", episode.generator_url)]
+    links += [(name.removesuffix("_url"), url) for name, url in annotations.items() if name.endswith("_url")]
+    links += [(name, annotations[name]) for name in ("runbook", "dashboard") if name in annotations]
+    return Fires(
+        episode=episode,
+        name=episode.labels.get("alertname") or next(iter(episode.labels.values()), "an alert"),
+        labels=sorted((name, value) for name, value in episode.labels.items() if name != "alertname"),
+        text=annotations.get("summary") or annotations.get("description") or annotations.get("message", ""),
+        links=[(name, url) for name, url in links if views.web_url(url)],
+    )
+
+
+def _service_links(service: Service | None) -> list[tuple[str, str]]:
+    """What the catalogue links to; an URL with a placeholder is no place to go."""
+    if service is None:
+        return []
+    links = [("runbook", service.runbook), *service.links.items()]
+    return [(name, url) for name, url in links if views.web_url(url) and "{{" not in url]
+
+
+def _commands(desk: Desk, incident: Incident) -> list[tuple[str, str]]:
+    """The acts that this state allows, each as a command for a terminal."""
+    finished = incident.state in (State.RESOLVED, State.CLOSED)
+    acts: list[tuple[str, str, dict[str, str]]] = []
+    if not finished:
+        acts += [
+            ("Acknowledge it", "ack", {"for": "4h"}),
+            ("Change its severity", "severity", {"severity": "sev2", "reason": "…"}),
+            ("Say that it is fixed", "resolve", {"summary": "…", "root_cause": "…", "fix": "…"}),
+        ]
+    if incident.state is not State.CLOSED:
+        acts.append(("Close it", "close", {"reason": "completed", "summary": "…", "prevention": "…"}))
+    if finished:
+        acts.append(("Reopen it", "reopen", {"reason": "…"}))
+    who = "on_behalf_of" if desk.tokens.configured else "by"
+    token = ' \\\n  -H "Authorization: Bearer $TRIAGED_TOKEN"' if desk.tokens.configured else ""
+    return [
+        (
+            title,
+            f"curl -sS -X POST {desk.public_url}/api/v1/incidents/{incident.name}/{act}{token} \\\n"
+            f"  -H 'Content-Type: application/json' \\\n"
+            f"  -d '{json.dumps({who: 'YOUR NAME', **fields}, ensure_ascii=False)}'",
+        )
+        for title, act, fields in acts
+    ]
+
+
+def _body(described: Mapping[str, Any], operation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The fields of an operation's JSON body, each with its type in words."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    schema = content.get("schema", {})
+    one = next((part for part in (schema, *schema.get("anyOf", ())) if "$ref" in part), None)
+    if one is None:
+        return []
+    model = _resolved(described, one)
+    required = model.get("required", [])
+    return [
+        {
+            "name": name,
+            "type": _type(described, field),
+            "required": name in required,
+            "description": field.get("description", ""),
+        }
+        for name, field in model.get("properties", {}).items()
+    ]
+
+
+def _type(described: Mapping[str, Any], field: Mapping[str, Any]) -> str:
+    if "$ref" in field:
+        return _type(described, _resolved(described, field))
+    if "enum" in field:
+        return ", ".join(field["enum"])
+    parts = [part for part in field.get("anyOf", ()) if part.get("type") != "null"]
+    if parts:
+        return _type(described, parts[0])
+    examples = ", ".join(field.get("examples", ()))
+    return f"{field.get('type', 'any')} ({examples})" if examples else str(field.get("type", "any"))
+
+
+def _resolved(described: Mapping[str, Any], reference: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = described["components"]["schemas"][urlsplit(reference["$ref"]).fragment.rpartition("/")[2]]
+    return found

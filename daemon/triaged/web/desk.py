@@ -1,0 +1,52 @@
+"""What the web needs of the daemon, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+
+from triaged.clock import Clock
+from triaged.intake.units import Answer, Rules, Unit
+from triaged.metrics import Metrics
+from triaged.store.reading import Reader
+from triaged.web.auth import ApiTokens
+
+
+class Readable(Protocol):
+    """A store as pages see it."""
+
+    def read(self) -> AbstractContextManager[Reader]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The daemon's parts behind the pages and the API.
+
+    `ask` waits for the writer's commit; `reload` returns the lines of what is wrong, none when the rules are in force;
+    `loopback` says that nobody but this machine can reach us; `backend` and `sources` are label values of metrics.
+    """
+
+    store: Readable
+    ask: Callable[[Unit], Answer]
+    clock: Clock
+    metrics: Metrics
+    tokens: ApiTokens
+    rules: Callable[[], Rules]
+    public_url: str
+    ready: Callable[[], bool]
+    reload: Callable[[], list[str]]
+    loopback: bool
+    backend: str = "local"
+    sources: tuple[str, ...] = ("alertmanager",)
+
+
+async def _desk(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+TheDesk = Annotated[Desk, Depends(_desk)]
