@@ -302,4 +302,3 @@ def _finding(file: Path | None, node: Node | None, path: tuple[str, ...], messag
         line, column, node = entry[0].line, entry[0].column, entry[1]
     name = "environment" if file is None else str(file)
     return Finding(file=name, line=line, column=column, path=".".join(path), message=message, hint=hint)
-

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import assert_never
 
-from triaged.backends.firing import firing, first, lead, says
+from triaged.backends.firing import firing, lead, says
+from triaged.backends.guidance import base_of, guidance, page_of
 from triaged.backends.text import code, link, passage, prose, table
 from triaged.core import wording
 from triaged.core.model import DAEMON, Entry, Incident, Objective, Outcome, Severity, State
@@ -18,9 +19,6 @@ SEVERITIES = {
     Severity.SEV3: "Sev-3 Medium",
     Severity.SEV4: "Sev-4 Low",
 }
-RUNBOOKS = ("runbook_url", "runbook")
-DASHBOARDS = ("dashboard_url", "dashboard")
-MOST_LINKS = 3
 MOST_ENTRIES = 30
 # Telling of the publishing itself would make each publishing need another one.
 UNTOLD = frozenset({Entry.PUBLISHED, Entry.PUBLISHING_FAILED})
@@ -32,16 +30,16 @@ def block(report: Report) -> str:
     if report.incident.restricted:
         return (
             "### Restricted\n\n"
-            f"What is known is shown to responders only: {_page(report)}. Write nothing confidential here."
+            f"What is known is shown to responders only: {page_of(report)}. Write nothing confidential here."
         )
     sections = (
         _heading(report.incident),
         _notice(report.incident),
         _what(report),
         _facts(report),
-        _next(report),
+        guidance(report),
         _targets(report),
-        firing(report, page=_page(report)),
+        firing(report, page=page_of(report)),
         *_record(report.incident),
         _timeline(report),
         OWNED,
@@ -90,7 +88,7 @@ def _facts(report: Report) -> str:
     facts = [f"- **When:** {', '.join(_when(incident))}", f"- **Why {_why(incident)}", f"- {_whose(report)}"]
     if incident.follows is not None:
         before = f"INC-{incident.follows}"
-        facts.append(f"- **Follows** {link(before, f'{_base(report)}/incidents/{before}') or before}")
+        facts.append(f"- **Follows** {link(before, f'{base_of(report)}/incidents/{before}') or before}")
     return "\n".join(facts)
 
 
@@ -142,56 +140,6 @@ def _whose(report: Report) -> str:
     facts = f" ({', '.join(known)})" if known else ""
     team = prose(incident.team, most=80) or "nobody"
     return f"**Service:** {name}{facts} · **Team:** {team} · **Category:** {incident.category.replace('_', ' ')}"
-
-
-def _next(report: Report) -> str:
-    """What to do, in order: first the act that the state waits for, then where to look."""
-    incident = report.incident
-    steps: list[str] = []
-    match incident.state:
-        case State.PENDING | State.OPEN:
-            due = f" by {wording.instant(incident.response_due_at)}" if incident.response_due_at else ""
-            steps.append(f"Take it{'' if incident.response_outcome else due}: {_act(report, 'ack')}")
-        case State.ACKNOWLEDGED:
-            steps.append(f"When it works again: {_act(report, 'resolve')}")
-        case State.RESOLVED:
-            steps.append(f"Finish the closure checklist below, then: {_act(report, 'close')}")
-        case State.VERIFYING | State.CLOSED:
-            pass
-        case _:
-            assert_never(incident.state)
-    runbooks, places = _runbooks(report), [*_places(report), f"everything about {_page(report)}"]
-    if not steps:
-        return f"#### Where to look\n\n{' · '.join([*runbooks, *places])}"
-    steps += [f"Follow the {' · '.join(runbooks)}"] if runbooks and incident.state is not State.RESOLVED else []
-    steps.append(f"Look at {' · '.join(places)}")
-    return "#### Do next\n\n" + "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
-
-
-def _act(report: Report, act: str) -> str:
-    name = report.incident.name
-    command = code(f"triaged incidents {act} {name}")
-    return f"{command} or POST to {code(f'{_base(report)}/api/v1/incidents/{name}/{act}', most=300)}"
-
-
-def _runbooks(report: Report) -> list[str]:
-    asked = [first(episode.annotations, RUNBOOKS) for episode in report.episodes]
-    asked += [report.service.runbook] if report.service else []
-    urls = [*dict.fromkeys(filter(None, asked))][:MOST_LINKS]
-    names = ["runbook"] if len(urls) == 1 else [f"runbook {number}" for number in range(1, len(urls) + 1)]
-    return [link(name, url) or f"{name}: {prose(url, most=200)}" for name, url in zip(names, urls, strict=True)]
-
-
-def _places(report: Report) -> list[str]:
-    dashboards = (first(episode.annotations, DASHBOARDS) for episode in report.episodes)
-    shown = [link("dashboard", url) for url in [*dict.fromkeys(filter(None, dashboards))][:MOST_LINKS]]
-    graphs = (episode.generator_url for episode in report.episodes)
-    shown += [link("graph", url) for url in [*dict.fromkeys(filter(None, graphs))][:1]]
-    if report.service is not None:
-        # A template (`{{ from }}`) is for whoever knows the time of asking.
-        whole = {name: url for name, url in report.service.links.items() if "{{" not in url and "{%" not in url}
-        shown += [link(f"{prose(name, most=40)} of {code(report.service.name)}", url) for name, url in whole.items()]
-    return [*filter(None, shown)]
 
 
 def _targets(report: Report) -> str:
@@ -249,13 +197,4 @@ def _timeline(report: Report) -> str:
         by = f" ({prose(entry.by, most=80)})" if entry.by != DAEMON.name and entry.by not in entry.text else ""
         lines.append(f"- {wording.instant(entry.at)} · {prose(entry.text)}{by}")
     heading = "<details>\n<summary>Timeline, newest first</summary>"
-    return "\n\n".join((heading, "\n".join(lines), f"All of it: {_page(report)}", "</details>"))
-
-
-def _page(report: Report) -> str:
-    name = report.incident.name
-    return link(name, f"{_base(report)}/incidents/{name}") or name
-
-
-def _base(report: Report) -> str:
-    return report.public_url.rstrip("/")
+    return "\n\n".join((heading, "\n".join(lines), f"All of it: {page_of(report)}", "</details>"))

@@ -60,5 +60,9 @@ def _labels(incident: Incident) -> tuple[str, ...]:
         f"team: {incident.team}",
         f"category: {incident.category.replace('_', ' ')}",
     )
-    names = [name for label in (*ours, *incident.labels) if (name := label_name(label))]
-    return tuple({name.lower(): name for name in reversed(names)}.values())[::-1][:MOST_LABELS]
+    names: dict[str, str] = {}
+    for label in (*ours, *incident.labels):
+        name = label_name(label)
+        if name:
+            names.setdefault(name.lower(), name)
+    return tuple(names.values())[:MOST_LABELS]

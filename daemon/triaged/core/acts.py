@@ -45,7 +45,9 @@ def choose_severity(draft: Draft, event: SeverityChosen) -> None:
         objectives.restart_targets(draft)
     _renew(draft)
     reason = f": {event.reason}" if event.reason else ""
-    draft.tell(Entry.SEVERITY, f"severity {event.severity} (was {former}) by {event.actor.name}{reason}", by=event.actor)
+    draft.tell(
+        Entry.SEVERITY, f"severity {event.severity} (was {former}) by {event.actor.name}{reason}", by=event.actor
+    )
     draft.publish(urgent=True)
 
 

@@ -116,7 +116,9 @@ def record(draft: Draft, objective: Objective, outcome: Outcome) -> None:
     due = _due(draft.incident, objective)
     draft.set(**{f"{objective}_outcome": outcome})
     draft.tally(f"sla_{outcome}_total", objective=str(objective))
-    entry = {Outcome.MET: Entry.MET, Outcome.BREACHED: Entry.BREACHED, Outcome.NOT_REQUIRED: Entry.NOT_REQUIRED}[outcome]
+    entry = {Outcome.MET: Entry.MET, Outcome.BREACHED: Entry.BREACHED, Outcome.NOT_REQUIRED: Entry.NOT_REQUIRED}[
+        outcome
+    ]
     when = f", due {wording.instant(due)}" if due else ""
     draft.tell(entry, f"{objective} objective {str(outcome).replace('_', ' ')}{when}")
 

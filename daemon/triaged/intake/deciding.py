@@ -364,7 +364,8 @@ class Deciding:
                     ref=ref,
                     episode_id=episode.id,
                     since_at=min(episode.starts_at, self._now),
-                    values={label: episode.labels.get(label, "") for label in condition.distinct},
+                    # An alert without the label tells of no further pod, instance, … of it.
+                    values={label: episode.labels[label] for label in condition.distinct if label in episode.labels},
                     refires=began and episode.refires,
                     began=began,
                 )

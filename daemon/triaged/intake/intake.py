@@ -34,6 +34,8 @@ class _Told:
         self.same: list[tuple[str, bytes, str]] = []
         self.counted: list[Callable[[], None]] = []
         self.kept: list[str] = []
+        self.publishes = False
+        self.deadlines = False
 
 
 class _Culprit(Exception):  # noqa: N818 - never leaves the module: which alert met a bug
@@ -44,7 +46,10 @@ class _Culprit(Exception):  # noqa: N818 - never leaves the module: which alert 
 
 
 class Intake:
-    """The only caller of `decide`. Not thread-safe: the writer owns it."""
+    """The only caller of `decide`. Not thread-safe: the writer owns it.
+
+    `woken` is told after a commit whether there is something to publish, and whether deadlines changed.
+    """
 
     def __init__(
         self,
@@ -55,8 +60,10 @@ class Intake:
         read_policy: Callable[[Mapping[str, str]], Policy],
         known: Known,
         metrics: Metrics,
+        woken: Callable[[bool, bool], None] = lambda _publishes, _deadlines: None,
     ) -> None:
         self._store = store
+        self._woken = woken
         self._rules = rules
         self._readers = readers
         self._read_policy = read_policy
@@ -121,6 +128,8 @@ class Intake:
             self.known.same(fingerprint, digest, status)
         for count in told.counted:
             count()
+        if told.publishes or told.deadlines:
+            self._woken(told.publishes, told.deadlines)
         return [told.answers[i] for i in range(len(units))]
 
     def _run(
@@ -166,6 +175,8 @@ class Intake:
         if batch.incidents and rules.policy.hash not in self._kept:
             transaction.keep_files("policies", rules.policy.hash, rules.policy_files, now)
             told.kept.append(rules.policy.hash)
+        told.publishes |= bool(batch.wants or batch.comments)
+        told.deadlines |= bool(batch.deadlines)
         transaction.save(batch, now)
 
     def _deliver(  # noqa: PLR0913 - the state of one attempt

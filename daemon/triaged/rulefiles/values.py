@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from triaged.core.matchers import Matcher, parse_all
-from triaged.errors import Finding
+from triaged.errors import SHOWN_FINDINGS, Finding
 from triaged.rulefiles.marks import Items, Node, Scalar, Table
 from triaged.rulefiles.words import listed, nearest
 
@@ -47,7 +47,7 @@ class Value:
             if key.word in known:
                 fields[key.word] = value
             else:
-                key.complain(f"expected {listed(known)}, got an unknown key", nearest(key.word, known))
+                key.complain(f"expected {listed(known)}, got an unknown key", self._near(key.word, known))
         if isinstance(self.node, Table) or self.nothing:
             for name in required:
                 if name not in fields:
@@ -126,7 +126,7 @@ class Value:
         try:
             return read(self.node.text)
         except ValueError as problem:
-            self.wrong(str(problem), nearest(self.word, near()))
+            self.wrong(str(problem), self._near(self.word, near()))
             return None
 
     def choice(self, known: type[E]) -> E | None:
@@ -137,7 +137,7 @@ class Value:
         """One of some known words; `what` describes them where they are too many to list."""
         if self.word in known and isinstance(self.node, Scalar):
             return self.word
-        self.wrong(f"expected {what or listed(known)}", nearest(self.word, known))
+        self.wrong(f"expected {what or listed(known)}", self._near(self.word, known))
         return None
 
     def flag(self) -> bool | None:
@@ -189,6 +189,10 @@ class Value:
         if not matchers:
             self.wrong('expected a matcher like name="value"')
         return matchers
+
+    def _near(self, word: str, known: Collection[str]) -> str:
+        """The nearest word; none where there are so many findings that they are not shown: it takes its time."""
+        return nearest(word, known) if len(self.findings) < SHOWN_FINDINGS else ""
 
     def _at(self, node: Node, path: str) -> Value:
         return Value(node=node, path=path, file=self.file, findings=self.findings)

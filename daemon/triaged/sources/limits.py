@@ -26,7 +26,9 @@ def limit(
         raise Unreadable("too_many_labels", f"labels: expected at most {MOST_LABELS}, got {len(labels)}")
     for name, value in labels.items():
         if len(name) > LONGEST_NAME or len(value) > LONGEST_VALUE:
-            text = f"labels.{name[:50]}: expected at most {LONGEST_VALUE:,} characters, got {max(len(name), len(value)):,}"
+            text = (
+                f"labels.{name[:50]}: expected at most {LONGEST_VALUE:,} characters, got {max(len(name), len(value)):,}"
+            )
             raise Unreadable("label_too_long", text)
     if len(annotations) > MOST_LABELS:
         mended.append(f"annotations: kept {MOST_LABELS} of {len(annotations)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -86,6 +86,18 @@ class Reader:
         c = s.timeline.c
         query = select(*(c[n] for n in s.ENTRY.names)).where(c.incident_id == incident_id).order_by(c.id.desc())
         return [s.ENTRY.decode(tuple(row)) for row in self.connection.execute(query.limit(limit))][::-1]
+
+    def news(self, after: int) -> list[tuple[int, TimelineEntry]]:
+        """Timeline entries of all incidents that were written after the one with this row id, oldest first."""
+        c = s.timeline.c
+        query = select(c.id, *(c[n] for n in s.ENTRY.names)).where(c.id > after).order_by(c.id).limit(1_000)
+        return [(row[0], s.ENTRY.decode(tuple(row)[1:])) for row in self.connection.execute(query)]
+
+    def incident_of(self, labels: Mapping[str, str]) -> int | None:
+        """The incident that the newest episode with exactly these labels belongs to."""
+        c = s.episodes.c
+        rows = self.connection.execute(select(c.incident_id, c.labels).where(c.last == 1).order_by(c.id.desc()))
+        return next((incident for incident, text in rows if json.loads(text) == labels), None)
 
     def deadlines(self, incident_id: int) -> list[Deadline]:
         c = s.deadlines.c

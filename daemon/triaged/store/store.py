@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from sqlalchemy import inspect, text
 
-from triaged.errors import StoreError
+from triaged.errors import ConfigError, StoreError
+from triaged.store import queue
 from triaged.store.engine import engines, translated
 from triaged.store.reading import Reader
 from triaged.store.transaction import Statements, Transaction
@@ -26,6 +29,7 @@ class Store:
     def __init__(self, url: str, *, replica: str = "") -> None:
         with translated():
             self._writer, self._reader = engines(url)
+        self._lock: IO[str] | None = None
         self.alone = self._writer.dialect.name == "sqlite"
         self._statements = Statements(self._writer.dialect, replica)
 
@@ -43,6 +47,28 @@ class Store:
         """A consistent view for short questions."""
         with translated(), self._reader.connect() as connection:
             yield Reader(connection)
+
+    def own(self) -> None:
+        """Make sure that no other process writes to this SQLite store, until this one ends; safe to repeat.
+
+        Two daemons on one file would each take the other's alerts for repeats. PostgreSQL takes several.
+        """
+        path = self._writer.url.database
+        if not self.alone or not path or self._lock is not None:
+            return
+        lock = Path(f"{path}.lock").open("a")  # noqa: SIM115 - held until the process ends
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise ConfigError(f"store: {path} is in use by another triaged") from error
+        self._lock = lock
+
+    def release(self) -> None:
+        """Let go of what a former process of this store had claimed; only where no other works on it."""
+        if self.alone:
+            with self.begin() as transaction:
+                queue.release_all(transaction.connection)
 
     def migrate(self) -> bool:
         """Bring the schema to this release's; whether there was anything to do. Safe to repeat."""
@@ -85,3 +111,6 @@ class Store:
     def close(self) -> None:
         self._writer.dispose()
         self._reader.dispose()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None

@@ -194,6 +194,11 @@ class Transaction:
         return None if found is None else msgspec.json.decode(found, type=dict[str, str])
 
     @_translating
+    def forget_record(self, record_id: int) -> None:
+        """Delete one recorded alert: it has been taken in by another way."""
+        self.connection.execute(delete(s.alert_records).where(s.alert_records.c.id == record_id))
+
+    @_translating
     def save(self, batch: Batch, now: datetime) -> None:
         """Write a batch: parents before children, rows in the order of their keys."""
         run, c, now_us = self._statements, self.connection, to_us(now)

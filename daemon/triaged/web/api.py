@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final, TypeVar
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Security
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.security import HTTPBearer
 from pydantic import Field, field_validator
@@ -19,12 +18,14 @@ from triaged.intake.units import Ask
 from triaged.ports.store import IncidentRow, Wanted
 from triaged.rulefiles.words import listed as choice
 from triaged.store.reading import Reader
-from triaged.web import answers, board
+from triaged.web import answers, board, docs
+from triaged.web import pages as static
 from triaged.web.acts import ACTS, Ack, Body, Choose, Close, Reopen, Resolve, Strict
 from triaged.web.auth import Token
 from triaged.web.desk import Desk, TheDesk
 from triaged.web.edge import TOKEN, Edge
 from triaged.web.exposition import expose
+from triaged.web.refusals import explain_refusals
 
 log = structlog.get_logger(__name__)
 
@@ -52,14 +53,10 @@ def build(desk: Desk) -> FastAPI:
     app.include_router(_system)
     app.include_router(_reading)
     app.include_router(_acting)
-    app.include_router(board.pages)
+    for pages in (board.router, docs.router, static.router):
+        app.include_router(pages)
     app.add_middleware(Edge, desk=desk)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(PayloadError, _refused)
-    app.add_exception_handler(NotFoundError, _not_found)
-    app.add_exception_handler(StoreError, _unavailable)
-    app.add_exception_handler(404, _not_found)
-    app.add_exception_handler(405, _wrong_method)
+    explain_refusals(app)
     return app
 
 
@@ -75,7 +72,7 @@ class Api(FastAPI):
 _INTAKE: Final = {
     "tags": ["alerts"],
     "summary": "Alertmanager's webhook",
-    "description": "Alerts as Alertmanager sends them (webhook version 4). 200 comes after the commit; 503 means: again.",
+    "description": "Alerts as Alertmanager sends them, version 4. 200 comes after the commit; 503 means: again.",
     "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}, "required": True},
     "responses": {
         "200": {"description": "Everything is on disk and triaged."},
@@ -217,13 +214,13 @@ def unknown_act(act: str) -> Response:
 def _act(desk: Desk, name: str, body: Body, token: Token | None) -> answers.Shown:
     number = incident_id(name)
     answer = desk.ask(Ask(incident_id=number, act=body.act(body.actor(token))))
-    if answer.status == 404:  # noqa: PLR2004
+    if answer.status == 404:
         raise NotFoundError(answer.error)
-    if answer.status == 503:  # noqa: PLR2004
+    if answer.status == 503:
         raise StoreError(answer.error)
-    if answer.status == 409:  # noqa: PLR2004
+    if answer.status == 409:
         raise PayloadError(answer.error, status=409)
-    if answer.status != 200:  # noqa: PLR2004
+    if answer.status != 200:
         raise RuntimeError(f"the writer answered {answer.status}: {answer.error}")
     with desk.store.read() as reader:
         return _show(desk, reader, number, known=True)
@@ -239,13 +236,15 @@ def metrics(desk: TheDesk, request: Request) -> Response:
     return Response(body, headers={"content-type": content_type})
 
 
-@_system.api_route("/-/healthy", methods=["GET", "HEAD"], response_class=PlainTextResponse, operation_id="healthy")
-def healthy() -> str:
+@_system.head("/-/healthy", include_in_schema=False)
+@_system.get("/-/healthy", response_class=PlainTextResponse)
+def healthy() -> Response:
     """200 while the process answers at all."""
-    return "triaged is healthy.\n"
+    return PlainTextResponse("triaged is healthy.\n")
 
 
-@_system.api_route("/-/ready", methods=["GET", "HEAD"], response_class=PlainTextResponse, operation_id="ready")
+@_system.head("/-/ready", include_in_schema=False)
+@_system.get("/-/ready", response_class=PlainTextResponse)
 def ready(desk: TheDesk) -> Response:
     """200 when alerts can be taken in, 503 with the reason when not."""
     if not desk.ready():
@@ -265,57 +264,3 @@ def reload(desk: TheDesk) -> JSONResponse:
     if problems:
         return JSONResponse({"error": "\n".join(problems), "errors": problems}, status_code=400)
     return JSONResponse({"status": "ok", "rules": desk.rules().rule_set.hash})
-
-
-# ---------------------------------------------------------------- refusals
-
-
-async def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - it was registered for it
-    text = "; ".join(dict.fromkeys(_explained(problem) for problem in error.errors()))
-    return _answer(request, 400, text.encode("utf-8", "replace").decode())
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    return _answer(request, error.status if isinstance(error, PayloadError) else 400, str(error))
-
-
-async def _not_found(request: Request, error: Exception) -> Response:
-    known = isinstance(error, NotFoundError)
-    return _answer(request, 404, str(error) if known else f"there is nothing at {request.url.path[:200]}: see /docs")
-
-
-async def _wrong_method(request: Request, error: Exception) -> Response:
-    allowed = (getattr(error, "headers", None) or {}).get("Allow", "another method")
-    response = _answer(request, 405, f"expected {allowed}, got {request.method}")
-    response.headers["allow"] = allowed
-    return response
-
-
-async def _unavailable(request: Request, error: Exception) -> Response:
-    log.error("store unavailable", path=request.url.path, error=str(error))
-    response = _answer(request, 503, f"the store is not available: {error}")
-    response.headers["retry-after"] = "1"
-    return response
-
-
-def _answer(request: Request, status: int, text: str) -> Response:
-    if board.is_page(request.url.path):
-        return board.problem(status, text)
-    return JSONResponse({"error": text}, status_code=status)
-
-
-def _explained(problem: dict[str, Any]) -> str:
-    """`for: expected a duration like 15m, got 'soon'`: one mistake of a body or a query."""
-    if problem["type"] == "json_invalid":
-        return f"expected a JSON object, got none: {problem.get('ctx', {}).get('error', '')}"
-    where = ".".join(str(part) for part in problem["loc"] if part not in ("body", "query", "path"))
-    text = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be ", "expected ", 1)
-    text = text.replace("'", "")
-    if problem["type"] == "missing":
-        text = "expected it, got none" if where else "expected a JSON object, got none"
-    elif "attributes_type" in problem["type"] or problem["type"] in ("dict_type", "model_type"):
-        text = "expected a JSON object"
-    elif where:
-        text += f", got {str(problem.get('input'))[:60]!r}"
-    return f"{where}: {text}" if where else text

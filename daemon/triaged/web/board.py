@@ -1,4 +1,4 @@
-"""The pages: the board of what needs people, an incident, the API described; rendered here, refreshed by themselves."""
+"""The board of what needs people, and the page of one incident."""
 
 from __future__ import annotations
 
@@ -7,16 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import blake2b
-from importlib import resources
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from fastapi import APIRouter
+from fastapi.responses import Response
 
-from triaged import __version__
 from triaged.core import wording
 from triaged.core.catalogue import Service
 from triaged.core.model import Episode, Incident, Severity, State
@@ -27,8 +22,9 @@ from triaged.store.reading import Gauges
 from triaged.web import views
 from triaged.web.answers import masked
 from triaged.web.desk import Desk, TheDesk
+from triaged.web.pages import page
 
-pages: Final = APIRouter(include_in_schema=False)
+router: Final = APIRouter(include_in_schema=False)
 
 MOST_ROWS: Final = 200
 _MOST_PENDING: Final = 50
@@ -36,29 +32,6 @@ _MOST_UNREAD: Final = 20
 _MOST_FIRING: Final = 50
 _MOST_ENTRIES: Final = 200
 _SLOW: Final = 60
-_TYPES: Final = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
-
-
-def _files() -> dict[str, tuple[bytes, str]]:
-    """The static files with their content types, by name: read once, so that no path of a request reaches a disk."""
-    folder = resources.files("triaged.web") / "static"
-    return {f.name: (f.read_bytes(), _TYPES[f.name.rpartition(".")[2]]) for f in folder.iterdir()}
-
-
-_STATIC: Final = _files()
-_VERSION: Final = blake2b(b"".join(body for body, _ in _STATIC.values()), digest_size=6).hexdigest()
-
-_jinja: Final = Environment(
-    loader=PackageLoader("triaged.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-)
-_jinja.filters.update(
-    instant=wording.instant,
-    iso=datetime.isoformat,
-    called=views.called,
-    web_url=views.web_url,
-    words=lambda value: str(value).replace("_", " "),
-)
-_jinja.globals.update(version=__version__, static=_VERSION, count=wording.count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,17 +59,7 @@ class Fires:
     links: list[tuple[str, str]]
 
 
-def is_page(path: str) -> bool:
-    """Whether a person looks at this path."""
-    return path in ("/", "/docs") or path.startswith("/incidents/")
-
-
-def problem(status: int, text: str) -> Response:
-    """The page that says why there is no page; without a word from the store, which may be why."""
-    return HTMLResponse(_jinja.get_template("problem.html").render(status=status, text=text), status_code=status)
-
-
-@pages.get("/")
+@router.get("/")
 def show_board(desk: TheDesk) -> Response:
     """Open incidents, gravest first, and all else that waits for somebody."""
     now = desk.clock.now()
@@ -108,7 +71,7 @@ def show_board(desk: TheDesk) -> Response:
         latest = [] if found else reader.incidents(Wanted(limit=5))
     rows = views.gravest_first(_row(desk, one, now) for one in found)
     live = sum(gauges.open.values())
-    return _page(
+    return page(
         "board.html",
         desk,
         header=_header(desk, gauges, now),
@@ -122,7 +85,7 @@ def show_board(desk: TheDesk) -> Response:
     )
 
 
-@pages.get("/incidents/{name}")
+@router.get("/incidents/{name}")
 def show_incident(name: str, desk: TheDesk) -> Response:
     """One incident: why it is what it is, what of it fires, what happened, what can be done."""
     number = re.fullmatch(r"INC-([0-9]{1,18})", name, re.IGNORECASE)
@@ -138,7 +101,7 @@ def show_incident(name: str, desk: TheDesk) -> Response:
         deadlines = reader.deadlines(incident.id)
         header = _header(desk, reader.gauges(now), now)
     service = desk.rules().rule_set.services.get(incident.service)
-    return _page(
+    return page(
         "incident.html",
         desk,
         header=header,
@@ -151,34 +114,6 @@ def show_incident(name: str, desk: TheDesk) -> Response:
         links=_service_links(service),
         commands=_commands(desk, incident),
     )
-
-
-@pages.get("/docs")
-def docs(desk: TheDesk, request: Request) -> Response:
-    """The API as /openapi.json describes it, for reading."""
-    described = request.app.openapi()
-    operations = [
-        {**operation, "method": method.upper(), "path": path, "body": _body(described, operation)}
-        for path, methods in described["paths"].items()
-        for method, operation in methods.items()
-        if method != "head"
-    ]
-    return _page("docs.html", desk, operations=operations, about=described["info"]["description"])
-
-
-@pages.get("/static/{name}")
-def static(name: str) -> Response:
-    """Style, script and icon."""
-    if name not in _STATIC:
-        raise NotFoundError(f"there is no file {name[:60]}")
-    body, kind = _STATIC[name]
-    headers = {"content-type": kind, "cache-control": "public, max-age=31536000, immutable"}
-    return Response(body, headers=headers)
-
-
-def _page(template: str, desk: Desk, **shown: Any) -> Response:  # noqa: ANN401 - what the template names
-    protected = desk.tokens.configured
-    return HTMLResponse(_jinja.get_template(template).render(public_url=desk.public_url, protected=protected, **shown))
 
 
 def _row(desk: Desk, found: IncidentRow, now: datetime) -> views.Row:
@@ -269,40 +204,3 @@ def _commands(desk: Desk, incident: Incident) -> list[tuple[str, str]]:
         )
         for title, act, fields in acts
     ]
-
-
-def _body(described: Mapping[str, Any], operation: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The fields of an operation's JSON body, each with its type in words."""
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-    schema = content.get("schema", {})
-    one = next((part for part in (schema, *schema.get("anyOf", ())) if "$ref" in part), None)
-    if one is None:
-        return []
-    model = _resolved(described, one)
-    required = model.get("required", [])
-    return [
-        {
-            "name": name,
-            "type": _type(described, field),
-            "required": name in required,
-            "description": field.get("description", ""),
-        }
-        for name, field in model.get("properties", {}).items()
-    ]
-
-
-def _type(described: Mapping[str, Any], field: Mapping[str, Any]) -> str:
-    if "$ref" in field:
-        return _type(described, _resolved(described, field))
-    if "enum" in field:
-        return ", ".join(field["enum"])
-    parts = [part for part in field.get("anyOf", ()) if part.get("type") != "null"]
-    if parts:
-        return _type(described, parts[0])
-    examples = ", ".join(field.get("examples", ()))
-    return f"{field.get('type', 'any')} ({examples})" if examples else str(field.get("type", "any"))
-
-
-def _resolved(described: Mapping[str, Any], reference: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = described["components"]["schemas"][urlsplit(reference["$ref"]).fragment.rpartition("/")[2]]
-    return found

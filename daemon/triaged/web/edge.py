@@ -112,9 +112,8 @@ class Edge:
         for host in hosts:
             name = _split(f"//{host}").hostname or ""
             if name != self._public.hostname and not _is_loopback(name):
-                raise Refused(
-                    403, f"expected the host localhost or that of public_url ({self._public.hostname}), got {host[:100]}"
-                )
+                expected = f"localhost or the host of public_url, {self._public.hostname}"
+                raise Refused(403, f"expected a request to {expected}, got one to {host[:100]}")
 
     def _refuse_other_sites(self, scope: Scope, hosts: Iterable[str]) -> None:
         for site in _values(scope, b"sec-fetch-site"):
@@ -157,7 +156,7 @@ def _values(scope: Scope, name: bytes) -> list[str]:
     return [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == name]
 
 
-def _split(url: str) -> Any:  # noqa: ANN401 - urllib's result type
+def _split(url: str) -> Any:
     try:
         found = urlsplit(url)
         found.hostname  # noqa: B018 - only asking tells whether it can be read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -29,6 +29,7 @@ from triaged.web.desk import Desk
 log = structlog.get_logger(__name__)
 
 Labels = tuple[str, ...]
+Key = TypeVar("Key", tuple[str, str], tuple[str, str, str])
 
 _SEVERITIES: Final = [str(severity) for severity in Severity]
 _OBJECTIVES: Final = [str(objective) for objective in Objective]
@@ -74,9 +75,9 @@ class _Everything(Collector):
         try:
             found = list(_store(self._desk))
         except StoreError as error:
-            log.error("store metrics cannot be read", error=str(error))
+            log.warning("store metrics cannot be read", error=str(error))
             found = []
-        up = GaugeMetricFamily("triaged_store_up", "Whether the store could be read; without it store metrics are absent.")
+        up = GaugeMetricFamily("triaged_store_up", "Whether the store could be read; else store metrics are absent.")
         up.add_metric([], 1 if found else 0)
         yield up
         yield from found
@@ -99,13 +100,15 @@ def _store(desk: Desk) -> Iterator[Metric]:
     yield from _histograms(totals, teams)
     yield from _targets(rules.policy)
     yield from _work(gauges, teams)
-    backend = [desk.backend]
-    yield _gauge("backend_pending", "Issues and comments that wait for the backend.", ["backend"], [(backend, gauges.pending)])
+    labels = ["backend"]
+    help_text = "Issues and comments that wait for the backend."
+    yield _gauge("backend_pending", help_text, labels, [([desk.backend], gauges.pending)])
     if gauges.oldest_pending is not None:
         age = max(0.0, (now - from_us(gauges.oldest_pending)).total_seconds())
         help_text = "Age of the oldest issue or comment that waits for the backend."
-        yield _gauge("backend_oldest_pending_seconds", help_text, ["backend"], [(backend, age)])
-    yield _gauge("deadlines_overdue", "Deadlines that passed more than a minute ago and did not act.", [], [([], gauges.overdue)])
+        yield _gauge("backend_oldest_pending_seconds", help_text, labels, [([desk.backend], age)])
+    help_text = "Deadlines that passed more than a minute ago and did not act."
+    yield _gauge("deadlines_overdue", help_text, [], [([], gauges.overdue)])
 
 
 class _Counters:
@@ -129,7 +132,8 @@ class _Counters:
 
 
 def _counters(counters: _Counters, teams: list[str], sources: tuple[str, ...]) -> Iterator[Metric]:
-    yield counters.family("episodes", "Firings of alerts, from a firing to its end.", ("source",), [(s,) for s in sources])
+    known = [(source,) for source in sources]
+    yield counters.family("episodes", "Firings of alerts, from a firing to its end.", ("source",), known)
     each = list(product(_SEVERITIES, teams))
     for name, help_text in _INCIDENTS.items():
         yield counters.family(name, help_text, ("severity", "team"), each)
@@ -144,7 +148,7 @@ def _histograms(totals: Iterable[Counted], teams: list[str]) -> Iterator[Metric]
     parts: dict[str, dict[Labels, float]] = {}
     buckets: dict[str, dict[Labels, dict[float, float]]] = {}
     for row in totals:
-        key = (row.labels.get("severity", ""), row.labels.get("team", ""))
+        key: Labels = (row.labels.get("severity", ""), row.labels.get("team", ""))
         if "le" in row.labels:
             series = buckets.setdefault(row.metric, {}).setdefault(key, {})
             bound = float(row.labels["le"])
@@ -197,7 +201,7 @@ def _work(gauges: Gauges, teams: list[str]) -> Iterator[Metric]:
     yield _gauge("sla_next_deadline_timestamp_seconds", help_text, labels, _from_zero(due, ()))
 
 
-def _from_zero(found: Mapping[Labels, float], zeros: Iterable[Labels]) -> list[tuple[Labels, float]]:
+def _from_zero(found: Mapping[Key, float], zeros: Iterable[Key]) -> list[tuple[Key, float]]:
     return sorted({**dict.fromkeys(zeros, 0.0), **found}.items())
 
 

@@ -95,7 +95,7 @@ def target(incident: Incident, objective: Objective, now: datetime) -> Target:
         text = "not required" if outcome is Outcome.NOT_REQUIRED else "no target"
         return Target(name=name, standing=Standing.NONE, text=text, due_at=due)
     if outcome is Outcome.MET:
-        text = f"met after {short((done or due) - started)}"
+        text = f"met in {short((done or due) - started)}"
         return Target(name=name, standing=Standing.MET, text=text, due_at=due)
     if outcome is Outcome.BREACHED and (done is not None or incident.state in (State.RESOLVED, State.CLOSED)):
         text = f"missed by {short(done - due)}" if done is not None else "missed"
@@ -114,17 +114,15 @@ def target(incident: Incident, objective: Objective, now: datetime) -> Target:
 def unread(record: AlertRecord) -> Unread:
     """Why it could not be taken in, without the traceback that is kept with it."""
     lines = record.reason.strip().splitlines() or ["no reason was kept"]
-    return Unread(
-        received_at=record.received_at, source=record.source, fate=str(record.fate), why=lines[-1][:300]
-    )
+    return Unread(received_at=record.received_at, source=record.source, fate=str(record.fate), why=lines[-1][:300])
 
 
 def short(length: timedelta) -> str:
     """`2 h 5 min`: a span without the units that nobody reads at its size; `under a minute` below that."""
     seconds = abs(length.total_seconds())
-    if seconds < 60:  # noqa: PLR2004
+    if seconds < 60:
         return "under a minute"
-    unit = 60 if seconds < 86_400 else 3_600  # noqa: PLR2004
+    unit = 60 if seconds < 86_400 else 3_600
     return wording.span(timedelta(seconds=seconds // unit * unit))
 
 

@@ -1,0 +1,319 @@
+"""The daemon put together: wiring, start, stop, reload; the only module that names concrete classes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+import uvicorn
+
+from triaged import defaults, rulefiles
+from triaged.clock import Clock, SystemClock
+from triaged.config import Settings, SourceSettings
+from triaged.core.sla import Policy
+from triaged.errors import ConfigError
+from triaged.ids import operation_id
+from triaged.intake.intake import Intake
+from triaged.intake.known import Known
+from triaged.intake.units import Delivery, Job, Rules
+from triaged.intake.writer import Writer
+from triaged.metrics import Metrics
+from triaged.ports.backend import Backend, Issue
+from triaged.ports.store import Fate
+from triaged.rulefiles import RuleFiles
+from triaged.sources import alertmanager
+from triaged.store.reading import Reader
+from triaged.store.store import Store
+from triaged.store.transaction import Transaction
+from triaged.web.api import build
+from triaged.web.auth import ApiTokens, Role, SourceAuth, TokenSource
+from triaged.web.desk import Desk
+from triaged.web.ingest import Application, Ingest
+from triaged.workers.deadlines import DeadlinesWorker
+from triaged.workers.loop import Loop
+from triaged.workers.publish import PublishWorker
+from triaged.workers.report import gather
+from triaged.workers.retention import RetentionWorker
+
+log = structlog.get_logger(__name__)
+
+_POLICY_FILES: Final = ("severities.yaml", "calendars.yaml")
+_STOP_SECONDS: Final = 15.0
+# The writer and the event loop share one interpreter lock; the default of 5 ms lets either starve the other.
+_SWITCH_SECONDS: Final = 0.0005
+
+
+def rules_of(files: RuleFiles) -> Rules:
+    """What judges, from what was read."""
+    policy_files = {name: files.files[name] for name in _POLICY_FILES if name in files.files}
+    return Rules(rule_set=files.rules, policy=files.policy, files=files.files, policy_files=policy_files)
+
+
+class App:
+    """One daemon. Building it reads files and opens the store; `serve` runs it until it is told to stop."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.metrics = Metrics()
+        self.store = Store(settings.store, replica=socket.gethostname())
+        self.known = Known()
+        self._folder = settings.rules or defaults.RULES
+        self._policies: dict[str, Policy] = {}
+        rules = rules_of(rulefiles.load(self._folder))
+        self.intake = Intake(
+            self.store,
+            rules,
+            readers=dict.fromkeys(settings.source_names, alertmanager.read),
+            read_policy=rulefiles.read_policy,
+            known=self.known,
+            metrics=self.metrics,
+            woken=self._woken,
+        )
+        self.writer = Writer(self.intake, self.clock, died=self._died)
+        self.publish = Loop(
+            PublishWorker(
+                backend(settings, self.clock, self.metrics),
+                read=self.store.read,
+                run=self.writer.run,
+                ask=self.writer.ask,
+                render=self._render,
+                clock=self.clock,
+                operation_id=operation_id,
+                interval=timedelta(seconds=10 if settings.backend.type == "github" else 1),
+            ),
+            self.clock,
+            self.metrics,
+        )
+        self.deadlines = Loop(DeadlinesWorker(self.store.read, self.writer.ask), self.clock, self.metrics)
+        self.retention = Loop(
+            RetentionWorker(
+                self.writer.run,
+                deliveries=settings.retention.deliveries,
+                incidents=settings.retention.incidents,
+            ),
+            self.clock,
+            self.metrics,
+        )
+        self.application = self._application()
+        self._server: uvicorn.Server | None = None
+        self._serving = False
+        self._dead = False
+        self._show(rules)
+
+    def serve(self) -> int:
+        """Run until SIGTERM or SIGINT; the process's exit status. Raises ConfigError where the address is taken."""
+        listener = _listener(self.settings)
+        self.start()
+        config = uvicorn.Config(
+            self.application,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=int(_STOP_SECONDS),
+            timeout_keep_alive=75,
+        )
+        self._server = uvicorn.Server(config)
+        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self.reload, name="reload").start())
+        self._serving = True
+        log.info("listening", address=self.settings.listen, store=self.settings.store.partition("@")[2] or "local file")
+        try:
+            self._server.run(sockets=[listener])
+        finally:
+            self.stop()
+        return 1 if self._dead else 0
+
+    def start(self) -> None:
+        """Own and migrate the store, learn what is known, start the threads."""
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        self.store.own()
+        if self.store.migrate():
+            log.info("store migrated")
+        self.store.release()
+        with self.store.read() as reader:
+            for fingerprint, digest in reader.known():
+                self.known.learn(fingerprint, digest, "firing")
+        self.writer.start()
+        for loop in (self.publish, self.deadlines, self.retention):
+            loop.start()
+
+    def stop(self) -> None:
+        """Stop workers between two steps, commit what waits, leave one whole database file."""
+        self._serving = False
+        for loop in (self.publish, self.deadlines, self.retention):
+            loop.stop(_STOP_SECONDS)
+        self.writer.close()
+        if not self._dead:
+            self.store.checkpoint()
+        self.store.close()
+        log.info("stopped")
+
+    def shut_down(self) -> None:
+        """Make `serve` come to its end. Thread-safe."""
+        if self._server is not None:
+            self._server.should_exit = True
+
+    def retry(self) -> tuple[int, int]:
+        """Take in again what a bug had made fail, on a store that no daemon serves: how many went in, how many not.
+
+        Each alert and the end of its failed record are one transaction.
+        """
+        self.store.own()
+        self.store.migrate()
+        taken = left = 0
+        with self.store.read() as reader:
+            failed = reader.records(fates=(Fate.FAILED,), limit=100_000)
+        for record in reversed(failed):
+            body = b'{"alerts":[' + record.raw + b"]}"
+            delivery = Delivery(id=record.delivery, source=record.source, body=body)
+            forget = Job(run=partial(_forget, record.id))
+            answer, _ = self.intake.process([delivery, forget], self.clock.now())
+            again = answer.status != 200 or Fate.FAILED in answer.counts  # noqa: PLR2004
+            taken, left = taken + (not again), left + again
+        self.store.close()
+        return taken, left
+
+    def reload(self) -> list[str]:
+        """Read the rules again: all of them come into force, or none; the lines of what is wrong."""
+        try:
+            rules = rules_of(rulefiles.load(self._folder))
+        except ConfigError as error:
+            self.metrics.reloaded.set(0)
+            log.error("rules refused, the former ones stay in force", errors=str(error))
+            return str(error).splitlines()
+        self.writer.run(lambda _transaction, _now: self.intake.use(rules))
+        self._show(rules)
+        log.info("rules in force", hash=rules.rule_set.hash)
+        return []
+
+    @property
+    def ready(self) -> bool:
+        return self._serving and not self._dead
+
+    def _application(self) -> Ingest:
+        settings = self.settings
+        tokens = {
+            name: TokenSource(role=Role(token.role), token=token.token, file=token.token_file)
+            for name, token in settings.api_tokens.items()
+        }
+        desk = Desk(
+            store=self.store,
+            ask=self.writer.ask,
+            clock=self.clock,
+            metrics=self.metrics,
+            tokens=ApiTokens(tokens),
+            rules=lambda: self.intake.rules,
+            public_url=settings.public_url,
+            ready=lambda: self.ready,
+            reload=self.reload,
+            loopback=settings.loopback,
+            backend=settings.backend.type,
+            sources=settings.source_names,
+        )
+        pages: Any = build(desk)
+        application: Application = pages
+        return Ingest(
+            application,
+            sources=_paths(settings),
+            digests=alertmanager.digests,
+            known=self.known,
+            submit=self.writer.submit,
+            metrics=self.metrics,
+        )
+
+    def _render(self, reader: Reader, incident_id: int) -> Issue | None:
+        from triaged.backends.issue import render  # noqa: PLC0415 - costs a start nothing that publishes nothing
+
+        report = gather(
+            reader,
+            incident_id,
+            rules=self.intake.rules,
+            policy=self._policy,
+            public_url=self.settings.public_url,
+        )
+        return None if report is None else render(report)
+
+    def _policy(self, reader: Reader, digest: str) -> Policy:
+        """A frozen policy; the one in force where the store does not have it."""
+        found = self._policies.get(digest)
+        if found is None:
+            files: Mapping[str, str] | None = reader.policy_files(digest)
+            found = self.intake.rules.policy if files is None else rulefiles.read_policy(files)
+            self._policies[digest] = found
+        return found
+
+    def _woken(self, publishes: bool, deadlines: bool) -> None:  # noqa: FBT001 - the intake's own two words
+        if publishes:
+            self.publish.wake()
+        if deadlines:
+            self.deadlines.wake()
+
+    def _died(self) -> None:
+        """Without its writer the daemon can store nothing: it ends, so that whoever watches starts it anew."""
+        self._dead = True
+        if self._server is not None:
+            self._server.should_exit = True
+        else:
+            os._exit(1)
+
+    def _show(self, rules: Rules) -> None:
+        self.metrics.rules.clear()
+        self.metrics.rules.labels(rules.rule_set.hash).set(1)
+        self.metrics.reloaded.set(1)
+        self.metrics.reloaded_at.set(self.clock.now().timestamp())
+
+
+def backend(settings: Settings, clock: Clock, metrics: Metrics) -> Backend:
+    """The configured backend."""
+    if settings.backend.type == "local":
+        from triaged.backends.local import LocalBackend  # noqa: PLC0415 - one backend a process
+
+        return LocalBackend(settings.backend.local.directory, clock=clock)
+    raise ConfigError("backend.type: expected local or github")
+
+
+def _paths(settings: Settings) -> dict[str, tuple[str, SourceAuth]]:
+    """Path endings below the ingest prefix: `alertmanager`, and `alertmanager/NAME` for each further one."""
+    found = {}
+    for name in settings.source_names:
+        source = settings.sources.get(name, SourceSettings())
+        auth = SourceAuth(source.tokens, tokens_file=source.tokens_file, basic_auth_file=source.basic_auth_file)
+        found["alertmanager" if name == "alertmanager" else f"alertmanager/{name}"] = (name, auth)
+    return found
+
+
+def _listener(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise ConfigError(f"listen: cannot use {settings.listen}: {error.strerror}") from error
+    listener.listen(2_048)
+    listener.setblocking(False)
+    return listener
+
+
+def _forget(record_id: int, transaction: Transaction, _now: datetime) -> None:
+    transaction.forget_record(record_id)
+
+
+def default_config() -> Path | None:
+    """The configuration that is used when none is named: ./config.yaml where there is one."""
+    found = Path("config.yaml")
+    return found if found.is_file() else None

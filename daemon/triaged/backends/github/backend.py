@@ -1,0 +1,202 @@
+"""Incidents as GitHub issues: created once, found again by marker and author, changed only where our wish changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import structlog
+
+from triaged.backends import document
+from triaged.backends.github import wire
+from triaged.backends.github.client import GitHubClient
+from triaged.backends.github.pace import Pacer, Write
+from triaged.backends.github.settings import Settings
+from triaged.backends.github.transport import Access, Surroundings
+from triaged.core.model import CloseReason
+from triaged.errors import DeliveryError
+from triaged.ports.backend import Address, Found, Issue, Written
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+# GitHub's clock against ours.
+SKEW = timedelta(minutes=5)
+BOT = "Bot"
+
+
+class GitHubBackend:
+    """Not thread safe: it belongs to the one thread that writes with its credential.
+
+    `ready_at` says when a write may begin; only between the writes of one update does it wait itself.
+    """
+
+    name = "github"
+
+    def __init__(self, settings: Settings, surroundings: Surroundings) -> None:
+        self._repository = settings.repository
+        self._around = surroundings
+        self._client = GitHubClient(Access(api_url=settings.api_url, token=settings.token), surroundings)
+        self._pacer = Pacer()
+        self._login: str | None = None
+        self._has_warned = False
+
+    @property
+    def rate_limit_remaining(self) -> int | None:
+        """What GitHub last said about the primary limit."""
+        return self._client.rate_limit_remaining
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def ready_at(self, now: datetime, *, urgent: bool, creates: bool) -> datetime:
+        return self._pacer.not_before(Write.CREATION if creates else Write.CHANGE, now, urgent=urgent)
+
+    def create(self, issue: Issue, operation: str) -> Address:
+        body = document.compose(issue, operation)
+        new = wire.NewIssue(title=issue.title, body=body, labels=issue.labels)
+        reply = self._write(Write.CREATION, lambda: self._client.create_issue(self._repository, new))
+        self._login = reply.value.user.login if reply.value.user else None
+        self._warn_of_dropped(issue.labels, reply.value.label_names)
+        return self._address(reply.value, self._repository)
+
+    def find(self, operation: str, since: datetime) -> Address | None:
+        """Walks the unfiltered list back to `since`, less what the clocks may differ by."""
+        with self._noticing():
+            login = self._own_login()
+            for issue in self._client.list_issues(self._repository):
+                if issue.created_at < since - SKEW:
+                    return None
+                if document.carries(issue.body, operation) and _is_ours(issue.user, login):
+                    return self._address(issue, self._repository)
+        return None
+
+    def update(self, address: Address, issue: Issue, last: Written) -> Found:
+        """One GET, and where something differs at most one PATCH, one POST and a DELETE for each label to go."""
+        with self._noticing():
+            current = self._client.get_issue(address.repository, address.number).value
+            closed = current.state == "closed"
+            is_own_close = closed and not last.closed and not issue.closed and self._is_own(current.closed_by)
+        place = self._address(current, address.repository)
+        change = self._change(current, issue, last, is_wish=issue.closed != last.closed or is_own_close)
+        if change != wire.IssueChange():
+            self._write(Write.CHANGE, lambda: self._client.update_issue(place.repository, place.number, change))
+        self._relabel(place, current.label_names, issue, last)
+        closed = closed and not is_own_close
+        by = current.closed_by if closed else None
+        reason = _reason(current.state_reason)
+        return Found(address=place, closed=closed, by=by.login if by else "", bot=_is_bot(by), reason=reason)
+
+    def comment(self, address: Address, text: str, operation: str) -> None:
+        body = document.comment(text, operation)
+        self._write(Write.CREATION, lambda: self._client.create_comment(address.repository, address.number, body))
+
+    def has_comment(self, address: Address, operation: str, since: datetime) -> bool:
+        with self._noticing():
+            login = self._own_login()
+            comments = self._client.list_comments(address.repository, address.number, since=since - SKEW)
+            return any(
+                document.carries(comment.body, operation) and _is_ours(comment.user, login) for comment in comments
+            )
+
+    def _change(self, current: wire.Issue, issue: Issue, last: Written, *, is_wish: bool) -> wire.IssueChange:
+        """What a PATCH has to say: the body where ours differs, the state where it is our wish and not so already."""
+        body = document.merge(current.body or "", last.block, issue)
+        fields: dict[str, str] = {}
+        if body is not None and body != current.body:
+            fields["body"] = body
+        if is_wish and issue.closed != (current.state == "closed"):
+            fields["state"] = "closed" if issue.closed else "open"
+            fields["state_reason"] = _state_reason(issue.close_reason) if issue.closed else "reopened"
+        return wire.IssueChange(**fields)  # type: ignore[arg-type] # the words are those of the literal types
+
+    def _relabel(self, place: Address, there: Iterable[str], issue: Issue, last: Written) -> None:
+        """Only what our wish changed; GitHub compares names without case."""
+        present = {name.lower() for name in there}
+        wanted, written = ({name.lower() for name in names} for names in (issue.labels, last.labels))
+        new = tuple(name for name in issue.labels if name.lower() not in written | present)
+        gone = [name for name in last.labels if name.lower() in present - wanted]
+        if new:
+            reply = self._write(Write.CHANGE, lambda: self._client.add_labels(place.repository, place.number, new))
+            self._warn_of_dropped(new, (label.name or "" for label in reply.value))
+        for name in gone:
+            self._remove_label(place, name)
+
+    def _remove_label(self, place: Address, name: str) -> None:
+        self._write(Write.CHANGE, lambda: self._client.remove_label(place.repository, place.number, name))
+
+    def _write(self, kind: Write, send: Callable[[], T]) -> T:
+        """Sent at its pace, counted, and a refusal remembered. Raises DeliveryError while GitHub refuses us."""
+        now = self._around.now()
+        wait = self._pacer.not_before(Write.CHANGE, now, urgent=True) - now
+        if wait > timedelta(seconds=1):
+            problem = f"GitHub refuses this credential for another {wait.total_seconds():.0f} s"
+            raise DeliveryError(problem, reason="rate_limited", retry_at=now + wait)
+        if wait > timedelta():
+            self._around.pause(wait.total_seconds())
+        self._pacer.record(kind, self._around.now())
+        with self._noticing():
+            return send()
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        """A refusal of reads holds for writes too."""
+        try:
+            yield
+        except DeliveryError as error:
+            self._pacer.refused(error, self._around.now())
+            raise
+
+    def _own_login(self) -> str | None:
+        """Whose credential it is; None where GitHub has not told: an App's installation may not ask."""
+        try:
+            return self._client.whoami().login
+        except DeliveryError as error:
+            if error.reason != "forbidden":
+                raise
+            return self._login
+
+    def _is_own(self, account: wire.Account | None) -> bool:
+        """Whether it was certainly us: our record of it may have been lost."""
+        login = self._own_login()
+        return login is not None and _is_ours(account, login)
+
+    def _address(self, issue: wire.Issue, asked: str) -> Address:
+        """Where the issue is by its own word, which is the new place after a rename or a transfer."""
+        repository = issue.repository if "/" in issue.repository else asked
+        return Address(backend=self.name, repository=repository, number=issue.number, url=issue.html_url)
+
+    def _warn_of_dropped(self, asked: Iterable[str], applied: Iterable[str]) -> None:
+        """GitHub drops labels without a word where the credential may not push."""
+        present = {name.lower() for name in applied}
+        dropped = [name for name in asked if name.lower() not in present]
+        if dropped and not self._has_warned:
+            self._has_warned = True
+            log.warning("GitHub dropped labels: the credential may not write to it", repository=self._repository)
+
+
+def _is_ours(account: wire.Account | None, login: str | None) -> bool:
+    """Markers can be pasted by anybody. Where we do not know who we are, any App counts: no person can pose as one."""
+    return _is_bot(account) if login is None else account is not None and account.login.lower() == login.lower()
+
+
+def _is_bot(account: wire.Account | None) -> bool:
+    return account is not None and (account.type == BOT or account.login.endswith("[bot]"))
+
+
+def _state_reason(reason: CloseReason | None) -> str:
+    match reason:
+        case CloseReason.FALSE_ALARM | CloseReason.NOT_PLANNED | CloseReason.UNOPENED:
+            return "not_planned"
+        case CloseReason.DUPLICATE:
+            return "duplicate"
+        case CloseReason.COMPLETED | None:
+            return "completed"
+
+
+def _reason(state_reason: str | None) -> CloseReason:
+    known = {"not_planned": CloseReason.NOT_PLANNED, "duplicate": CloseReason.DUPLICATE}
+    return known.get(state_reason or "", CloseReason.COMPLETED)

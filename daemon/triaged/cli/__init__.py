@@ -1,0 +1,49 @@
+"""The command line: one module per group of verbs."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from triaged import __version__
+from triaged.cli import check, db, demo, incidents, serve
+from triaged.errors import TriagedError
+
+app = typer.Typer(
+    name="triaged",
+    help="Turns alerts into one triaged incident and one true issue each.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback
+    if wanted:
+        typer.echo(f"triaged {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the release."),  # noqa: FBT001, FBT003 - Typer's way to say a flag
+) -> None:
+    del version
+
+
+app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
+app.command("check")(check.check)
+app.command("explain")(check.explain)
+app.add_typer(incidents.app, name="incidents")
+app.add_typer(db.app, name="db")
+
+
+def main() -> None:
+    """Run the command line; a deliberate error is one plain text on standard error and exit status 2."""
+    try:
+        app()
+    except TriagedError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from error

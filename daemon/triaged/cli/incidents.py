@@ -1,0 +1,163 @@
+"""`triaged incidents`: the desk from a terminal, through the daemon's API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from triaged.errors import TriagedError
+
+app = typer.Typer(help="List, show and act on incidents.", no_args_is_help=True)
+
+Url = Annotated[str, typer.Option("--url", help="The daemon's address.")]
+TokenFile = Annotated[Path | None, typer.Option("--token-file", help="A file with an API token.")]
+Name = Annotated[str, typer.Argument(help="INC-n", metavar="INC-n")]
+By = Annotated[str | None, typer.Option("--by", help="Who acts, where the daemon has no tokens.")]
+Reason = Annotated[str | None, typer.Option("--reason", help="Why.")]
+
+_HERE = "http://127.0.0.1:9876"
+
+
+@app.command("list")
+def list_incidents(  # noqa: PLR0913 - the filters of the API
+    state: Annotated[str | None, typer.Option(help="open, acknowledged, verifying, resolved, closed")] = None,
+    severity: Annotated[str | None, typer.Option(help="sev1 … sev4")] = None,
+    team: Annotated[str | None, typer.Option(help="A team of the catalogue.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    url: Url = _HERE,
+    token_file: TokenFile = None,
+) -> None:
+    """Show incidents, newest first."""
+    wanted = {"state": state, "severity": severity, "team": team, "limit": limit}
+    found = _call("GET", url, "/incidents", token_file, params={k: v for k, v in wanted.items() if v is not None})
+    table = Table(box=None, pad_edge=False)
+    for column in ("incident", "severity", "state", "opened", "firing", "team", "title"):
+        table.add_column(column, overflow="fold")
+    for row in found["incidents"]:
+        opened = datetime.fromisoformat(row["opened_at"]).strftime("%m-%d %H:%M") if row["opened_at"] else ""
+        cells = (row["id"], row["severity"], row["state"], opened, str(row["firing"]), row["team"], row["title"])
+        table.add_row(*(Text(cell) for cell in cells))
+    Console(highlight=False).print(table if found["incidents"] else Text("no incidents"))
+
+
+@app.command()
+def show(name: Name, url: Url = _HERE, token_file: TokenFile = None) -> None:
+    """Show one incident with its timeline."""
+    _print(_call("GET", url, f"/incidents/{name}", token_file), timeline=True)
+
+
+@app.command()
+def ack(
+    name: Name,
+    lasting: Annotated[str | None, typer.Option("--for", help="How long, such as 4h.")] = None,
+    by: By = None,
+    url: Url = _HERE,
+    token_file: TokenFile = None,
+) -> None:
+    """Take it."""
+    _act(name, "ack", {"for": lasting, "by": by}, url, token_file)
+
+
+@app.command()
+def severity(  # noqa: PLR0913 - one option a field
+    name: Name,
+    chosen: Annotated[str, typer.Argument(help="sev1 … sev4", metavar="SEVERITY")],
+    reason: Reason = None,
+    by: By = None,
+    url: Url = _HERE,
+    token_file: TokenFile = None,
+) -> None:
+    """Choose its severity; it stands until a person changes it."""
+    _act(name, "severity", {"severity": chosen, "reason": reason, "by": by}, url, token_file)
+
+
+Summary = Annotated[str | None, typer.Option(help="What happened, in a sentence.")]
+RootCause = Annotated[str | None, typer.Option("--root-cause", help="Why it happened.")]
+Fix = Annotated[str | None, typer.Option(help="What was done.")]
+Prevention = Annotated[str | None, typer.Option(help="What keeps it from happening again.")]
+
+
+@app.command()
+def resolve(  # noqa: PLR0913 - one option a field
+    name: Name,
+    summary: Summary = None,
+    root_cause: RootCause = None,
+    fix: Fix = None,
+    prevention: Prevention = None,
+    by: By = None,
+    url: Url = _HERE,
+    token_file: TokenFile = None,
+) -> None:
+    """Say that the service works again."""
+    fields = {"summary": summary, "root_cause": root_cause, "fix": fix, "prevention": prevention, "by": by}
+    _act(name, "resolve", fields, url, token_file)
+
+
+@app.command()
+def close(  # noqa: PLR0913 - one option a field
+    name: Name,
+    reason: Annotated[str, typer.Option(help="completed, false_alarm, not_planned or duplicate")] = "completed",
+    summary: Summary = None,
+    root_cause: RootCause = None,
+    fix: Fix = None,
+    prevention: Prevention = None,
+    by: By = None,
+    url: Url = _HERE,
+    token_file: TokenFile = None,
+) -> None:
+    """Close it, even while alerts fire."""
+    fields = {"summary": summary, "root_cause": root_cause, "fix": fix, "prevention": prevention, "by": by}
+    _act(name, "close", {"reason": reason, **fields}, url, token_file)
+
+
+@app.command()
+def reopen(name: Name, reason: Reason = None, by: By = None, url: Url = _HERE, token_file: TokenFile = None) -> None:
+    """Open it again."""
+    _act(name, "reopen", {"reason": reason, "by": by}, url, token_file)
+
+
+def _act(name: str, act: str, fields: dict[str, str | None], url: str, token_file: Path | None) -> None:
+    body = {field: value for field, value in fields.items() if value is not None}
+    _print(_call("POST", url, f"/incidents/{name}/{act}", token_file, json=body), timeline=False)
+
+
+def _call(method: str, url: str, path: str, token_file: Path | None, **more: Any) -> Any:  # noqa: ANN401 - the API's JSON
+    headers = {}
+    try:
+        if token_file is not None:
+            headers["Authorization"] = f"Bearer {token_file.read_text(encoding='utf-8').strip()}"
+        answer = httpx.request(method, f"{url.rstrip('/')}/api/v1{path}", headers=headers, timeout=30, **more)
+    except OSError as error:
+        raise TriagedError(f"{token_file}: cannot be read: {error.strerror}") from error
+    except httpx.HTTPError as error:
+        raise TriagedError(f"expected a daemon at {url} (--url): {error}") from error
+    if answer.is_success:
+        return answer.json()
+    try:
+        problem = answer.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        problem = f"HTTP {answer.status_code}"
+    raise TriagedError(str(problem))
+
+
+def _print(incident: dict[str, Any], *, timeline: bool) -> None:
+    console = Console(highlight=False)
+    by = f" by {incident['chosen_by']}, judged {incident['judged']}" if incident.get("chosen_by") else ""
+    console.print(Text(f"{incident['id']}  {incident['title']}", style="bold"))
+    console.print(Text(f"  {incident['severity']}{by}, {incident['state']}, {incident['firing']} firing"))
+    for objective in ("response", "resolution"):
+        target = incident[objective]
+        told = target["outcome"] or ("at risk" if target["at_risk"] else "running")
+        console.print(Text(f"  {objective:<10} due {target['due_at']}  {told}"))
+    if incident.get("issue"):
+        console.print(Text(f"  {incident['issue']['url']}"))
+    if timeline:
+        for entry in incident["timeline"]:
+            console.print(Text(f"  {entry['at'][:16]}  {entry['by']:<10}  {entry['text']}"))

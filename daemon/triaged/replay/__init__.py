@@ -1,0 +1,1 @@
+"""Recorded and invented days played to the daemon."""

@@ -1,0 +1,125 @@
+"""A desk on a real store and a real intake, and a client that asks it without a socket or a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from triaged import rulefiles
+from triaged.clock import FakeClock
+from triaged.intake.intake import Intake
+from triaged.intake.known import Known
+from triaged.intake.units import Answer, Delivery, Passed, Rules, Unit
+from triaged.metrics import Metrics
+from triaged.sources import alertmanager
+from triaged.store.store import Store
+from triaged.web.api import build
+from triaged.web.auth import ApiTokens
+from triaged.web.desk import Desk
+
+START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+RULES = Path(__file__).parent.parent / "rules"
+HERE = "http://127.0.0.1:9876"
+_JSON = {"content-type": "application/json"}
+
+
+class WebDesk:
+    """The daemon without its threads: `fire` and `resolve` go through the intake, `pass_time` through the deadlines."""
+
+    def __init__(
+        self, folder: Path, *, tokens: ApiTokens | None = None, loopback: bool = True, public_url: str = HERE
+    ) -> None:
+        found = rulefiles.load(RULES)
+        policy_files = {n: t for n, t in found.files.items() if n in ("severities.yaml", "calendars.yaml")}
+        rules = Rules(rule_set=found.rules, policy=found.policy, files=found.files, policy_files=policy_files)
+        self.store = Store(f"sqlite:///{folder}/triaged.db", replica="one")
+        self.store.migrate()
+        self.clock = FakeClock(START)
+        self.metrics = Metrics()
+        self.intake = Intake(
+            self.store,
+            rules,
+            readers={"alertmanager": alertmanager.read},
+            read_policy=rulefiles.read_policy,
+            known=Known(),
+            metrics=self.metrics,
+        )
+        self.is_ready = True
+        self.problems: list[str] = []
+        self.instead: Answer | Exception | None = None
+        self.desk = Desk(
+            store=self.store,
+            ask=self._ask,
+            clock=self.clock,
+            metrics=self.metrics,
+            tokens=tokens or ApiTokens(),
+            rules=lambda: self.intake.rules,
+            public_url=public_url,
+            ready=lambda: self.is_ready,
+            reload=lambda: self.problems,
+            loopback=loopback,
+        )
+        self.app = build(self.desk)
+
+    # ---- what happens
+
+    def fire(self, name: str, *, annotations: Mapping[str, str] | None = None, **labels: str) -> None:
+        self.post_alert({"status": "firing", "labels": {"alertname": name, **labels}, "annotations": annotations or {}})
+
+    def resolve(self, name: str, **labels: str) -> None:
+        ends = self.clock.now().isoformat()
+        self.post_alert({"status": "resolved", "labels": {"alertname": name, **labels}, "endsAt": ends})
+
+    def post_alert(self, alert: Mapping[str, Any]) -> None:
+        alert = {"startsAt": self.clock.now().isoformat(), **alert}
+        body = json.dumps({"version": "4", "status": "firing", "alerts": [alert]}).encode()
+        answer = self._process(Delivery(id="d", source="alertmanager", body=body))
+        assert answer.status == 200, answer
+
+    def pass_time(self, span: timedelta) -> None:
+        """Let time pass, and every deadline on the way act at its instant."""
+        until = self.clock.now() + span
+        while True:
+            with self.store.read() as reader:
+                deadline = reader.next_due()
+            if deadline is None or deadline.due_at > until:
+                break
+            self.clock.move_to(max(self.clock.now(), deadline.due_at))
+            assert self._process(Passed(deadline=deadline)).status == 200
+        self.clock.move_to(until)
+
+    # ---- what is asked
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self.send("GET", path, headers=headers)
+
+    def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
+        """POST JSON; a header's name is written with underscores."""
+        content = None if body is None else json.dumps(body).encode()
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.send("POST", path, content=content, headers={**_JSON, **named})
+
+    def send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url=HERE) as client:
+                return await client.request(method, path, **request)
+
+        return asyncio.run(ask())
+
+    def close(self) -> None:
+        self.store.close()
+
+    def _process(self, unit: Unit) -> Answer:
+        return self.intake.process([unit], self.clock.now())[0]
+
+    def _ask(self, unit: Unit) -> Answer:
+        if isinstance(self.instead, Exception):
+            raise self.instead
+        return self.instead or self._process(unit)
