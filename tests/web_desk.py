@@ -24,7 +24,70 @@ from triaged.web.auth import ApiTokens
 from triaged.web.desk import Desk
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
-RULES = Path(__file__).parent.parent / "rules"
+RULES = {
+    "triage.yaml": """
+matrix:
+  extensive:   [sev1, sev1, sev2, sev3]
+  significant: [sev1, sev2, sev3, sev3]
+  moderate:    [sev2, sev3, sev3, sev4]
+  minor:       [sev3, sev3, sev4, sev4]
+default: {impact: moderate, urgency: high, category: error, team: platform}
+key: [alertname, service]
+rules:
+- {name: grave, match: ['grave="1"'], impact: extensive, urgency: critical, because: Nobody can pay.}
+- {name: serious, match: ['grave="2"'], impact: significant, urgency: high, because: Some cannot pay.}
+- {name: light, match: ['grave="4"'], impact: minor, urgency: low, because: Nobody notices.}
+- {name: slow, match: ['slow="yes"'], delay: 15m, impact: minor, because: It may pass.}
+- {name: break-in, match: ['intruder="yes"'], category: security, impact: significant, because: Somebody is in.}
+""",
+    "services.yaml": """
+services:
+  checkout:
+    match: ['app="checkout"']
+    team: payments
+    runbook: https://runbooks.example.com/checkout
+    links: {logs: 'https://logs.example.com/?from={{ from }}'}
+teams: {platform: {}, payments: {}}
+""",
+    "severities.yaml": """
+sev1:
+  targets: {response: 15m, resolution: 4h}
+  calendar: always
+  compliance: {response: 0.95, resolution: 0.9}
+  at_risk: 0.75
+  verify_for: 30m
+  reopen_within: 24h
+  acknowledgement_for: 2h
+  close: person
+sev2:
+  targets: {response: 1h, resolution: 8h}
+  calendar: always
+  compliance: {response: 0.95, resolution: 0.9}
+  at_risk: 0.75
+  verify_for: 20m
+  reopen_within: 24h
+  close: person
+sev3:
+  targets: {response: 4h, resolution: 3d}
+  calendar: always
+  compliance: {response: 0.9, resolution: 0.9}
+  at_risk: 0.75
+  verify_for: 15m
+  reopen_within: 24h
+  close: daemon
+sev4:
+  targets: {response: 1bd, resolution: 5d}
+  calendar: always
+  compliance: {response: 0.9, resolution: 0.9}
+  at_risk: 0.75
+  verify_for: 10m
+  reopen_within: 24h
+  close: daemon
+""",
+    "calendars.yaml": """
+business: {zone: Europe/Berlin, hours: {monday-friday: ['09:00-17:00']}}
+""",
+}
 HERE = "http://127.0.0.1:9876"
 _JSON = {"content-type": "application/json"}
 
@@ -35,7 +98,7 @@ class WebDesk:
     def __init__(
         self, folder: Path, *, tokens: ApiTokens | None = None, loopback: bool = True, public_url: str = HERE
     ) -> None:
-        found = rulefiles.load(RULES)
+        found = rulefiles.read(RULES)
         policy_files = {n: t for n, t in found.files.items() if n in ("severities.yaml", "calendars.yaml")}
         rules = Rules(rule_set=found.rules, policy=found.policy, files=found.files, policy_files=policy_files)
         self.store = Store(f"sqlite:///{folder}/triaged.db", replica="one")
@@ -94,7 +157,17 @@ class WebDesk:
             assert self._process(Passed(deadline=deadline)).status == 200
         self.clock.move_to(until)
 
+    def break_store(self) -> None:
+        """As if the database had been exchanged for an empty one."""
+        with self.store.begin() as transaction:
+            for table in ("deadlines", "timeline", "totals", "publications"):
+                transaction.connection.exec_driver_sql(f"DROP TABLE {table}")
+
     # ---- what is asked
+
+    def newest(self) -> str:
+        name: str = self.get("/api/v1/incidents?limit=1").json()["incidents"][0]["id"]
+        return name
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         return self.send("GET", path, headers=headers)

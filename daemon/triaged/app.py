@@ -80,9 +80,10 @@ class App:
             woken=self._woken,
         )
         self.writer = Writer(self.intake, self.clock, died=self._died)
+        self._backend = backend(settings, self.clock, self.metrics)
         self.publish = Loop(
             PublishWorker(
-                backend(settings, self.clock, self.metrics),
+                self._backend,
                 read=self.store.read,
                 run=self.writer.run,
                 ask=self.writer.ask,
@@ -104,6 +105,7 @@ class App:
             self.clock,
             self.metrics,
         )
+        self.loops = (self.publish, self.deadlines, self.retention)
         self.application = self._application()
         self._server: uvicorn.Server | None = None
         self._serving = False
@@ -137,8 +139,14 @@ class App:
         return 1 if self._dead else 0
 
     def start(self) -> None:
-        """Own and migrate the store, learn what is known, start the threads."""
+        """Open the store and start the threads."""
         sys.setswitchinterval(_SWITCH_SECONDS)
+        self.open()
+        for loop in self.loops:
+            loop.start()
+
+    def open(self) -> None:
+        """Own and migrate the store, learn what is known, let the writer take work. Raises StoreError, ConfigError."""
         self.store.own()
         if self.store.migrate():
             log.info("store migrated")
@@ -147,14 +155,13 @@ class App:
             for fingerprint, digest in reader.known():
                 self.known.learn(fingerprint, digest, "firing")
         self.writer.start()
-        for loop in (self.publish, self.deadlines, self.retention):
-            loop.start()
 
     def stop(self) -> None:
         """Stop workers between two steps, commit what waits, leave one whole database file."""
         self._serving = False
-        for loop in (self.publish, self.deadlines, self.retention):
+        for loop in self.loops:
             loop.stop(_STOP_SECONDS)
+        self._backend.close()
         self.writer.close()
         if not self._dead:
             self.store.checkpoint()
@@ -277,12 +284,45 @@ class App:
 
 
 def backend(settings: Settings, clock: Clock, metrics: Metrics) -> Backend:
-    """The configured backend."""
+    """The configured backend; only its own packages are loaded."""
     if settings.backend.type == "local":
         from triaged.backends.local import LocalBackend  # noqa: PLC0415 - one backend a process
 
         return LocalBackend(settings.backend.local.directory, clock=clock)
-    raise ConfigError("backend.type: expected local or github")
+    from triaged.backends.github.backend import GitHubBackend  # noqa: PLC0415 - as above
+    from triaged.backends.github.settings import Settings as GitHub  # noqa: PLC0415 - as above
+    from triaged.backends.github.transport import Surroundings  # noqa: PLC0415 - as above
+
+    github = settings.backend.github
+    if github is None:
+        raise ConfigError("backend.github: expected repository and token_file beside type: github")
+
+    def observe(operation: str, outcome: str, span: float) -> None:
+        metrics.backend_requests.labels("github", operation, outcome).inc()
+        metrics.backend_seconds.labels("github", operation, outcome).observe(span)
+        if made.rate_limit_remaining is not None:
+            metrics.rate_limit_remaining.labels("github").set(made.rate_limit_remaining)
+
+    def pause(span: float) -> None:
+        clock.wait(threading.Event(), timedelta(seconds=span))
+
+    token = partial(_secret, github.token, github.token_file)
+    token()
+    made = GitHubBackend(
+        GitHub(repository=github.repository, api_url=github.api_url, token=token),
+        Surroundings(now=clock.now, pause=pause, observe=observe),
+    )
+    return made
+
+
+def _secret(text: str | None, file: Path | None) -> str:
+    """A secret, read anew each time: its file may be rotated while the daemon runs."""
+    if text is not None or file is None:
+        return text or ""
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"{file}: expected a file with a token: {error.strerror}") from error
 
 
 def _paths(settings: Settings) -> dict[str, tuple[str, SourceAuth]]:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from building import issue, report
@@ -30,7 +30,7 @@ SECOND = issue(acknowledged_by="ann", summary="Rolled back.")
 THIRD = issue(labels=("big",), firing=3, alerts=3)
 
 # Anything but markers and the carriage returns of a line's end, which are tested by themselves.
-LINE = st.text(st.characters(exclude_characters="\r\n", exclude_categories=("Cs",)), max_size=40)
+LINE = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=40)
 TEXT = st.lists(LINE, max_size=6).map("\n".join)
 MARKERS = st.sampled_from([BEGIN, END, mark(OPERATION, 12), mark("beef"), "<!-- triaged:sum 0123456789abcdef -->"])
 
@@ -65,6 +65,7 @@ def test_an_update_changes_our_block_and_nothing_else() -> None:
     assert updated(compose(FIRST, OPERATION), SECOND) == compose(SECOND, OPERATION)
 
 
+@settings(deadline=None)
 @given(above=TEXT, between=TEXT, below=TEXT)
 def test_text_outside_the_markers_survives_any_number_of_updates_to_the_letter(
     above: str, between: str, below: str
@@ -76,6 +77,7 @@ def test_text_outside_the_markers_survives_any_number_of_updates_to_the_letter(
     assert after == body
 
 
+@settings(deadline=None)
 @given(text=TEXT)
 def test_text_in_the_line_ends_of_a_browser_survives_to_the_letter(text: str) -> None:
     people = text.replace("\n", "\r\n")
@@ -86,6 +88,7 @@ def test_text_in_the_line_ends_of_a_browser_survives_to_the_letter(text: str) ->
     assert updated(after, FIRST, first=SECOND) == body
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 60), LINE.filter(str.strip)), max_size=8))
 def test_every_line_that_a_person_adds_to_our_block_survives_as_a_line(added: list[tuple[int, str]]) -> None:
     body = compose(FIRST, OPERATION).split("\n")
@@ -97,6 +100,7 @@ def test_every_line_that_a_person_adds_to_our_block_survives_as_a_line(added: li
     assert not missing
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 80), st.one_of(MARKERS, LINE.filter(str.strip))), max_size=6))
 def test_no_line_of_people_is_lost_among_copied_nested_or_broken_markers(added: list[tuple[int, str]]) -> None:
     body = compose(FIRST, OPERATION).split("\n")
@@ -122,6 +126,14 @@ def test_a_line_of_ours_that_a_person_changed_is_kept_below_and_true_again_in_th
     after = updated(body, FIRST)
     assert after.index(END) < after.index("open, Ann has it")
     assert after.index("open, not acknowledged") < after.index(END)
+
+
+def test_a_block_that_a_person_edited_before_we_learnt_of_it_keeps_what_the_person_wrote_and_little_else() -> None:
+    body = compose(FIRST, OPERATION).replace("#### Targets", "Ann: mine.\n\n#### Targets")
+    after = merge(body, "", SECOND)
+    assert after is not None
+    assert after.count("#### Targets") == 1
+    assert "Ann: mine." in after.split(END)[1]
 
 
 def test_a_block_that_we_wrote_and_never_recorded_leaves_no_lines_behind() -> None:
@@ -176,6 +188,7 @@ def test_a_shortened_block_says_how_much_is_missing_and_is_shortened_no_further_
     assert merge(body, FIRST.block, long) == body
 
 
+@settings(deadline=None)
 @given(st.integers(0, 4_000))
 def test_a_fitted_block_keeps_to_its_room_and_to_whole_markdown(room: int) -> None:
     entries = "\n".join(f"- entry {number}" for number in range(99))

@@ -86,6 +86,8 @@ def merge(current: str, last_block: str, issue: Issue) -> str | None:
     that `last_block` does not have) move below it. The result equals `current` where nothing changes. Where people's
     text leaves too little room, it is our block that gets shorter.
     """
+    # Found again after a crash: what was written then is not known, but it will have been much the same.
+    last_block = last_block or issue.block
     place = max(_places(current), key=lambda place: _likeness(place, last_block), default=None)
     if place is None:
         return None

@@ -53,6 +53,9 @@ class LocalBackend:
         """At once: a disk needs no pace."""
         return now
 
+    def close(self) -> None:
+        """Nothing is held open between calls."""
+
     def create(self, issue: Issue, operation: str) -> Address:
         """The file's address; idempotent. A file of another history's INC-12 stays, this one becomes `INC-12.2.md`."""
         text = "\n\n".join((f"# {prose(issue.title)}", _front(issue), document.compose(issue, operation)))

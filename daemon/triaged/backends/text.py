@@ -22,7 +22,7 @@ INVISIBLE = re.compile(
 UNSENDABLE = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 # What GitHub would turn into a mention, a reference, a link, an emoji or a formula: the word goes into a code span.
 LIVELY = re.compile(
-    r"@|://|\$|#\d|\bwww\.|\bmailto:|\bxmpp:|\bGH-\d|\b(?:GHSA|CVE)-|:[\w+-]+:|(?<![0-9a-z])[0-9a-f]{7,64}(?![0-9a-z])",
+    r"@|://|\$|#\d|www\.|mailto:|xmpp:|(?<![^\W_])(?:GH-\d|GHSA-|CVE-)|:[\w+-]+:|(?<![0-9a-z])[0-9a-f]{7,64}(?![0-9a-z])",
     re.IGNORECASE,
 )
 SPECIAL = re.compile(r"[\\`*\[\]<>~&]|(?<![^\W_])_|_(?![^\W_])")
@@ -101,7 +101,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def title(text: str, *, most: int) -> str:
     """A heading that GitHub shows as plain text: no Markdown, but mentions and references would work."""
     shown = clean(text).replace("@", f"@{BREAK}")
-    return cut(re.sub(r"#(?=\d)|\bGH-(?=\d)", rf"\g<0>{BREAK}", shown, flags=re.IGNORECASE), most)
+    return cut(re.sub(r"#(?=\d)|(?<![^\W_])GH-(?=\d)", rf"\g<0>{BREAK}", shown, flags=re.IGNORECASE), most)
 
 
 def label_name(text: str, *, most: int = 50) -> str:

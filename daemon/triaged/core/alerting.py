@@ -27,19 +27,21 @@ class Place(Enum):
     OPEN = auto()
 
 
-def place(owner: Incident, verdict: Verdict, policy: Policy, now: datetime) -> Place:
-    """Where an episode that begins now belongs, seen from the incident that owns its key, or owned it last.
+def place(owner: Incident, event: AlertFired, policy: Policy, now: datetime) -> Place:
+    """Where an episode that begins or continues now belongs, seen from the incident that owns or last owned its key.
 
     `policy` is the one frozen on `owner`. A person's close covers what the person could see.
     """
     if owner.state.unfinished:
         return Place.JOIN
+    if owner.closed_by_person and event.change is Change.CONTINUED:
+        return Place.RECORD
     if owner.close_reason is CloseReason.UNOPENED:
         return Place.OPEN
     ended_at = owner.restored_at or owner.closed_at or now
     inside = now - ended_at <= policy.severities[owner.severity].reopen_within
     if owner.closed_by_person:
-        if verdict.severity.graver_than(owner.closed_covering or owner.judged):
+        if event.verdict.severity.graver_than(owner.closed_covering or owner.judged):
             return Place.OPEN
         if inside and owner.close_reason is not CloseReason.COMPLETED:
             return Place.RECORD
@@ -70,11 +72,8 @@ def fired(draft: Draft, event: AlertFired) -> None:
         case State.VERIFYING:
             _back_from_verifying(draft, event)
             judge(draft, event.verdict, why=f"{event.name} fires")
-        case State.RESOLVED:
-            reopen(draft, f"{event.name} fires again")
-            judge(draft, event.verdict, why=f"{event.name} fires")
-        case State.CLOSED:
-            if _may_reopen(draft, event):
+        case State.RESOLVED | State.CLOSED:
+            if place(incident, event, draft.policy, draft.now) is Place.REOPEN:
                 reopen(draft, f"{event.name} fires again")
                 judge(draft, event.verdict, why=f"{event.name} fires")
 
@@ -167,11 +166,3 @@ def _back_from_verifying(draft: Draft, event: AlertFired) -> None:
     draft.set(state=incident.former_state or State.OPEN, former_state=None, restored_at=None)
     draft.tell(Entry.REFIRED, f"{event.name} fires again: back to {draft.incident.state}")
     draft.publish(urgent=True)
-
-
-def _may_reopen(draft: Draft, event: AlertFired) -> bool:
-    """The episodes that a person's close held never reopen it; others as `place` says."""
-    incident = draft.incident
-    if incident.closed_by_person and event.change is Change.CONTINUED:
-        return False
-    return place(incident, event.verdict, draft.policy, draft.now) is Place.REOPEN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
@@ -43,6 +43,7 @@ class Deciding:
         rules: Rules,
         policy: Callable[[str], Policy],
         growth_of_verdict: dict[str, tuple[str, ...]],
+        stored_verdicts: Collection[str],
         now: datetime,
     ) -> None:
         self._transaction = transaction
@@ -50,6 +51,7 @@ class Deciding:
         self._policy = policy
         self._now = now
         self._growth_of_verdict = growth_of_verdict
+        self._stored_verdicts = stored_verdicts
         self._incidents: dict[int, Incident] = {}
         self._episodes: dict[str, Episode] = {}
         self._owners: dict[str, int] = {}
@@ -201,13 +203,9 @@ class Deciding:
         if change is Change.CONTINUED:
             owner = owner or former
             change = Change.CONTINUED if owner is former else Change.BEGAN
-        where = Place.OPEN if owner is None else place(owner, verdict, self._policy(owner.policy), self._now)
-        if owner is not None and change is Change.CONTINUED and owner.closed_by_person:
-            where = Place.RECORD
-        if where is Place.OPEN:
-            change = Change.BEGAN
         fired = AlertFired(name=_name(alert), source=alert.source, verdict=verdict, change=change, starts_at=step.at)
-        if owner is None or where is Place.OPEN:
+        if owner is None or place(owner, fired, self._policy(owner.policy), self._now) is Place.OPEN:
+            change = Change.BEGAN
             incident = self._open(fired, follows=owner.id if owner is not None and owner.opened_at else None)
         else:
             incident = owner
@@ -330,7 +328,8 @@ class Deciding:
     def _remember(self, verdict: Verdict) -> str:
         body = _encode(verdict)
         digest = blake2b(body + self._rules.rule_set.hash.encode(), digest_size=16).hexdigest()
-        self.batch.verdicts.setdefault(digest, (self._rules.rule_set.hash, body.decode()))
+        if digest not in self._stored_verdicts:
+            self.batch.verdicts[digest] = (self._rules.rule_set.hash, body.decode())
         self._growth_of_verdict[digest] = verdict.growing
         return digest
 

@@ -144,8 +144,10 @@ class Intake:
                     told.answers[index] = Answer(status=error.status, error=str(error))
         if len(self._growth_of_verdict) > _VERDICTS_REMEMBERED:
             self._growth_of_verdict.clear()
+        if len(self._kept) > _VERDICTS_REMEMBERED:
+            self._kept.clear()
         deciding = Deciding(
-            transaction, self._rules, lambda h: self._policy(transaction, h), self._growth_of_verdict, now
+            transaction, self._rules, lambda h: self._policy(transaction, h), self._growth_of_verdict, self._kept, now
         )
         deciding.read((alert for reading in readings.values() for alert in reading.alerts), _incident_ids(units))
         jobs: list[tuple[int, Job]] = []
@@ -175,6 +177,7 @@ class Intake:
         if batch.incidents and rules.policy.hash not in self._kept:
             transaction.keep_files("policies", rules.policy.hash, rules.policy_files, now)
             told.kept.append(rules.policy.hash)
+        told.kept.extend(batch.verdicts)
         told.publishes |= bool(batch.wants or batch.comments)
         told.deadlines |= bool(batch.deadlines)
         transaction.save(batch, now)

@@ -85,6 +85,10 @@ class Backend(Protocol):
         """Whether a comment of ours with the marker is visible."""
         ...
 
+    def close(self) -> None:
+        """Give connections back; nothing is asked of it afterwards."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:

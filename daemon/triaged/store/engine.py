@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from triaged.errors import ConfigError, Conflict, StoreError
@@ -48,24 +48,39 @@ def engines(url: str) -> tuple[Engine, Engine]:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """The database's refusals as ours: Conflict where another try may do, StoreError where the store is not there."""
+    """The database's refusals as ours: Conflict where another try may do, StoreError where the store is not there.
+
+    Statements run through SQLAlchemy or on the driver's cursor: either raises its own classes.
+    """
     try:
         yield
-    except IntegrityError as error:
-        raise Conflict(str(error.orig)) from error
-    except OperationalError as error:
-        if getattr(error.orig, "sqlstate", None) in _RETRYABLE:
-            raise Conflict(str(error.orig)) from error
-        raise StoreError(str(error.orig)) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise StoreError(str(error.orig)) from error
-        raise
+        raised = _ours(error.orig, gone=error.connection_invalidated)
+        if raised is None:
+            raise
+        raise raised from error
+    except Exception as error:
+        raised = _ours(error)
+        if raised is None:
+            raise
+        raise raised from error
+
+
+def _ours(error: BaseException | None, *, gone: bool = False) -> StoreError | None:
+    """Told by the names that PEP 249 gives to every driver's errors; None for a bug of ours."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if "Error" not in names or "Warning" in names:
+        return None
+    if "IntegrityError" in names or getattr(error, "sqlstate", None) in _RETRYABLE:
+        return Conflict(str(error))
+    if gone or "OperationalError" in names:
+        return StoreError(str(error))
+    return None
 
 
 def _prepare(engine: Engine, *, writes: bool) -> None:
     @event.listens_for(engine, "connect")
-    def _connected(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own connection
+    def _connected(connection: Any, _record: Any) -> None:
         # The driver shall begin nothing by itself: it opens no transaction for a SELECT, and a read that turns into
         # a write later fails at once when another connection wrote meanwhile (SQLAlchemy docs, "SQLite: transactions").
         connection.isolation_level = None

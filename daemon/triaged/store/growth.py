@@ -21,8 +21,8 @@ from sqlalchemy import (
 )
 
 from triaged.core.growth import Growth
-from triaged.store import schema as s
 from triaged.ports.store import GrowthStep
+from triaged.store import schema as s
 from triaged.store.codec import from_us, to_us
 from triaged.store.statements import Statement, upsert
 

@@ -114,11 +114,11 @@ def next_due(connection: Connection, now: datetime) -> datetime | None:
     return None if found is None else from_us(found)
 
 
-def _free(claimed_until: Any, now: datetime) -> Any:  # noqa: ANN401 - SQL expressions
+def _free(claimed_until: Any, now: datetime) -> Any:
     return or_(claimed_until.is_(None), claimed_until < to_us(now))
 
 
-def _claim(connection: Connection, table: Table, found: Row, where: Any, operation: str, now: datetime) -> Row:  # noqa: ANN401 - an SQL expression
+def _claim(connection: Connection, table: Table, found: Row, where: Any, operation: str, now: datetime) -> Row:
     until, marker = now + LEASE, found.operation or operation
     new: dict[str, Any] = {"claimed_until": to_us(until), "operation": marker}
     creates = isinstance(found, PendingComment) or not found.created
@@ -130,7 +130,7 @@ def _claim(connection: Connection, table: Table, found: Row, where: Any, operati
 
 def _record(
     connection: Connection, table: Table, claim: datetime | None, where: Any, changes: Mapping[str, Any]
-) -> bool:  # noqa: ANN401
+) -> bool:
     mine = table.c.claimed_until == (None if claim is None else to_us(claim))
     done = connection.execute(update(table).where(and_(where, mine)).values(claimed_until=None, **changes))
     return done.rowcount == 1

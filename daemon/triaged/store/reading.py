@@ -74,11 +74,13 @@ class Reader:
         return None if row is None else _incident_row(row)
 
     def episodes(self, incident_id: int, *, firing: bool, limit: int) -> list[Episode]:
-        """Episodes of an incident, oldest first; only those that go on where `firing`."""
+        """Episodes of an incident: those that go on, oldest first, or else those that ended, newest first."""
         c = s.episodes.c
-        query = select(*_episode).where(c.incident_id == incident_id).order_by(c.id).limit(limit)
+        query = select(*_episode).where(c.incident_id == incident_id).limit(limit)
         if firing:
-            query = query.where(c.ended_at.is_(None))
+            query = query.where(c.ended_at.is_(None)).order_by(c.id)
+        else:
+            query = query.where(c.ended_at.is_not(None)).order_by(c.ended_at.desc(), c.id.desc())
         return [s.EPISODE.decode(tuple(row)) for row in self.connection.execute(query)]
 
     def timeline(self, incident_id: int, limit: int) -> list[TimelineEntry]:

@@ -20,13 +20,13 @@ def forget_records(connection: Connection, before: datetime) -> int:
     return connection.execute(delete(s.alert_records).where(c.id.in_(ids.scalar_subquery()))).rowcount
 
 
-def forget_incidents(connection: Connection, before: datetime) -> int:
-    """Delete a few incidents closed before an instant on which nothing fires, with all that is theirs; how many went."""
+def forget_incidents(connection: Connection, before: datetime) -> list[int]:
+    """Delete a few incidents closed before an instant on which nothing fires, with all that is theirs; which went."""
     c = s.incidents.c
     query = select(c.id).where(c.closed_at < to_us(before), c.firing == 0).order_by(c.closed_at).limit(_INCIDENTS)
     ids = list(connection.execute(query).scalars())
     if not ids:
-        return 0
+        return []
     for table in (
         s.timeline,
         s.episodes,
@@ -40,4 +40,4 @@ def forget_incidents(connection: Connection, before: datetime) -> int:
     ):
         connection.execute(delete(table).where(table.c.incident_id.in_(ids)))
     connection.execute(delete(s.incidents).where(c.id.in_(ids)))
-    return len(ids)
+    return ids

@@ -1,4 +1,8 @@
-"""Statements compiled once per dialect and run with plain tuples: the short way from values to the database."""
+"""Statements compiled once per dialect and run on the driver's cursor: the short way from values to the database.
+
+SQLAlchemy's execution costs 50 to 80 µs a statement, and its own parameters 10 µs a row; on the path of every alert the
+same SQL goes to the driver directly, inside the transaction that SQLAlchemy began.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +17,7 @@ _CHUNK = 512
 
 
 class Statement:
-    """One compiled statement; `run` takes tuples in the order of `names`.
-
-    Core's own parameter handling costs 10 µs and more a row, this 0.5 to 3: it matters on the path of every alert.
-    """
+    """One compiled statement; `run` takes tuples in the order of `names`."""
 
     def __init__(self, element: ClauseElement, dialect: Dialect, names: Sequence[str]) -> None:
         compiled = element.compile(dialect=dialect, column_keys=list(names))
@@ -27,11 +28,20 @@ class Statement:
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
-            connection.exec_driver_sql(self.sql, list(rows))
+            cursor = _cursor(connection)
+            try:
+                cursor.executemany(self.sql, rows)
+            finally:
+                cursor.close()
 
-    def scalar(self, connection: Connection, row: tuple[Any, ...]) -> Any:  # noqa: ANN401 - whatever is selected
+    def scalar(self, connection: Connection, row: tuple[Any, ...]) -> Any:
         """The one value that a question of one row and column gives."""
-        return connection.exec_driver_sql(self.sql, row).scalar()
+        cursor = _cursor(connection)
+        try:
+            found = cursor.execute(self.sql, row).fetchone()
+        finally:
+            cursor.close()
+        return None if found is None else found[0]
 
 
 def upsert(  # noqa: PLR0913 - one statement, described once
@@ -42,6 +52,7 @@ def upsert(  # noqa: PLR0913 - one statement, described once
     on: Sequence[str],
     change: Callable[[Any], dict[str, Any]] | None = None,
     keep: bool = False,
+    returning: Any = None,
 ) -> Statement:
     """INSERT … ON CONFLICT (on): every other column anew, or `change(excluded)`, or nothing at all with `keep`.
 
@@ -51,7 +62,8 @@ def upsert(  # noqa: PLR0913 - one statement, described once
     if keep:
         return Statement(insert.on_conflict_do_nothing(index_elements=list(on)), dialect, names)
     new = change(insert.excluded) if change else {n: insert.excluded[n] for n in names if n not in on}
-    return Statement(insert.on_conflict_do_update(index_elements=list(on), set_=new), dialect, names)
+    changing = insert.on_conflict_do_update(index_elements=list(on), set_=new)
+    return Statement(changing if returning is None else changing.returning(returning), dialect, names)
 
 
 class Lookup:
@@ -73,5 +85,15 @@ class Lookup:
             if sql is None:
                 element = self._build([bindparam(f"v{i}") for i in range(size)])
                 sql = self._compiled[size] = str(element.compile(dialect=self._dialect))
-            found.extend(connection.exec_driver_sql(sql, tuple(chunk)).fetchall())
+            cursor = _cursor(connection)
+            try:
+                found.extend(cursor.execute(sql, chunk).fetchall())
+            finally:
+                cursor.close()
         return found
+
+
+def _cursor(connection: Connection) -> Any:
+    driver = connection.connection.driver_connection
+    assert driver is not None  # noqa: S101 - the connection is in a transaction
+    return driver.cursor()

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Dialect, bindparam, delete, literal_column, s
 
 from triaged.core.growth import Growth
 from triaged.core.model import Episode, Incident, Verdict
-from triaged.store import schema as s
 from triaged.ports.store import Batch
+from triaged.store import retention
+from triaged.store import schema as s
 from triaged.store.codec import to_json, to_us
 from triaged.store.engine import translated
 from triaged.store.growth import GrowthTable
@@ -67,15 +68,13 @@ class Statements:
         )
         self.growth = GrowthTable(dialect)
         self.totals = Totals(dialect, replica)
-        self.next_id = (
-            upsert(
-                dialect,
-                s.sequences,
-                ["name", "value"],
-                on=["name"],
-                change=lambda new: {"value": s.sequences.c.value + new.value},
-            ).sql
-            + " RETURNING value"
+        self.next_id = upsert(
+            dialect,
+            s.sequences,
+            ["name", "value"],
+            on=["name"],
+            change=lambda new: {"value": s.sequences.c.value + new.value},
+            returning=s.sequences.c.value,
         )
         incident, episode = s.incidents.c, s.episodes.c
         self.incidents_by_id = Lookup(
@@ -111,9 +110,12 @@ def _translating(method: Callable[P, T]) -> Callable[P, T]:
 class Transaction:
     """One transaction of the writer; nothing it read or wrote is valid after it."""
 
-    def __init__(self, connection: Connection, statements: Statements) -> None:
+    def __init__(self, connection: Connection, statements: Statements, recent: Mapping[int, Incident]) -> None:
         self.connection = connection
+        self.saved: list[Incident] = []
+        self.deleted: list[int] = []
         self._statements = statements
+        self._recent = recent
         self._ids: dict[str, list[int]] = {"incident": [], "episode": []}
 
     @_translating
@@ -129,8 +131,18 @@ class Transaction:
 
     @_translating
     def incidents(self, ids: Iterable[int]) -> dict[int, Incident]:
-        rows = self._statements.incidents_by_id.rows(self.connection, ids)
-        return {incident.id: incident for incident in map(s.INCIDENT.decode, rows)}
+        found: dict[int, Incident] = {}
+        missing = []
+        for incident_id in ids:
+            recent = self._recent.get(incident_id)
+            if recent is None:
+                missing.append(incident_id)
+            else:
+                found[incident_id] = recent
+        if missing:
+            rows = self._statements.incidents_by_id.rows(self.connection, missing)
+            found.update((incident.id, incident) for incident in map(s.INCIDENT.decode, rows))
+        return found
 
     @_translating
     def keys_of(self, incident_id: int) -> dict[str, int]:
@@ -174,7 +186,7 @@ class Transaction:
         ids = self._ids[of]
         if not ids:
             count = _IDS_AT_ONCE[of]
-            last = self.connection.exec_driver_sql(self._statements.next_id, (of, count)).scalar_one()
+            last = self._statements.next_id.scalar(self.connection, (of, count))
             ids.extend(range(last, last - count, -1))
         return ids.pop()
 
@@ -199,10 +211,18 @@ class Transaction:
         self.connection.execute(delete(s.alert_records).where(s.alert_records.c.id == record_id))
 
     @_translating
+    def forget_incidents(self, before: datetime) -> int:
+        """Delete a few incidents closed before an instant, with all that is theirs; how many."""
+        gone = retention.forget_incidents(self.connection, before)
+        self.deleted.extend(gone)
+        return len(gone)
+
+    @_translating
     def save(self, batch: Batch, now: datetime) -> None:
         """Write a batch: parents before children, rows in the order of their keys."""
         run, c, now_us = self._statements, self.connection, to_us(now)
         run.incidents.run(c, [s.INCIDENT.encode(batch.incidents[i]) for i in sorted(batch.incidents)])
+        self.saved.extend(batch.incidents.values())
         run.keys.run(c, [(k, owner, to_json(key.pairs)) for k, (owner, key) in sorted(batch.keys.items())])
         run.former.run(c, [(i,) for i in batch.former])
         run.episodes.run(c, [s.EPISODE.encode(batch.episodes[i]) for i in sorted(batch.episodes)])

@@ -29,7 +29,7 @@ LOCAL: Final = "local"
 class Strict(BaseModel):
     """Fields that are known and no others: a misspelt one is told, not ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -37,7 +37,7 @@ class Strict(BaseModel):
         if isinstance(data, dict):
             known = [field.alias or name for name, field in cls.model_fields.items()]
             for name in data:
-                if name not in known and name not in cls.model_fields:
+                if name not in known:
                     hint = nearest(str(name), known)
                     raise ValueError(f"expected only {listed(known)}, got {str(name)[:60]!r}{hint and f'; {hint}'}")
         return data
@@ -83,10 +83,10 @@ class Reason(StrEnum):
 class _Body(Strict):
     by: _Name | None = Field(
         default=None,
-        description="Who acts, where no API tokens are configured; default `local`.",
+        description="Who acts, where no API tokens are configured; default local.",
     )
     on_behalf_of: _Name | None = Field(
-        default=None, description="For whom: it is shown as `ann (via ops-bot)`, with the name of the token."
+        default=None, description="For whom: it is shown as ann (via ops-bot), with the name of the token."
     )
 
     def actor(self, token: Token | None) -> Actor:

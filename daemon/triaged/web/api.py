@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _ABOUT: Final = (
-    "Incidents and acts on them. Reading is open; where API tokens are configured an act needs one with the role `act`."
+    "Incidents and acts on them. Reading is open; where API tokens are configured an act needs one with the role act."
 )
 _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     "default": {"model": answers.Error, "description": "Refused: what was expected, and what came."}
@@ -50,9 +50,8 @@ def build(desk: Desk) -> FastAPI:
     # FastAPI's own page of documentation loads scripts from elsewhere; ours is rendered here.
     app = Api(title="triaged", version=__version__, description=_ABOUT, docs_url=None, redoc_url=None)
     app.state.desk = desk
-    app.include_router(_system)
-    app.include_router(_reading)
-    app.include_router(_acting)
+    for described in (_reading, _acting, _system):
+        app.include_router(described)
     for pages in (board.router, docs.router, static.router):
         app.include_router(pages)
     app.add_middleware(Edge, desk=desk)
@@ -90,11 +89,11 @@ _INTAKE: Final = {
 class Listing(Strict):
     """What to list; `state` may name several, with commas."""
 
-    state: str | None = None
+    state: Annotated[str | None, Field(description="One or more of the states, with commas.")] = None
     severity: Severity | None = None
     team: str | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 100
-    cursor: str | None = None
+    cursor: Annotated[str | None, Field(description="The next_cursor of the page before.")] = None
 
     @field_validator("state")
     @classmethod

@@ -127,9 +127,7 @@ def _in(rows: list[views.Row], *states: State) -> list[views.Row]:
 
 
 def _opens(incident: Incident, now: datetime) -> str:
-    if incident.pending_until is None:
-        return "held back"
-    left = incident.pending_until - now
+    left = (incident.pending_until or now) - now
     return f"opens in {views.short(left)}" if left.total_seconds() > 0 else "opens now"
 
 

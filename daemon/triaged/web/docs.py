@@ -29,7 +29,6 @@ def docs(desk: TheDesk, request: Request) -> Response:
         }
         for path, methods in described["paths"].items()
         for method, operation in methods.items()
-        if method != "head"
     ]
     about = described["info"]["description"]
     return page("docs.html", desk, operations=operations, about=about, kind=lambda schema: _type(described, schema))

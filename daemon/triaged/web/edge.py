@@ -8,10 +8,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import structlog
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
 from triaged.web.auth import Role
 from triaged.web.desk import Desk
+from triaged.web.pages import is_page, problem
 
 log = structlog.get_logger(__name__)
 
@@ -82,12 +83,12 @@ class Edge:
             await self._application(scope, receive, answer)
         except Refused as refused:
             log.warning("request refused", path=scope["path"], status=refused.status, why=str(refused))
-            await _error(refused.status, str(refused), refused.headers)(scope, receive, answer)
+            await _error(scope, refused.status, str(refused), refused.headers)(scope, receive, answer)
         except Exception:
             log.exception("request failed", method=scope["method"], path=scope["path"])
             self._desk.metrics.errors.labels("web").inc()
             if not started:
-                await _error(500, "something broke here; the daemon's log tells what")(scope, receive, answer)
+                await _error(scope, 500, "something broke here; the daemon's log tells what")(scope, receive, answer)
 
     def _may_act(self, scope: Scope) -> object:
         """The token that allows it; raises Refused. A browser that another site drives is stopped first."""
@@ -172,5 +173,7 @@ def _is_loopback(name: str) -> bool:
         return name == "localhost" or name.endswith(".localhost")
 
 
-def _error(status: int, text: str, headers: dict[str, str] | None = None) -> JSONResponse:
+def _error(scope: Scope, status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+    if is_page(scope["path"]):
+        return problem(status, text)
     return JSONResponse({"error": text}, status_code=status, headers=headers)

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
-from fastapi.exceptions import HTTPException, RequestValidationError
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
 from triaged.errors import NotFoundError, PayloadError, StoreError
@@ -22,7 +22,7 @@ def explain_refusals(app: FastAPI) -> None:
     app.add_exception_handler(PayloadError, _refused)
     app.add_exception_handler(NotFoundError, _not_found)
     app.add_exception_handler(StoreError, _unavailable)
-    app.add_exception_handler(HTTPException, _unreadable)
+    app.add_exception_handler(400, _unreadable)
     app.add_exception_handler(404, _not_found)
     app.add_exception_handler(405, _wrong_method)
 
@@ -39,8 +39,8 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _unreadable(request: Request, error: Exception) -> Response:
     """The framework's own refusal, of a body that is no JSON in any encoding, or one too deep to be read."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - it was registered for it
-    return _answer(request, error.status_code, "expected a JSON object, got what cannot be read as one")
+    del error
+    return _answer(request, 400, "expected a JSON object, got what cannot be read as one")
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

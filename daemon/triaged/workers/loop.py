@@ -36,7 +36,7 @@ class Loop:
     """Runs a worker on a named thread until stopped; a bug in a step is logged and counted, and the next one tried."""
 
     def __init__(self, worker: Worker, clock: Clock, metrics: Metrics) -> None:
-        self._worker = worker
+        self.worker = worker
         self._clock = clock
         self._metrics = metrics
         self._wake = threading.Event()
@@ -54,7 +54,8 @@ class Loop:
         """End between two steps; give a step that runs this long to finish."""
         self._stopping = True
         self._wake.set()
-        self._thread.join(seconds)
+        if self._thread.is_alive():
+            self._thread.join(seconds)
 
     def _run(self) -> None:
         while not self._stopping:
@@ -65,15 +66,15 @@ class Loop:
         """One step; how long to wait then."""
         now = self._clock.now()
         try:
-            if self._worker.step(now):
+            if self.worker.step(now):
                 return timedelta()
-            next_at = self._worker.next_at(now)
+            next_at = self.worker.next_at(now)
         except StoreError as error:
-            log.warning("store unavailable", worker=self._worker.name, error=str(error))
+            log.warning("store unavailable", worker=self.worker.name, error=str(error))
             return _AFTER_FAILURE
         except Exception:
-            log.exception("step failed", worker=self._worker.name)
-            self._metrics.errors.labels(self._worker.name).inc()
+            log.exception("step failed", worker=self.worker.name)
+            self._metrics.errors.labels(self.worker.name).inc()
             return LONGEST_WAIT
         if next_at is None:
             return LONGEST_WAIT

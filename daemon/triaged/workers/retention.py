@@ -29,7 +29,7 @@ class RetentionWorker:
         if self._rests_until is not None and now < self._rests_until:
             return False
         gone = self._run(lambda tx, _: retention.forget_records(tx.connection, now - self._deliveries))
-        gone += self._run(lambda tx, _: retention.forget_incidents(tx.connection, now - self._incidents))
+        gone += self._run(lambda tx, _: tx.forget_incidents(now - self._incidents))
         if not gone:
             self._rests_until = now + _PAUSE
         return bool(gone)

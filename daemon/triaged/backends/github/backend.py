@@ -79,7 +79,7 @@ class GitHubBackend:
         with self._noticing():
             current = self._client.get_issue(address.repository, address.number).value
             closed = current.state == "closed"
-            is_own_close = closed and not last.closed and not issue.closed and self._is_own(current.closed_by)
+            is_own_close = closed and not last.closed and self._is_own(current.closed_by)
         place = self._address(current, address.repository)
         change = self._change(current, issue, last, is_wish=issue.closed != last.closed or is_own_close)
         if change != wire.IssueChange():
