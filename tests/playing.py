@@ -191,6 +191,7 @@ class Play:
         while (first := self._first_due()) is not None and first.due_at <= until:
             self.now = max(self.now, first.due_at)
             self._decide(self.incidents[first.incident_id], DeadlinePassed(kind=first.kind, due_at=first.due_at))
+            assert first not in standing(self.incidents[first.incident_id], POLICY), "a deadline acts once"
         self.now = until
         return self.played[before:]
 

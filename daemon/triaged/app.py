@@ -80,14 +80,14 @@ class App:
             woken=self._woken,
         )
         self.writer = Writer(self.intake, self.clock, died=self._died)
-        self._backend = backend(settings, self.clock, self.metrics)
+        self.backend = backend(settings, self.clock, self.metrics)
         self.publish = Loop(
             PublishWorker(
-                self._backend,
+                self.backend,
                 read=self.store.read,
                 run=self.writer.run,
                 ask=self.writer.ask,
-                render=self._render,
+                render=self.render,
                 clock=self.clock,
                 operation_id=operation_id,
                 interval=timedelta(seconds=10 if settings.backend.type == "github" else 1),
@@ -161,7 +161,7 @@ class App:
         self._serving = False
         for loop in self.loops:
             loop.stop(_STOP_SECONDS)
-        self._backend.close()
+        self.backend.close()
         self.writer.close()
         if not self._dead:
             self.store.checkpoint()
@@ -241,7 +241,7 @@ class App:
             metrics=self.metrics,
         )
 
-    def _render(self, reader: Reader, incident_id: int) -> Issue | None:
+    def render(self, reader: Reader, incident_id: int) -> Issue | None:
         from triaged.backends.issue import render  # noqa: PLC0415 - costs a start nothing that publishes nothing
 
         report = gather(

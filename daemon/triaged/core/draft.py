@@ -52,6 +52,9 @@ class Draft:
         self.effects.append(PublishIssue(incident_id=self.incident.id, urgent=urgent))
 
     def comment(self, kind: CommentKind, text: str) -> None:
+        if self.incident.restricted:
+            # Whoever may see the issue may not be allowed to see the alert.
+            text = f"{str(kind).replace('_', ' ').capitalize()}: the incident's own page says more."
         key = f"{kind}:{self.incident.round}:{int(self.now.timestamp() * 1_000_000)}"
         self.effects.append(Comment(incident_id=self.incident.id, kind=kind, key=key, text=text))
 

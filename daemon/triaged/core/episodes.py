@@ -45,7 +45,6 @@ def follow(last: Episode | None, alert: Alert, now: datetime) -> Step:
         return Step(change=Change.BEGAN, at=starts_at)
     if last is None or not going_on:
         return Step(change=Change.UNKNOWN, at=now)
-    ended_at = alert.ends_at or now
-    if ended_at < last.starts_at:
-        return Step(change=Change.STALE, at=ended_at)
-    return Step(change=Change.ENDED, at=min(ended_at, now))
+    if alert.ends_at is not None and alert.ends_at < last.starts_at:
+        return Step(change=Change.STALE, at=alert.ends_at)
+    return Step(change=Change.ENDED, at=min(alert.ends_at or now, now))

@@ -203,14 +203,15 @@ class Deciding:
         if change is Change.CONTINUED:
             owner = owner or former
             change = Change.CONTINUED if owner is former else Change.BEGAN
-        fired = AlertFired(name=_name(alert), source=alert.source, verdict=verdict, change=change, starts_at=step.at)
+        grown = verdict if owner is None else self._grown(owner, verdict)
+        fired = AlertFired(name=_name(alert), source=alert.source, verdict=grown, change=change, starts_at=step.at)
         if owner is None or place(owner, fired, self._policy(owner.policy), self._now) is Place.OPEN:
             change = Change.BEGAN
-            incident = self._open(fired, follows=owner.id if owner is not None and owner.opened_at else None)
+            follows = owner.id if owner is not None and owner.opened_at else None
+            incident = self._open(replace(fired, verdict=verdict), follows=follows)
         else:
             incident = owner
-            grown = self._grown(incident, verdict)
-            self._apply(incident, replace(fired, verdict=grown))
+            self._apply(incident, fired)
         self._own(incident, verdict.key)
         self._keep_firing(alert, last, step, incident, verdict, change)
         return (Fate.CONTINUED if change is Change.CONTINUED else Fate.BEGAN), incident.id, ""

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select, update
 
 from triaged.ports.store import PendingComment, Publication, Waiting, Write
 from triaged.store import schema as s
-from triaged.store.codec import from_us, to_us
+from triaged.store.codec import from_us, to_json, to_us
 
 Row = TypeVar("Row", Publication, PendingComment)
 
@@ -45,10 +45,12 @@ def front(connection: Connection, now: datetime) -> list[Waiting]:
     return sorted(found, key=lambda waiting: (waiting.rank, order.index(waiting.write)))
 
 
-def claim_publication(connection: Connection, incident_id: int, operation: str, now: datetime) -> Publication | None:
+def claim_publication(
+    connection: Connection, incident_id: int, operation: str, now: datetime, *, labels: tuple[str, ...] = ()
+) -> Publication | None:
     """Take the issue for LEASE, and commit before anything is sent what may be sent; None: somebody was faster.
 
-    `operation` becomes the marker of a first create. The row comes back as it was, but for claim and marker: where
+    `operation` becomes the marker of a first create, `labels` what it is sent with. The row comes back as it was, but for claim and marker: where
     `intended_at` is set a create may have been sent before, and must be looked for.
     """
     p = s.publications.c
@@ -61,7 +63,9 @@ def claim_publication(connection: Connection, incident_id: int, operation: str, 
     if row is None:
         return None
     found = s.PUBLICATION.decode(tuple(row))
-    return _claim(connection, s.publications, found, p.incident_id == incident_id, operation, now)
+    first = not found.created and found.intended_at is None
+    intent = {"labels": to_json(labels)} if first else {}
+    return _claim(connection, s.publications, found, p.incident_id == incident_id, operation, now, **intent)
 
 
 def claim_comment(
@@ -118,9 +122,17 @@ def _free(claimed_until: Any, now: datetime) -> Any:
     return or_(claimed_until.is_(None), claimed_until < to_us(now))
 
 
-def _claim(connection: Connection, table: Table, found: Row, where: Any, operation: str, now: datetime) -> Row:
+def _claim(  # noqa: PLR0913 - one update, described once
+    connection: Connection,
+    table: Table,
+    found: Row,
+    where: ColumnElement[bool],
+    operation: str,
+    now: datetime,
+    **more: str,
+) -> Row:
     until, marker = now + LEASE, found.operation or operation
-    new: dict[str, Any] = {"claimed_until": to_us(until), "operation": marker}
+    new: dict[str, Any] = {"claimed_until": to_us(until), "operation": marker, **more}
     creates = isinstance(found, PendingComment) or not found.created
     if creates and found.intended_at is None:
         new["intended_at"] = to_us(now)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -96,7 +97,8 @@ class PublishWorker:
         with self._read() as reader:
             seen = queue.publication_of(reader.connection, waiting.id)
             issue = self._render(reader, waiting.id)
-        claimed = self._claim(queue.claim_publication, waiting.id, now)
+        labels = () if issue is None else issue.labels
+        claimed = self._claim(partial(queue.claim_publication, labels=labels), waiting.id, now)
         if seen is None or issue is None or claimed is None:
             return
         if claimed.created:
@@ -114,7 +116,8 @@ class PublishWorker:
                 found = self._backend.find(publication.operation, publication.intended_at)
                 if found is not None:
                     # What stands there was rendered earlier: `done` stays behind, so that an update follows.
-                    self._created(publication, found, Written(block="", labels=(), closed=False), digest="", done=0)
+                    sent = Written(block="", labels=publication.labels, closed=False)
+                    self._created(publication, found, sent, digest="", done=0)
                     return
                 if self._search_again(publication, publication.intended_at, now):
                     return

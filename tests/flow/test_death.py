@@ -1,0 +1,128 @@
+"""Death at every instant of publishing: before and after each commit and each request, then a new daemon on the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.github import FakeGitHub
+from world import START, World, alert, settings_for, world
+
+from triaged.app import App
+from triaged.clock import FakeClock
+from triaged.core.model import State
+from triaged.ids import operation_id
+from triaged.workers.publish import PublishWorker
+
+WARNING = {"severity": "warning"}
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Fate:
+    """Counts instants and kills at one of them."""
+
+    def __init__(self, kill_at: int) -> None:
+        self.kill_at = kill_at
+        self.passed = 0
+
+    def instant(self) -> None:
+        self.passed += 1
+        if self.passed == self.kill_at:
+            raise Killed
+
+    def around(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def mortal(*args: Any, **kwargs: Any) -> Any:
+            self.instant()
+            answer = call(*args, **kwargs)
+            self.instant()
+            return answer
+
+        return mortal
+
+
+class MortalBackend:
+    """A backend with an instant before and after each request."""
+
+    def __init__(self, backend: Any, fate: Fate) -> None:
+        self._backend = backend
+        self._fate = fate
+        self.name = backend.name
+        self.ready_at = backend.ready_at
+
+    def __getattr__(self, name: str) -> Any:
+        return self._fate.around(getattr(self._backend, name))
+
+
+def mortal(app: App, fate: Fate) -> None:
+    """Put the publishing of this daemon into the hands of fate."""
+    app.publish.worker = PublishWorker(
+        MortalBackend(app.backend, fate),
+        read=app.store.read,
+        run=fate.around(app.writer.run),
+        ask=app.writer.ask,
+        render=app.render,
+        clock=app.clock,
+        operation_id=operation_id,
+        interval=timedelta(seconds=10),
+    )
+
+
+def live(one: World, *, already_resolved: bool) -> None:
+    """A warning that comes, grows by a pod, goes and is closed by the daemon."""
+    one.deliver(alert(labels=WARNING))
+    one.advance(timedelta(minutes=5))
+    one.deliver(alert(labels={**WARNING, "pod": "b"}))
+    one.advance(timedelta(minutes=5))
+    if not already_resolved:
+        end = one.clock.now()
+        one.deliver(
+            alert(status="resolved", labels=WARNING, ends=end),
+            alert(status="resolved", labels={**WARNING, "pod": "b"}, ends=end),
+        )
+    one.advance(timedelta(hours=1))
+
+
+@pytest.mark.parametrize("lag", [timedelta(), timedelta(seconds=60)])
+def test_death_at_any_instant_leaves_one_issue_and_each_comment_once(tmp_path: Path, lag: timedelta) -> None:
+    kill_at, died = 0, True
+    while died:
+        kill_at += 1
+        died = _one_life(tmp_path / f"{kill_at}", kill_at, lag)
+    # Create, two or three updates, a comment, each with claim, request and record.
+    assert kill_at > 20
+
+
+def _one_life(folder: Path, kill_at: int, lag: timedelta) -> bool:
+    """Whether the daemon was killed at that instant; asserts that nothing came of it."""
+    folder.mkdir()
+    clock = FakeClock(START)
+    with FakeGitHub(now=clock.now) as github:
+        github.list_lag = lag
+        settings = settings_for(folder, github)
+        fate = Fate(kill_at)
+        died = False
+        with world(settings, clock) as one:
+            mortal(one.app, fate)
+            try:
+                live(one, already_resolved=False)
+            except Killed:
+                died = True
+        if died:
+            with world(settings, clock) as one:
+                live(one, already_resolved=False)
+        with world(settings, clock) as one:
+            (incident,) = one.incidents()
+        (issue,) = github.issues
+        where = f"killed at instant {kill_at}"
+        assert incident.state is State.CLOSED, where
+        assert (issue.state, issue.state_reason) == ("closed", "completed"), where
+        bodies = [comment.body.partition("\n")[2] for comment in github.comments(issue.number)]
+        assert len(bodies) == len(set(bodies)), where
+        assert sum("Resolved." in body for body in bodies) == incident.round, where
+    return died
