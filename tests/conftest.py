@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import text
 
+from triaged.store.schema import metadata
 from triaged.store.store import Store
 
 if TYPE_CHECKING:
@@ -32,32 +36,45 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres_server: Postgres) -> str:
-    """A migrated database for tests to copy."""
+    """A migrated database that tests use one after the other: a copy for each would cost most of their time."""
     name = postgres_server.create_database()
     store = Store(postgres_server.url(name))
     store.migrate()
     store.close()
-    return name
+    return postgres_server.url(name)
+
+
+def empty(url: str) -> None:
+    """Delete every row of a migrated PostgreSQL store. Raises where a former test still holds a lock."""
+    store = Store(url)
+    with store.begin() as transaction:
+        transaction.connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+        for table in reversed(metadata.sorted_tables):
+            transaction.connection.execute(table.delete())
+    store.close()
 
 
 @pytest.fixture(params=ENGINES)
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty store of the test's own, migrated (in memory: whoever opens it migrates it)."""
+    """An empty store of the test's own, migrated (in memory: by `store`, which opens it)."""
     if request.param == "memory":
         return "sqlite://"
     if request.param == "sqlite":
         file = tmp_path / "triaged.db"
         shutil.copyfile(request.getfixturevalue("migrated_sqlite"), file)
         return f"sqlite:///{file}"
-    copy: Callable[[str], str] = request.getfixturevalue("postgres_url_from")
-    return copy(request.getfixturevalue("migrated_postgres"))
+    url: str = request.getfixturevalue("migrated_postgres")
+    empty(url)
+    return url
 
 
 @pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
+def store(store_url: str, migrated_sqlite: Path) -> Iterator[Store]:
     """That store, open."""
     opened = Store(store_url, replica="one")
     if store_url == "sqlite://":
-        opened.migrate()
+        with closing(sqlite3.connect(migrated_sqlite)) as migrated, opened.read() as reader:
+            memory: Any = reader.connection.connection.driver_connection
+            migrated.backup(memory)
     yield opened
     opened.close()

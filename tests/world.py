@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from fakes.github import FakeGitHub
-
 from triaged.app import App
 from triaged.clock import FakeClock
 from triaged.config import BackendSettings, GitHubSettings, LocalSettings, Settings
@@ -71,7 +70,8 @@ class World:
         until = self.clock.now() + span
         for _ in range(_STEPS):
             now = self.clock.now()
-            if any([loop.worker.step(now) for loop in self.app.loops]):
+            worked = [loop.worker.step(now) for loop in self.app.loops]
+            if any(worked):
                 continue
             waits = [at for loop in self.app.loops if (at := loop.worker.next_at(now)) is not None and at > now]
             next_at = min(waits, default=until)

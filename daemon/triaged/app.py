@@ -7,7 +7,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -107,7 +108,7 @@ class App:
         )
         self.loops = (self.publish, self.deadlines, self.retention)
         self.application = self._application()
-        self._server: uvicorn.Server | None = None
+        self._server: _Server | None = None
         self._serving = False
         self._dead = False
         self._show(rules)
@@ -128,7 +129,9 @@ class App:
             timeout_graceful_shutdown=int(_STOP_SECONDS),
             timeout_keep_alive=75,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._server.handle_exit)
         signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self.reload, name="reload").start())
         self._serving = True
         log.info("listening", address=self.settings.listen, store=self.settings.store.partition("@")[2] or "local file")
@@ -188,7 +191,7 @@ class App:
             delivery = Delivery(id=record.delivery, source=record.source, body=body)
             forget = Job(run=partial(_forget, record.id))
             answer, _ = self.intake.process([delivery, forget], self.clock.now())
-            again = answer.status != 200 or Fate.FAILED in answer.counts  # noqa: PLR2004
+            again = answer.status != 200 or Fate.FAILED in answer.counts
             taken, left = taken + (not again), left + again
         self.store.close()
         return taken, left
@@ -199,7 +202,7 @@ class App:
             rules = rules_of(rulefiles.load(self._folder))
         except ConfigError as error:
             self.metrics.reloaded.set(0)
-            log.error("rules refused, the former ones stay in force", errors=str(error))
+            log.warning("rules refused, the former ones stay in force", errors=str(error))
             return str(error).splitlines()
         self.writer.run(lambda _transaction, _now: self.intake.use(rules))
         self._show(rules)
@@ -262,7 +265,7 @@ class App:
             self._policies[digest] = found
         return found
 
-    def _woken(self, publishes: bool, deadlines: bool) -> None:  # noqa: FBT001 - the intake's own two words
+    def _woken(self, publishes: bool, deadlines: bool) -> None:
         if publishes:
             self.publish.wake()
         if deadlines:
@@ -281,6 +284,13 @@ class App:
         self.metrics.rules.labels(rules.rule_set.hash).set(1)
         self.metrics.reloaded.set(1)
         self.metrics.reloaded_at.set(self.clock.now().timestamp())
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Uvicorn would send itself the signal again once it has stopped: one that was told to stop ends with 0."""
+        yield
 
 
 def backend(settings: Settings, clock: Clock, metrics: Metrics) -> Backend:

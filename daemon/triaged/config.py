@@ -20,7 +20,7 @@ _FORBID = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 def _span(value: object) -> object:
     if not isinstance(value, str):
-        raise ValueError("expected a duration such as 90d or 3y")
+        raise ValueError("expected a duration such as 90d or 3y")  # noqa: TRY004 - pydantic reports ValueErrors only
     if value.endswith("y") and value[:-1].isdigit():
         return timedelta(days=365 * int(value[:-1][:4]))
     return some_span(value)
@@ -139,7 +139,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_address(cls, value: str) -> str:
         host, _, port = value.rpartition(":")
-        if not host or not port.isdigit() or int(port) > 65_535:  # noqa: PLR2004 - the largest port there is
+        if not host or not port.isdigit() or int(port) > 65_535:
             raise ValueError(f"expected HOST:PORT such as 127.0.0.1:9876, got {value!r}")
         return value
 
@@ -216,7 +216,7 @@ def _composed(file: Path) -> Node:
     return node
 
 
-def _plain(node: Node) -> Any:  # noqa: ANN401 - whatever YAML holds; pydantic judges it
+def _plain(node: Node) -> Any:
     if isinstance(node, Table):
         return {key.text: _plain(value) for key, value in node.entries}
     if isinstance(node, Items):
@@ -231,7 +231,7 @@ def _plain(node: Node) -> Any:  # noqa: ANN401 - whatever YAML holds; pydantic j
 def _absolute(settings: Settings, folder: Path) -> Settings:
     """Every relative path below `folder`."""
 
-    def resolved(value: Any) -> Any:  # noqa: ANN401 - walks any settings value
+    def resolved(value: Any) -> Any:
         if isinstance(value, Path):
             return value if value.is_absolute() else folder / value
         if isinstance(value, BaseModel):
@@ -260,14 +260,14 @@ def _refuse_open_doors(settings: Settings, file: Path | None) -> None:
     ]
     if not settings.api_tokens:
         problems.append(
-            f"{where}: api_tokens: expected at least one named token, because listen ({settings.listen}) can be reached "
-            "from other machines; or say insecure_no_auth: true"
+            f"{where}: api_tokens: expected at least one named token, because listen ({settings.listen}) can be "
+            "reached from other machines; or say insecure_no_auth: true"
         )
     if problems:
         raise ConfigError("\n".join(problems))
 
 
-def _explained(file: Path | None, node: Node | None, problem: Any) -> Finding:  # noqa: ANN401 - pydantic's ErrorDetails
+def _explained(file: Path | None, node: Node | None, problem: Any) -> Finding:
     path = tuple(str(part) for part in problem["loc"] if part != "[key]")
     message = str(problem["msg"]).removeprefix("Value error, ")
     hint = ""

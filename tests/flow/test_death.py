@@ -1,4 +1,4 @@
-"""Death at every instant of publishing: before and after each commit and each request, then a new daemon on the store."""
+"""Death at every instant of publishing: before and after each commit and each request; then a new daemon."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.github import FakeGitHub
-from world import START, World, alert, settings_for, world
 
+from fakes.github import FakeGitHub
 from triaged.app import App
 from triaged.clock import FakeClock
 from triaged.core.model import State
 from triaged.ids import operation_id
 from triaged.workers.publish import PublishWorker
+from world import START, World, alert, settings_for, world
 
 WARNING = {"severity": "warning"}
 

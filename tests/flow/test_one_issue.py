@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from fakes.github import FakeGitHub, Limited, LostAnswer, ServerError
-from world import ANN, START, World, alert, settings_for, world
 
+from fakes.github import FakeGitHub, Limited, LostAnswer, ServerError
 from triaged.clock import FakeClock
 from triaged.core.events import CloseAsked, Record
 from triaged.core.model import CloseReason, Severity, State
+from world import ANN, START, World, alert, settings_for, world
 
 MINUTE = timedelta(minutes=1)
 
@@ -38,10 +40,11 @@ def test_an_alert_becomes_one_issue_that_says_what_fires(daemon: World, github: 
     assert daemon.deliver(alert(labels={"namespace": "shop"})).status == 200
     daemon.settle()
     (issue,) = github.issues
+    text = issue.body or ""
     assert issue.title == "INC-1 HighErrorRate · eu-1 · shop"
     assert {"severity: sev2", "team: platform"} <= set(github.labels(issue.number))
-    assert "HighErrorRate" in issue.body
-    assert "Response" in issue.body
+    assert "HighErrorRate" in text
+    assert "Response" in text
 
 
 def test_a_repeat_that_changes_nothing_asks_nothing_of_github(daemon: World, github: FakeGitHub) -> None:
@@ -80,7 +83,7 @@ def test_a_lost_answer_with_a_list_that_lags_a_minute_leaves_one_issue(daemon: W
 @pytest.mark.parametrize("after_commit", [False, True])
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_a_server_error_at_the_create_leaves_one_issue(
-    daemon: World, github: FakeGitHub, status: int, after_commit: bool
+    daemon: World, github: FakeGitHub, status: Literal[500, 502, 503], after_commit: bool
 ) -> None:
     github.fail("create_issue", ServerError(status=status, after_commit=after_commit))
     daemon.deliver(alert())
@@ -124,8 +127,9 @@ def test_an_alert_that_came_and_went_while_github_was_down_has_one_issue_with_bo
     (incident,) = daemon.incidents()
     assert (incident.started_at, incident.restored_at) == (began, ended)
     (issue,) = github.issues
-    assert "09:00" in issue.body
-    assert "09:50" in issue.body
+    text = issue.body or ""
+    assert "09:00" in text
+    assert "09:50" in text
 
 
 def test_what_a_person_wrote_survives_three_more_updates(daemon: World, github: FakeGitHub) -> None:
@@ -134,7 +138,7 @@ def test_what_a_person_wrote_survives_three_more_updates(daemon: World, github: 
     (issue,) = github.issues
     ann = github.person("ann")
     ann.edit_title(issue.number, "Checkout is broken")
-    ann.edit_body(issue.number, "Ann looks at it.\r\n\r\n" + github.issue(issue.number).body + "\nCall the vendor: 555")
+    ann.edit_body(issue.number, f"Ann looks at it.\r\n\r\n{issue.body}\nCall the vendor: 555")
     ann.label(issue.number, "customer-visible")
     ann.unlabel(issue.number, "team: platform")
     ann.assign(issue.number, "ann")
@@ -143,12 +147,13 @@ def test_what_a_person_wrote_survives_three_more_updates(daemon: World, github: 
         daemon.advance(MINUTE)
     now = github.issue(issue.number)
     assert now.title == "Checkout is broken"
-    assert now.body.startswith("Ann looks at it.")
-    assert now.body.rstrip().endswith("Call the vendor: 555")
+    text = now.body or ""
+    assert text.startswith("Ann looks at it.")
+    assert text.rstrip().endswith("Call the vendor: 555")
     assert "customer-visible" in github.labels(issue.number)
     assert "team: platform" not in github.labels(issue.number)
     assert [user.login for user in now.assignees] == ["ann"]
-    assert "4" in now.body
+    assert "4 alerts" in text or "4 of" in text or "fires (4" in text
 
 
 def test_a_persons_close_on_github_survives_repeats_and_is_the_incidents(daemon: World, github: FakeGitHub) -> None:
@@ -209,5 +214,5 @@ def test_a_storm_stays_within_githubs_limits_and_loses_nothing(daemon: World, gi
     daemon.advance(timedelta(minutes=10))
     assert len(github.issues) == 120
     instants = sorted(request.at for request in github.creates)
-    assert all(later - earlier >= timedelta(seconds=1) for earlier, later in zip(instants, instants[1:], strict=False))
+    assert all(later - earlier >= timedelta(seconds=1) for earlier, later in pairwise(instants))
     assert all(sum(at <= other < at + MINUTE for other in instants) <= 80 for at in instants)

@@ -150,7 +150,7 @@ def test_a_pending_incident_has_no_clock_and_no_issue_and_is_not_counted_as_open
 
 def test_the_timeline_tells_how_long_it_is_held_back_and_does_not_guess_by_which_of_its_rules() -> None:
     assert told(Play().fire(says=held_back()), Entry.PENDING) == [
-        "held back for 15 min by the delay of a rule: it matched staging, crash-loop"
+        "held back for 15 min by rule staging or crash-loop"
     ]
 
 

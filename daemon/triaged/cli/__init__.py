@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback
+def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"triaged {__version__}")
         raise typer.Exit
@@ -27,7 +27,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the release."),  # noqa: FBT001, FBT003 - Typer's way to say a flag
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the release."),
 ) -> None:
     del version
 

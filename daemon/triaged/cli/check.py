@@ -43,7 +43,7 @@ def explain(
     payload: Annotated[Path, typer.Argument(help="A webhook body as Alertmanager sends it.")],
     config_file: ConfigFile = None,
     rules: RulesFolder = None,
-    every: Annotated[bool, typer.Option("--every", help="Show rules that were not near, too.")] = False,  # noqa: FBT002 - a flag
+    every: Annotated[bool, typer.Option("--every", help="Show rules that were not near, too.")] = False,
 ) -> None:
     """Show for each alert of a payload which rules matched or why not, and the verdict with its arithmetic."""
     settings = config.load(config_file or default_config())

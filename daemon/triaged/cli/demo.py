@@ -27,7 +27,7 @@ def demo(
     listen: Annotated[str, typer.Option(help="Where the demo listens.")] = "127.0.0.1:9876",
     directory: Annotated[Path, typer.Option(help="Where it keeps its store and issues; made anew.")] = Path("var/demo"),
     seconds: Annotated[int, typer.Option(min=10, max=3600, help="How long the day takes.")] = 60,
-    leave: Annotated[bool, typer.Option("--leave", help="Stop when the day is over.")] = False,  # noqa: FBT002 - a flag
+    leave: Annotated[bool, typer.Option("--leave", help="Stop when the day is over.")] = False,
 ) -> None:
     """Play a realistic day of alerts to a real daemon, then go on serving until Ctrl-C."""
     logs.set_up(level="warning")
@@ -59,9 +59,9 @@ def demo(
         if player.stopped.is_set():
             return
         console.print(
-            f"\n[bold]The day is over, the clock is right.[/bold] Incidents are on [underline]http://{listen}[/underline], "
-            f"their issues as Markdown in [underline]{settings.backend.local.directory}[/underline], "
-            f"metrics at http://{listen}/metrics."
+            "\n[bold]The day is over, the clock is right.[/bold] "
+            f"Incidents are on [underline]http://{listen}[/underline], metrics at http://{listen}/metrics,\n"
+            f"their issues as Markdown in {settings.backend.local.directory}."
         )
         if leave:
             app.shut_down()

@@ -128,7 +128,7 @@ def _act(name: str, act: str, fields: dict[str, str | None], url: str, token_fil
     _print(_call("POST", url, f"/incidents/{name}/{act}", token_file, json=body), timeline=False)
 
 
-def _call(method: str, url: str, path: str, token_file: Path | None, **more: Any) -> Any:  # noqa: ANN401 - the API's JSON
+def _call(method: str, url: str, path: str, token_file: Path | None, **more: Any) -> Any:
     headers = {}
     try:
         if token_file is not None:

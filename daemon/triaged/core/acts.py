@@ -43,6 +43,8 @@ def choose_severity(draft: Draft, event: SeverityChosen) -> None:
         objectives.raise_targets(draft)
     elif former.graver_than(event.severity):
         objectives.restart_targets(draft)
+        if draft.policy.severities[event.severity].acknowledgement_for is None:
+            draft.set(acknowledged_until=None)
     _renew(draft)
     reason = f": {event.reason}" if event.reason else ""
     draft.tell(
@@ -56,11 +58,14 @@ def resolve(draft: Draft, event: ResolveAsked) -> None:
     incident = draft.incident
     _allow(draft, (*_WORKING, State.RESOLVED), "resolved")
     _write_down(draft, event.record)
-    _renew(draft)
     draft.publish()
     if incident.state is State.RESOLVED:
+        draft.tell(Entry.RESOLVED, f"{event.actor.name} says that it is fixed", by=event.actor)
         return
+    _renew(draft)
     if incident.firing:
+        # It is restored when its last alert ends, or now if that is told late.
+        draft.set(last_ended_at=draft.now)
         still = wording.count(incident.firing, "alert")
         text = f"{event.actor.name} says that it is fixed; {still} of it fire: it is verified when they end"
         draft.tell(Entry.VERIFYING, text, by=event.actor)
@@ -115,8 +120,9 @@ def _renew(draft: Draft) -> None:
     """Whoever acts has not forgotten it: the acknowledgement lasts its full time again."""
     incident = draft.incident
     lasting = draft.policy.severities[incident.severity].acknowledgement_for
-    if incident.acknowledged_until is not None and lasting is not None:
-        draft.set(acknowledged_until=max(incident.acknowledged_until, draft.now + lasting))
+    if incident.acknowledged_by is not None and lasting is not None:
+        until = draft.now + lasting
+        draft.set(acknowledged_until=max(incident.acknowledged_until or until, until))
 
 
 def _write_down(draft: Draft, record: Record) -> None:
@@ -131,7 +137,9 @@ def _write_down(draft: Draft, record: Record) -> None:
 
 def _allow(draft: Draft, states: tuple[State, ...], what: str) -> None:
     incident = draft.incident
-    if incident.state in states and incident.close_reason is not CloseReason.UNOPENED:
+    if incident.close_reason is CloseReason.UNOPENED:
+        raise ActError(f"{incident.name} never opened and cannot be {what}")
+    if incident.state in states:
         return
     allowed = wording.listing([str(state) for state in states], most=len(states))
     raise ActError(f"{incident.name} is {incident.state} and cannot be {what}: expected one that is {allowed}")

@@ -34,7 +34,7 @@ def place(owner: Incident, event: AlertFired, policy: Policy, now: datetime) -> 
     """
     if owner.state.unfinished:
         return Place.JOIN
-    if owner.closed_by_person and event.change is Change.CONTINUED:
+    if owner.closed_by_person and event.change is Change.CONTINUED and _held(owner):
         return Place.RECORD
     if owner.close_reason is CloseReason.UNOPENED:
         return Place.OPEN
@@ -46,6 +46,12 @@ def place(owner: Incident, event: AlertFired, policy: Policy, now: datetime) -> 
         if inside and owner.close_reason is not CloseReason.COMPLETED:
             return Place.RECORD
     return Place.REOPEN if inside else Place.OPEN
+
+
+def _held(closed: Incident) -> bool:
+    """Whether an alert fired when it was closed: one does yet, or ended after that."""
+    last_ended_at, closed_at = closed.last_ended_at, closed.closed_at
+    return closed.firing > 0 or (last_ended_at is not None and closed_at is not None and last_ended_at >= closed_at)
 
 
 def fired(draft: Draft, event: AlertFired) -> None:
@@ -100,7 +106,9 @@ def open_first(draft: Draft, event: AlertFired) -> None:
         open_now(draft, " ".join(verdict.because) or "no rule matched, so the defaults hold")
         return
     draft.set(state=State.PENDING, pending_until=draft.now + verdict.delay)
-    draft.tell(Entry.PENDING, f"held back for {wording.span(verdict.delay)} by rule {verdict.matched[0]}")
+    # A verdict does not say which of its rules gave the delay.
+    rules = " or ".join(verdict.matched)
+    draft.tell(Entry.PENDING, f"held back for {wording.span(verdict.delay)} by rule {rules}")
 
 
 def open_now(draft: Draft, why: str) -> None:
@@ -164,5 +172,6 @@ def _wait_no_longer_than(draft: Draft, verdict: Verdict) -> None:
 def _back_from_verifying(draft: Draft, event: AlertFired) -> None:
     incident = draft.incident
     draft.set(state=incident.former_state or State.OPEN, former_state=None, restored_at=None)
+    objectives.answered(draft)
     draft.tell(Entry.REFIRED, f"{event.name} fires again: back to {draft.incident.state}")
     draft.publish(urgent=True)

@@ -40,7 +40,7 @@ class Draft:
         self.effects: list[Effect] = []
         self.timeline: list[TimelineEntry] = []
 
-    def set(self, **changes: Any) -> None:  # noqa: ANN401 - any field of Incident; `replace` refuses other names
+    def set(self, **changes: Any) -> None:
         self.incident = replace(self.incident, **changes)
 
     def tell(self, entry: Entry, text: str, *, by: Actor = DAEMON, at: datetime | None = None) -> None:
@@ -49,13 +49,16 @@ class Draft:
         )
 
     def publish(self, *, urgent: bool = False) -> None:
-        self.effects.append(PublishIssue(incident_id=self.incident.id, urgent=urgent))
+        """Ask for an issue that looks like the incident; one that is still held back has none."""
+        if self.incident.opened_at is not None:
+            self.effects.append(PublishIssue(incident_id=self.incident.id, urgent=urgent))
 
     def comment(self, kind: CommentKind, text: str) -> None:
         if self.incident.restricted:
             # Whoever may see the issue may not be allowed to see the alert.
             text = f"{str(kind).replace('_', ' ').capitalize()}: the incident's own page says more."
-        key = f"{kind}:{self.incident.round}:{int(self.now.timestamp() * 1_000_000)}"
+        # Of each kind there is one a round, and one for each severity judged; two may come at one instant.
+        key = f"{kind}:{self.incident.round}:{self.incident.judged}"
         self.effects.append(Comment(incident_id=self.incident.id, kind=kind, key=key, text=text))
 
     def tally(self, metric: str, *, seconds: timedelta | None = None, **labels: str) -> None:

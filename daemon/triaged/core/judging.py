@@ -39,9 +39,7 @@ def judge(draft: Draft, verdict: Verdict, *, why: str) -> None:
         draft.tell(Entry.SEVERITY, text)
         draft.comment(CommentKind.SEVERITY_RAISED, text[0].upper() + text[1:])
     else:
-        text = (
-            f"judged {verdict.severity}, above the {incident.severity} that {incident.chosen_by} chose: {why}. {reason}"
-        ).rstrip()
+        text = f"{incident.severity} by {incident.chosen_by}, judged {verdict.severity}: {why}. {reason}".rstrip()
         draft.tell(Entry.SEVERITY, text)
         draft.comment(CommentKind.JUDGED_ABOVE, text[0].upper() + text[1:])
     draft.publish(urgent=True)

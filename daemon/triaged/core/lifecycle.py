@@ -58,7 +58,7 @@ def begin(  # noqa: PLR0913 - the facts of a birth; each has one source in intak
     return draft.done()
 
 
-def decide(incident: Incident, event: Event, context: Context, now: datetime) -> Decision:
+def decide(incident: Incident, event: Event, context: Context, now: datetime) -> Decision:  # noqa: C901 - a table
     """What `event` makes of `incident` at `now` (aware UTC): pure, so that any decision can be replayed.
 
     Raises ActError where a person asks for what the incident's state does not allow.
@@ -103,6 +103,7 @@ def _grew(draft: Draft, event: Grew) -> None:
     rule = event.ref.rpartition("#")[0]
     draft.set(grown=(*draft.incident.grown, event.ref))
     draft.tell(Entry.GREW, f"a growth condition of rule {rule} holds")
+    draft.publish()
     judging.judge(draft, event.verdict, why=f"rule {rule} sees it grow")
     if draft.incident.state is State.PENDING and draft.incident.judged in (Severity.SEV1, Severity.SEV2):
         alerting.open_now(draft, "it grew")

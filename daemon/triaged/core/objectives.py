@@ -67,37 +67,51 @@ def raise_targets(draft: Draft) -> None:
     for objective in Objective:
         old_due = _due(draft.incident, objective)
         moved = _targets(draft, objective, draft.now)
-        if _outcome(draft.incident, objective) is None and old_due is not None:
-            if moved[f"{objective}_due_at"] < old_due:
-                draft.set(**moved)
+        if old_due is None or _outcome(draft.incident, objective) is not None:
+            continue
+        if moved[f"{objective}_due_at"] < old_due:
+            draft.set(**moved)
 
 
 def restart_targets(draft: Draft) -> None:
-    """After a person's lowering: each undecided deadline becomes the round's opening + the new target."""
-    start = draft.incident.round_at or draft.now
-    for objective in Objective:
-        if _outcome(draft.incident, objective) is None:
+    """After a person's lowering: each undecided deadline becomes its clock's start + the new target.
+
+    That is the round's opening, but for a response that was asked for anew.
+    """
+    starts = {Objective.RESPONSE: draft.incident.response_started_at, Objective.RESOLUTION: draft.incident.round_at}
+    for objective, start in starts.items():
+        if _outcome(draft.incident, objective) is None and start is not None:
             draft.set(**{f"{objective}_at_risk": False}, **_targets(draft, objective, start))
 
 
 def responded(draft: Draft) -> None:
-    """A person took it: decide the response objective, and observe how long that took, once for each objective."""
+    """A person took it: observe how long that took, once for each objective, and decide the response objective.
+
+    In `verifying` it may have been restored before: that is decided when it fires again, or is resolved.
+    """
     incident = draft.incident
     if incident.acknowledged_at is None and incident.response_started_at is not None:
         draft.tally("incident_acknowledge_duration_seconds", seconds=draft.now - incident.response_started_at)
         draft.set(acknowledged_at=draft.now)
-    _decide(draft, Objective.RESPONSE, draft.now)
+    if incident.state is not State.VERIFYING:
+        answered(draft)
+
+
+def answered(draft: Draft) -> None:
+    """Where a person took it, the response objective is decided by when that was."""
+    if draft.incident.acknowledged_at is not None:
+        _decide(draft, Objective.RESPONSE, draft.incident.acknowledged_at)
 
 
 def restored(draft: Draft) -> None:
     """The service works again since `restored_at`: decide what is undecided.
 
-    A response that nobody gave before the restoration was not required, unless its deadline had already passed.
+    A response that nobody gave before all fell silent was not required, unless its deadline had already passed.
     """
     incident = draft.incident
     at = incident.restored_at or draft.now
     if incident.response_outcome is None and incident.response_due_at is not None:
-        late = at > incident.response_due_at and incident.acknowledged_at is None
+        late = (incident.last_ended_at or at) > incident.response_due_at
         record(draft, Objective.RESPONSE, Outcome.BREACHED if late else Outcome.NOT_REQUIRED)
     _decide(draft, Objective.RESOLUTION, at)
     if incident.round_at is not None:

@@ -10,7 +10,7 @@ from triaged.core.events import DeadlinePassed
 from triaged.core.model import DAEMON, CloseReason, DeadlineKind, Entry, Objective, Outcome, State
 
 
-def passed(draft: Draft, event: DeadlinePassed) -> None:
+def passed(draft: Draft, event: DeadlinePassed) -> None:  # noqa: C901 - a table of kinds
     """Act on a deadline, once: one that does not stand any more (any more at this instant) does nothing."""
     stands = {d.kind: d.due_at for d in objectives.standing(draft.incident, draft.policy)}
     if stands.get(event.kind) != event.due_at or draft.now < event.due_at:
@@ -34,7 +34,7 @@ def passed(draft: Draft, event: DeadlinePassed) -> None:
             draft.set(grows_at=None)
             return
     late = draft.now - event.due_at
-    if draft.timeline and late.total_seconds() >= 60:  # noqa: PLR2004 - below a minute nobody asks why
+    if draft.timeline and late.total_seconds() >= 60:
         last = draft.timeline[-1]
         draft.timeline.pop()
         draft.tell(last.entry, f"{last.text} (acted {wording.span(late)} late)")

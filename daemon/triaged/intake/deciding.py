@@ -37,7 +37,7 @@ _encode = msgspec.json.Encoder().encode
 class Deciding:
     """The working set of one transaction: what was read, what has become of it, and what is to be written."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what one transaction works with, given once
         self,
         transaction: Transaction,
         rules: Rules,
@@ -57,6 +57,7 @@ class Deciding:
         self._owners: dict[str, int] = {}
         self._verdicts: dict[bytes, Verdict] = {}
         self._growing: dict[int, set[str]] = {}
+        self._stood: dict[int, tuple[Deadline, ...]] = {}
         self.batch = Batch()
 
     def read(self, alerts: Iterable[Alert], incident_ids: Iterable[int]) -> None:
@@ -276,16 +277,18 @@ class Deciding:
         batch = self.batch
         batch.incidents[incident.id] = incident
         batch.timeline.extend(decision.timeline)
-        standing_now = self._standing(incident)
-        if before is None or self._standing(before) != standing_now:
-            batch.deadlines[incident.id] = standing_now
+        stood = self._stood.get(incident.id)
+        if stood is None and before is not None:
+            stood = self._standing(before)
+        stands = self._stood[incident.id] = self._standing(incident)
+        if stood != stands:
+            batch.deadlines[incident.id] = stands
         for effect in decision.effects:
             match effect:
                 case PublishIssue():
-                    if incident.opened_at is not None:
-                        former = batch.wants.get(incident.id)
-                        urgent = effect.urgent or (former is not None and former.urgent)
-                        batch.wants[incident.id] = Want(severity=incident.severity, urgent=urgent)
+                    former = batch.wants.get(incident.id)
+                    urgent = effect.urgent or (former is not None and former.urgent)
+                    batch.wants[incident.id] = Want(severity=incident.severity, urgent=urgent)
                 case Comment():
                     batch.comments.append((effect, incident.severity))
                 case Tally():

@@ -51,7 +51,7 @@ class Intake:
     `woken` is told after a commit whether there is something to publish, and whether deadlines changed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the collaborators, given once
         self,
         store: Store,
         rules: Rules,
@@ -94,7 +94,7 @@ class Intake:
         except Conflict as error:
             failure: Exception = error
         except StoreError as error:
-            log.error("store unavailable", error=str(error), units=len(units))
+            log.warning("store unavailable", error=str(error), units=len(units))
             return [Answer(status=503, error=f"the store cannot be written: {error}") for _ in units]
         except Exception as error:  # noqa: BLE001 - a bug in one unit must cost that unit alone
             failure = error
@@ -135,6 +135,32 @@ class Intake:
     def _run(
         self, transaction: Transaction, units: Sequence[Unit], told: _Told, failed: Mapping[bytes, str], now: datetime
     ) -> None:
+        """Read, decide, write: deliveries, acts and deadlines in their order, then growth, then the workers' jobs."""
+        readings = self._parse(units, told)
+        self._bound()
+        deciding = Deciding(
+            transaction, self._rules, lambda h: self._policy(transaction, h), self._growth_of_verdict, self._kept, now
+        )
+        deciding.read((alert for reading in readings.values() for alert in reading.alerts), _incident_ids(units))
+        for index, unit in enumerate(units):
+            match unit:
+                case Delivery() if index in readings:
+                    told.answers[index] = self._deliver(deciding, unit, readings[index], told, failed, now)
+                case Ask():
+                    told.answers[index] = _ask(deciding, unit)
+                case Passed():
+                    deciding.passed(unit.deadline)
+                    told.answers[index] = Answer()
+                case _:
+                    """A body that cannot be read is answered, a job comes last."""
+        self._save(transaction, deciding.batch, told, now)
+        if deciding.grow():
+            self._save(transaction, deciding.batch, told, now)
+        for index, unit in enumerate(units):
+            if isinstance(unit, Job):
+                told.answers[index] = Answer(value=unit.run(transaction, now))
+
+    def _parse(self, units: Sequence[Unit], told: _Told) -> dict[int, Reading]:
         readings: dict[int, Reading] = {}
         for index, unit in enumerate(units):
             if isinstance(unit, Delivery):
@@ -142,32 +168,13 @@ class Intake:
                     readings[index] = self._readers[unit.source](unit.source, unit.body)
                 except PayloadError as error:
                     told.answers[index] = Answer(status=error.status, error=str(error))
-        if len(self._growth_of_verdict) > _VERDICTS_REMEMBERED:
-            self._growth_of_verdict.clear()
-        if len(self._kept) > _VERDICTS_REMEMBERED:
-            self._kept.clear()
-        deciding = Deciding(
-            transaction, self._rules, lambda h: self._policy(transaction, h), self._growth_of_verdict, self._kept, now
-        )
-        deciding.read((alert for reading in readings.values() for alert in reading.alerts), _incident_ids(units))
-        jobs: list[tuple[int, Job]] = []
-        for index, unit in enumerate(units):
-            match unit:
-                case Delivery():
-                    if index in readings:
-                        told.answers[index] = self._deliver(deciding, unit, readings[index], told, failed, now)
-                case Ask():
-                    told.answers[index] = _ask(deciding, unit)
-                case Passed():
-                    deciding.passed(unit.deadline)
-                    told.answers[index] = Answer()
-                case Job():
-                    jobs.append((index, unit))
-        self._save(transaction, deciding.batch, told, now)
-        if deciding.grow():
-            self._save(transaction, deciding.batch, told, now)
-        for index, job in jobs:
-            told.answers[index] = Answer(value=job.run(transaction, now))
+        return readings
+
+    def _bound(self) -> None:
+        """What is remembered of verdicts only saves work: it may be forgotten at any time."""
+        for memory in (self._growth_of_verdict, self._kept):
+            if len(memory) > _VERDICTS_REMEMBERED:
+                memory.clear()
 
     def _save(self, transaction: Transaction, batch: Batch, told: _Told, now: datetime) -> None:
         rules = self._rules
@@ -261,8 +268,8 @@ class Intake:
                 batch = Batch()
                 batch.records.extend(_record(unit, alert, Fate.FAILED, reason, now) for alert in reading.alerts)
                 transaction.save(batch, now)
-        except Exception as error:  # noqa: BLE001 - not even kept raw: the sender must try again
-            log.error("failed alerts could not be kept", exc_info=error)
+        except Exception as error:
+            log.exception("failed alerts could not be kept")
             return Answer(status=503, error=f"{type(error).__name__}: {error}")
         self.metrics.rejected.labels(unit.source, "failed").inc(len(reading.alerts))
         return Answer(counts={Fate.FAILED: len(reading.alerts)})

@@ -43,7 +43,7 @@ class Writer:
     def start(self) -> None:
         """Prove the store writable with one commit, then take work. Raises StoreError where it is not."""
         answer = self._intake.process([Job(run=_nothing)], self._clock.now())[0]
-        if answer.status != 200:  # noqa: PLR2004
+        if answer.status != 200:
             raise StoreError(answer.error)
         self._thread.start()
 
@@ -75,10 +75,10 @@ class Writer:
         done.wait()
         return answers[0]
 
-    def run(self, job: Callable[[Any, datetime], Any]) -> Any:  # noqa: ANN401 - what the job gives
+    def run(self, job: Callable[[Any, datetime], Any]) -> Any:
         """Run a worker's statements in the writer's turn; raises StoreError where they could not be committed."""
         answer = self.ask(Job(run=job))
-        if answer.status != 200:  # noqa: PLR2004
+        if answer.status != 200:
             raise StoreError(answer.error)
         return answer.value
 

@@ -23,7 +23,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """An issue as it should be: `block` is the daemon's part of the body, `people` what it starts people's part with."""
+    """An issue as it should be: `block` is the daemon's part of the body, `people` what people's part begins with."""
 
     incident_id: int
     title: str

@@ -1,4 +1,4 @@
-"""The demo's player: posts a day to the daemon's own port as its clock passes, and tells in plain words what happens."""
+"""The demo's player: posts a day to the daemon's own port as its clock passes, and tells what happens."""
 
 from __future__ import annotations
 

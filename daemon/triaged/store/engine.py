@@ -28,7 +28,7 @@ def engines(url: str) -> tuple[Engine, Engine]:
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
         engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, paramstyle="format")
-        return engine, engine
+        return engine, engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     if parsed.get_backend_name() != "sqlite":
         raise ConfigError(f"store: expected sqlite:///FILE or postgresql://…, got {parsed.drivername}://")
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
@@ -73,7 +73,8 @@ def _ours(error: BaseException | None, *, gone: bool = False) -> StoreError | No
         return None
     if "IntegrityError" in names or getattr(error, "sqlstate", None) in _RETRYABLE:
         return Conflict(str(error))
-    if gone or "OperationalError" in names:
+    # SQLite says DatabaseError itself of a file that is damaged or no database.
+    if gone or "OperationalError" in names or type(error).__name__ == "DatabaseError":
         return StoreError(str(error))
     return None
 

@@ -21,10 +21,13 @@ from sqlalchemy import (
 )
 
 from triaged.core.growth import Growth
+from triaged.core.keys import digest
 from triaged.ports.store import GrowthStep
 from triaged.store import schema as s
 from triaged.store.codec import from_us, to_us
 from triaged.store.statements import Statement, upsert
+
+_LONGEST = 200
 
 
 class GrowthTable:
@@ -87,7 +90,7 @@ class GrowthTable:
             if step.refires:
                 refired.append((*row, to_us(now)))
             by = 1 if step.began else -1
-            counted.extend((step.incident_id, step.ref, label, value, by) for label, value in step.values.items())
+            counted.extend((step.incident_id, step.ref, label, _short(v), by) for label, v in step.values.items())
         self._join.run(connection, joined)
         self._leave.run(connection, left)
         self._refire.run(connection, refired)
@@ -123,6 +126,11 @@ class GrowthTable:
             if ripe_at > now:
                 return False, ripe_at
         return True, None
+
+
+def _short(value: str) -> str:
+    """A value as it is counted: PostgreSQL has no index rows above 2,704 bytes, and labels may be longer."""
+    return value if len(value) <= _LONGEST else digest([value])
 
 
 def forget(connection: Connection, incident_ids: list[int]) -> None:

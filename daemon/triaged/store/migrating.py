@@ -6,9 +6,10 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine
+from sqlalchemy import Connection, func, select
 
 _FOLDER = Path(__file__).parent / "migrations"
+_LOCK = 0x74726961676564  # "triaged": PostgreSQL's advisory locks are named by numbers
 
 
 def config() -> Config:
@@ -18,9 +19,13 @@ def config() -> Config:
     return found
 
 
-def upgrade(engine: Engine) -> None:
-    """Apply every migration that the database does not have, in one transaction each."""
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Apply every migration up to `to` that the database does not have, in the connection's transaction.
+
+    Several processes may do it at once: one goes first, the others find nothing left to do.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     settings = config()
-    with engine.begin() as connection:
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
+    settings.attributes["connection"] = connection
+    command.upgrade(settings, to)

@@ -50,8 +50,8 @@ def claim_publication(
 ) -> Publication | None:
     """Take the issue for LEASE, and commit before anything is sent what may be sent; None: somebody was faster.
 
-    `operation` becomes the marker of a first create, `labels` what it is sent with. The row comes back as it was, but for claim and marker: where
-    `intended_at` is set a create may have been sent before, and must be looked for.
+    `operation` becomes the marker of a first create, `labels` what it is sent with. The row comes back as it was, but
+    for claim and marker: where `intended_at` is set a create may have been sent before, and must be looked for.
     """
     p = s.publications.c
     query = (

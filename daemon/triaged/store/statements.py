@@ -26,13 +26,17 @@ class Statement:
         if order != tuple(names):
             raise AssertionError(f"expected the parameters {tuple(names)}, the compiled statement takes {order}")
 
-    def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        if rows:
-            cursor = _cursor(connection)
-            try:
-                cursor.executemany(self.sql, rows)
-            finally:
-                cursor.close()
+    def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+        """How many rows of the table changed."""
+        if not rows:
+            return 0
+        cursor = _cursor(connection)
+        try:
+            cursor.executemany(self.sql, rows)
+            changed: int = cursor.rowcount
+        finally:
+            cursor.close()
+        return changed
 
     def scalar(self, connection: Connection, row: tuple[Any, ...]) -> Any:
         """The one value that a question of one row and column gives."""
@@ -52,17 +56,19 @@ def upsert(  # noqa: PLR0913 - one statement, described once
     on: Sequence[str],
     change: Callable[[Any], dict[str, Any]] | None = None,
     keep: bool = False,
+    where: Any = None,
     returning: Any = None,
 ) -> Statement:
     """INSERT … ON CONFLICT (on): every other column anew, or `change(excluded)`, or nothing at all with `keep`.
 
-    SQLite took PostgreSQL's syntax; SQLAlchemy offers it in each dialect's own insert().
+    A row for which `where` does not hold stays as it is. SQLite took PostgreSQL's syntax; SQLAlchemy offers it in each
+    dialect's own insert().
     """
     insert = (sqlite.insert if dialect.name == "sqlite" else postgresql.insert)(table)
     if keep:
         return Statement(insert.on_conflict_do_nothing(index_elements=list(on)), dialect, names)
     new = change(insert.excluded) if change else {n: insert.excluded[n] for n in names if n not in on}
-    changing = insert.on_conflict_do_update(index_elements=list(on), set_=new)
+    changing = insert.on_conflict_do_update(index_elements=list(on), set_=new, where=where)
     return Statement(changing if returning is None else changing.returning(returning), dialect, names)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import fcntl
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from sqlalchemy import inspect, text
 
@@ -91,12 +91,13 @@ class Store:
         with translated(), self._writer.connect() as connection:
             has = inspect(connection).has_table("alembic_version")
             version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if has else None
-        if version == HEAD:
+        if version is not None and version >= HEAD:
+            # A newer release may have migrated it: this one runs on the new schema.
             return False
         from triaged.store.migrating import upgrade  # noqa: PLC0415 - Alembic costs 20 MB that a start rarely needs
 
-        with translated():
-            upgrade(self._writer)
+        with self.begin() as transaction:
+            upgrade(transaction.connection)
         return True
 
     def backup(self, target: Path) -> None:
@@ -108,13 +109,14 @@ class Store:
             raise StoreError("expected a SQLite store: use pg_dump for PostgreSQL")
         if target.exists():
             raise StoreError(f"{target} exists: expected a new file")
-        with self._reader.connect() as connection, sqlite3.connect(target) as copy:
-            source = connection.connection.driver_connection
-            if source is None:
-                raise StoreError("the store is not open")
-            source.backup(copy)
-            found = copy.execute("PRAGMA integrity_check").fetchone()[0]
-        copy.close()
+        try:
+            with translated(), self._reader.connect() as connection, closing(sqlite3.connect(target)) as copy:
+                source: Any = connection.connection.driver_connection
+                source.backup(copy)
+                found = copy.execute("PRAGMA integrity_check").fetchone()[0]
+        except StoreError as error:
+            target.unlink(missing_ok=True)
+            raise StoreError(f"no copy at {target}: {error}") from error
         if found != "ok":
             raise StoreError(f"the copy {target} is damaged: {found}")
 

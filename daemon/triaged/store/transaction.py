@@ -8,10 +8,23 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Dialect, bindparam, delete, literal_column, select, text, update
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    and_,
+    bindparam,
+    case,
+    delete,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from triaged.core.growth import Growth
-from triaged.core.model import Episode, Incident, Verdict
+from triaged.core.model import Episode, Incident, Key, Verdict
+from triaged.errors import Conflict
 from triaged.ports.store import Batch
 from triaged.store import retention
 from triaged.store import schema as s
@@ -39,7 +52,23 @@ class Statements:
         self.former = Statement(
             update(s.episodes).where(s.episodes.c.id == bindparam("of")).values(last=text("0")), dialect, ["of"]
         )
-        self.keys = upsert(dialect, s.incident_keys, ["key", "incident_id", "pairs"], on=["key"])
+        # A key passes on only from the owner that was read, and only where that one has ended.
+        key = s.incident_keys.c
+        ended = text(
+            "NOT EXISTS (SELECT 1 FROM incidents WHERE incidents.id = incident_keys.incident_id"
+            " AND incidents.state NOT IN ('resolved', 'closed'))"
+        )
+        self.keys = upsert(
+            dialect,
+            s.incident_keys,
+            ["key", "incident_id", "pairs", "owner"],
+            on=["key"],
+            change=lambda new: {"incident_id": new.incident_id, "pairs": new.pairs},
+            where=or_(
+                key.incident_id == literal_column("excluded.incident_id"),
+                and_(key.incident_id == bindparam("owner"), ended),
+            ),
+        )
         self.verdicts = upsert(dialect, s.verdicts, ["id", "rule_set", "body"], on=["id"], keep=True)
         self.records = Statement(s.alert_records.insert(), dialect, RECORD_NAMES)
         self.timeline = Statement(s.timeline.insert(), dialect, s.ENTRY.names)
@@ -54,7 +83,11 @@ class Statements:
             s.publications,
             s.PUBLICATION.names,
             on=["incident_id"],
-            change=lambda new: {"wanted": waiting.wanted + literal_column("1"), "rank": new.rank},
+            change=lambda new: {
+                "wanted": waiting.wanted + literal_column("1"),
+                "wanted_at": case((waiting.wanted == waiting.done, new.wanted_at), else_=waiting.wanted_at),
+                "rank": new.rank,
+            },
         )
         # An urgent change goes at once, but never around a backoff: that would hammer a backend that is down.
         self.urgent = Statement(
@@ -78,7 +111,12 @@ class Statements:
         )
         incident, episode = s.incidents.c, s.episodes.c
         self.incidents_by_id = Lookup(
-            lambda v: select(*(incident[n] for n in s.INCIDENT.names)).where(incident.id.in_(v)).order_by(incident.id),
+            lambda v: (
+                select(*(incident[n] for n in s.INCIDENT.names))
+                .where(incident.id.in_(v))
+                .order_by(incident.id)
+                .with_for_update()
+            ),  # other replicas wait; SQLite has one writer and leaves it out
             dialect,
         )
         self.last_episodes = Lookup(
@@ -116,6 +154,7 @@ class Transaction:
         self.deleted: list[int] = []
         self._statements = statements
         self._recent = recent
+        self._owners: dict[str, int] = {}
         self._ids: dict[str, list[int]] = {"incident": [], "episode": []}
 
     @_translating
@@ -127,7 +166,9 @@ class Transaction:
     @_translating
     def owners(self, keys: Iterable[str]) -> dict[str, int]:
         """The incident that owns each key, or owned it last."""
-        return dict(map(tuple, self._statements.owners.rows(self.connection, keys)))
+        found: dict[str, int] = dict(map(tuple, self._statements.owners.rows(self.connection, keys)))
+        self._owners.update(found)
+        return found
 
     @_translating
     def incidents(self, ids: Iterable[int]) -> dict[int, Incident]:
@@ -143,13 +184,6 @@ class Transaction:
             rows = self._statements.incidents_by_id.rows(self.connection, missing)
             found.update((incident.id, incident) for incident in map(s.INCIDENT.decode, rows))
         return found
-
-    @_translating
-    def keys_of(self, incident_id: int) -> dict[str, int]:
-        """All keys that are, or were last, this incident's."""
-        keys = s.incident_keys.c
-        rows = self.connection.execute(select(keys.key, keys.incident_id).where(keys.incident_id == incident_id))
-        return {key: owner for key, owner in rows}
 
     @_translating
     def verdict(self, verdict_id: str) -> Verdict | None:
@@ -223,7 +257,7 @@ class Transaction:
         run, c, now_us = self._statements, self.connection, to_us(now)
         run.incidents.run(c, [s.INCIDENT.encode(batch.incidents[i]) for i in sorted(batch.incidents)])
         self.saved.extend(batch.incidents.values())
-        run.keys.run(c, [(k, owner, to_json(key.pairs)) for k, (owner, key) in sorted(batch.keys.items())])
+        self._save_keys(batch.keys)
         run.former.run(c, [(i,) for i in batch.former])
         run.episodes.run(c, [s.EPISODE.encode(batch.episodes[i]) for i in sorted(batch.episodes)])
         run.verdicts.run(c, [(i, rules, body) for i, (rules, body) in sorted(batch.verdicts.items())])
@@ -242,6 +276,12 @@ class Transaction:
         )
         run.growth.save(c, batch.growth, now)
         run.totals.save(c, batch.tallies)
+
+    def _save_keys(self, keys: Mapping[str, tuple[int, Key]]) -> None:
+        rows = [(k, new, to_json(key.pairs), self._owners.get(k, 0)) for k, (new, key) in sorted(keys.items())]
+        if self._statements.keys.run(self.connection, rows) != len(rows):
+            raise Conflict("a key belongs to another unfinished incident meanwhile")
+        self._owners.update((k, new) for k, (new, _) in keys.items())
 
 
 def _publication(incident_id: int, rank: int, now: int) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 
@@ -69,6 +70,8 @@ class Ingest:
             for source, _ in sources.values()
             for status in ("firing", "resolved", "rejected")
         }
+        self._answers: deque[tuple[asyncio.Future[Answer], Answer]] = deque()
+        self._woken = False
         self._took = {source: metrics.ingest.labels(source).observe for source, _ in sources.values()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,7 +110,7 @@ class Ingest:
         if self._all_known(source, body):
             return source, 200, _UNCHANGED, _JSON
         answer = await self._store(Delivery(id=delivery_id(), source=source, body=body))
-        if answer.status == 200:  # noqa: PLR2004
+        if answer.status == 200:
             return source, 200, msgspec.json.encode({"status": "ok", "alerts": answer.counts}), _JSON
         if answer.status in (400, 413):
             log.warning("request refused", source=source, status=answer.status, why=answer.error)
@@ -133,16 +136,23 @@ class Ingest:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Answer] = loop.create_future()
 
-        def settle(answer: Answer) -> None:
-            if not done.done():
-                done.set_result(answer)
-
         def reply(answer: Answer) -> None:
-            loop.call_soon_threadsafe(settle, answer)
+            """Called on the writer's thread, for a whole batch at once: the loop is woken once for all of them."""
+            self._answers.append((done, answer))
+            if not self._woken:
+                self._woken = True
+                loop.call_soon_threadsafe(self._settle)
 
         if not self._submit(delivery, reply):
             return Answer(status=503, error="the intake queue is full: send it again")
         return await done
+
+    def _settle(self) -> None:
+        self._woken = False
+        while self._answers:
+            done, answer = self._answers.popleft()
+            if not done.done():
+                done.set_result(answer)
 
 
 async def _body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:

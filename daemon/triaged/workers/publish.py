@@ -106,7 +106,7 @@ class PublishWorker:
         else:
             self._create(claimed, issue, seen.wanted, now)
 
-    def _claim(self, claim: Callable[..., Any], row_id: int, now: datetime) -> Any:  # noqa: ANN401 - what `claim` gives
+    def _claim(self, claim: Callable[..., Any], row_id: int, now: datetime) -> Any:
         operation = self._operation_id()
         return self._run(lambda transaction, _: claim(transaction.connection, row_id, operation, now))
 
@@ -211,7 +211,7 @@ class PublishWorker:
     def _said(self, comment: PendingComment) -> None:
         self._record(comment, done_at=to_us(self._clock.now()))
 
-    def _record(self, item: Publication | PendingComment, **changes: Any) -> None:  # noqa: ANN401 - column values
+    def _record(self, item: Publication | PendingComment, **changes: Any) -> None:
         if "due_at" not in changes:
             changes.update(attempts=0, searches=0, failure="")
             if isinstance(item, Publication):
@@ -220,7 +220,7 @@ class PublishWorker:
             log.warning("claim lost", incident=item.incident_id)
 
 
-def _change(connection: Any, item: Publication | PendingComment, changes: dict[str, Any]) -> bool:  # noqa: ANN401 - the store's
+def _change(connection: Any, item: Publication | PendingComment, changes: dict[str, Any]) -> bool:
     if isinstance(item, Publication):
         return queue.record_publication(connection, item, changes)
     return queue.record_comment(connection, item, changes)
