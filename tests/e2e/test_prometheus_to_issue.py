@@ -37,6 +37,7 @@ def short_rules(folder: Path) -> Path:
 
 def test_a_real_rule_that_fires_becomes_an_issue_and_closes_it_when_it_ends(tmp_path: Path, run: Run) -> None:
     rules = short_rules(tmp_path)
+    (tmp_path / "daemon").mkdir()
     (tmp_path / "am-token").write_text("a-token\n")
     sources = {"alertmanager": {"tokens_file": str(tmp_path / "am-token")}}
     with (

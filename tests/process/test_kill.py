@@ -80,9 +80,9 @@ def test_kill_9_under_load_loses_no_alert_that_was_answered(tmp_path: Path, kill
         store.close()
         assert set(answered) <= kept
         assert not doubled
-        assert len(daemon.incidents()) == len(spaces)
+        assert len(daemon.incidents()) == problems
         files = tmp_path / "incidents"
-        wait_until(lambda: len(list(files.glob("INC-*.md"))) == len(spaces), what="a file for each incident")
+        wait_until(lambda: len(list(files.glob("INC-*.md"))) == problems, what="a file for each incident")
 
 
 def test_a_terminated_daemon_answers_what_it_took_and_leaves_one_whole_file(tmp_path: Path) -> None:
