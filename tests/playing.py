@@ -92,9 +92,7 @@ POLICY = Policy(
         ),
     },
     calendars={
-        BUSINESS: Calendar(
-            name=BUSINESS, zone=ZoneInfo("UTC"), weekly=dict.fromkeys(range(5), ((time(9), time(17)),))
-        )
+        BUSINESS: Calendar(name=BUSINESS, zone=ZoneInfo("UTC"), weekly=dict.fromkeys(range(5), ((time(9), time(17)),)))
     },
 )
 CONTEXT = Context(policy=POLICY)

@@ -200,6 +200,17 @@ def test_every_reason_of_a_failure_at_github_is_documented() -> None:
     assert not missing
 
 
+def test_every_warning_and_error_of_the_log_is_documented() -> None:
+    text = text_of("operations.md")
+    events: set[str] = set()
+    for path in (ROOT / "daemon").rglob("*.py"):
+        calls = re.findall(r'\blog\.(?:warning|error|exception)\(\s*"([^"]+)"', path.read_text(encoding="utf-8"))
+        events.update(calls)
+    assert "the writer died" in events, "the pattern finds nothing"
+    missing = sorted(event for event in events if f"`{event}`" not in text)
+    assert not missing
+
+
 # ---------------------------------------------------------------- what is linked exists
 
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")

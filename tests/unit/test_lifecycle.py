@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from building import START, minutes, verdict
-from playing import Play, ack, close, comments, counted, entries, publishes, tallies, told
+from playing import Play, ack, comments, counted, entries, publishes, tallies, told
 from triaged.core.effects import CommentKind, PublishIssue
 from triaged.core.events import GrowthAwaited
 from triaged.core.model import (
@@ -149,9 +149,7 @@ def test_a_pending_incident_has_no_clock_and_no_issue_and_is_not_counted_as_open
 
 
 def test_the_timeline_tells_how_long_it_is_held_back_and_does_not_guess_by_which_of_its_rules() -> None:
-    assert told(Play().fire(says=held_back()), Entry.PENDING) == [
-        "held back for 15 min by rule staging or crash-loop"
-    ]
+    assert told(Play().fire(says=held_back()), Entry.PENDING) == ["held back for 15 min by rule staging or crash-loop"]
 
 
 def test_a_pending_incident_opens_at_its_deadline_if_it_still_fires() -> None:
@@ -266,57 +264,6 @@ def test_what_fires_after_an_incident_that_never_opened_is_a_new_one_that_follow
     play.fire(since=0)
     assert (len(play.incidents), play.incident.state, play.incident.follows) == (2, State.OPEN, None)
     assert (play.incident.alerts, play.incident.firing) == (1, 1)
-
-
-# ---- growth
-
-
-def test_growth_raises_the_severity() -> None:
-    play = Play()
-    play.fire(says=SEV3)
-    grew = play.grow(SEV2)
-    assert (play.incident.severity, play.incident.grown) == (SEV2, ("revenue-degraded#0",))
-    assert entries(grew) == [Entry.GREW, Entry.SEVERITY]
-    assert told(grew, Entry.GREW) == ["a growth condition of rule revenue-degraded holds"]
-    assert [kind for kind, _ in comments(grew)] == [CommentKind.SEVERITY_RAISED]
-
-
-def test_a_growth_condition_that_held_is_not_asked_again() -> None:
-    play = Play()
-    play.fire(says=SEV3)
-    play.grow(SEV2)
-    before = play.incident
-    (again,) = play.grow(SEV1)
-    assert play.incident == before
-    assert (again.decision.effects, again.decision.timeline) == ((), ())
-
-
-def test_a_finished_incident_grows_no_more() -> None:
-    play = Play()
-    play.fire(says=SEV3)
-    play.act(close())
-    before = play.incident
-    play.grow(SEV1)
-    assert play.incident == before
-
-
-def test_growth_that_waits_for_time_is_a_deadline_until_it_has_passed() -> None:
-    play = Play()
-    play.fire()
-    play.tell(GrowthAwaited(at=minutes(10)))
-    assert play.due()[DeadlineKind.GROWTH] == minutes(10)
-    passed = play.to(10)
-    assert DeadlineKind.GROWTH not in play.due()
-    assert (publishes(passed), told(passed)) == ([], [])
-
-
-def test_growth_that_waits_for_no_time_is_no_deadline() -> None:
-    play = Play()
-    play.fire()
-    play.tell(GrowthAwaited(at=minutes(10)))
-    play.tell(GrowthAwaited(at=minutes(10)))
-    play.tell(GrowthAwaited(at=None))
-    assert DeadlineKind.GROWTH not in play.due()
 
 
 # ---- whole lives

@@ -28,7 +28,6 @@ from triaged.core.effects import CommentKind, PublishIssue
 from triaged.core.events import Act
 from triaged.core.lifecycle import decide
 from triaged.core.model import (
-    ActorKind,
     CloseReason,
     DeadlineKind,
     Entry,
@@ -43,6 +42,7 @@ PAGE = {"severity": "sev2", "team": "payments"}
 
 
 def opened(severity: Severity = SEV2) -> Play:
+    """Fired at 0; it is 5."""
     play = Play()
     play.fire(says=severity)
     play.to(5)
@@ -366,109 +366,6 @@ def test_a_resolve_does_not_take_a_given_time_from_an_acknowledged_sev3() -> Non
     assert play.due()[DeadlineKind.ACKNOWLEDGEMENT] == minutes(65)
 
 
-# ---- close
-
-
-def test_a_persons_close_is_closed_at_once_even_while_alerts_fire_and_is_told_once_in_the_issue() -> None:
-    play = opened()
-    play.fire("B")
-    closed = play.act(close(fix="Rolled back."))
-    incident = play.incident
-    assert (incident.state, incident.closed_at, incident.closed_by) == (State.CLOSED, minutes(5), "ann")
-    assert (incident.closed_by_kind, incident.close_reason) == (ActorKind.PERSON, CloseReason.COMPLETED)
-    assert (incident.closed_by_person, incident.closed_covering, incident.firing) == (True, SEV2, 2)
-    assert (incident.fix, play.due()) == ("Rolled back.", {})
-    assert comments(closed) == [
-        (CommentKind.CLOSED_FIRING, "Closed by ann while 2 alerts of it still fire. They will not reopen it.")
-    ]
-    assert told(closed, Entry.CLOSED) == ["closed by ann: completed"]
-    assert comments([*play.fire(since=0), *play.resolve(), *play.fire(since=0), *play.to(600)]) == []
-
-
-def test_a_completed_close_decides_the_open_objectives_now() -> None:
-    play = opened()
-    closed = play.act(close())
-    assert play.incident.restored_at == minutes(5)
-    assert tallies(closed) == [
-        ("incident_acknowledge_duration_seconds", PAGE, 300.0),
-        ("sla_met_total", {**PAGE, "objective": "response"}, None),
-        ("sla_met_total", {**PAGE, "objective": "resolution"}, None),
-        ("incident_resolve_duration_seconds", PAGE, 300.0),
-        ("incidents_closed_total", {**PAGE, "reason": "completed", "by": "person"}, None),
-    ]
-
-
-def test_a_completed_close_in_verifying_is_judged_by_the_restoration() -> None:
-    play = opened()
-    play.to(55)
-    play.resolve()
-    play.to(65)
-    closed = play.act(close())
-    assert (play.incident.restored_at, play.incident.former_state) == (minutes(55), None)
-    assert (play.incident.response_outcome, play.incident.resolution_outcome) == (Outcome.NOT_REQUIRED, Outcome.MET)
-    assert comments(closed) == []
-
-
-@pytest.mark.parametrize("reason", [CloseReason.NOT_PLANNED, CloseReason.FALSE_ALARM, CloseReason.DUPLICATE])
-def test_a_close_that_is_not_completed_requires_nothing_that_is_undecided(reason: CloseReason) -> None:
-    play = opened()
-    closed = play.act(close(reason))
-    assert tallies(closed) == [
-        ("sla_not_required_total", {**PAGE, "objective": "response"}, None),
-        ("sla_not_required_total", {**PAGE, "objective": "resolution"}, None),
-        ("incidents_closed_total", {**PAGE, "reason": str(reason), "by": "person"}, None),
-    ]
-    assert play.incident.restored_at is None
-    assert told(closed, Entry.CLOSED) == [f"closed by ann: {str(reason).replace('_', ' ')}"]
-
-
-def test_a_false_alarm_leaves_a_recorded_outcome() -> None:
-    play = opened()
-    play.act(ack())
-    play.act(close(CloseReason.FALSE_ALARM))
-    assert (play.incident.response_outcome, play.incident.resolution_outcome) == (Outcome.MET, Outcome.NOT_REQUIRED)
-
-
-def test_closing_what_is_resolved_only_counts_the_close() -> None:
-    play = opened()
-    play.resolve()
-    play.to(60)
-    closed = play.act(close())
-    assert tallies(closed) == [("incidents_closed_total", {**PAGE, "reason": "completed", "by": "person"}, None)]
-    assert (play.incident.state, play.incident.restored_at) == (State.CLOSED, minutes(5))
-
-
-# ---- reopen
-
-
-@pytest.mark.parametrize("state", [State.RESOLVED, State.CLOSED])
-def test_a_person_reopens_what_is_finished_as_a_new_round(state: State) -> None:
-    play = opened()
-    play.resolve()
-    play.to(60)
-    if state is State.CLOSED:
-        play.act(close())
-    play.to(3 * 24 * 60)
-    reopened = play.act(reopen(reason="it is not fixed"))
-    incident = play.incident
-    assert (incident.state, incident.round, incident.closed_covering) == (State.OPEN, 2, None)
-    assert (incident.restored_at, incident.resolved_at, incident.closed_at) == (None, None, None)
-    assert play.due()[DeadlineKind.RESPONSE] == minutes(3 * 24 * 60 + 60)
-    assert told(reopened) == ["reopened, round 2: ann asked for it: it is not fixed"]
-    assert comments(reopened) == [(CommentKind.REOPENED, "Reopened: ann asked for it: it is not fixed.")]
-    assert tallies(reopened) == [("incidents_reopened_total", PAGE, None)]
-
-
-def test_what_was_closed_while_firing_and_reopened_verifies_when_its_alerts_end() -> None:
-    play = opened()
-    play.act(close())
-    play.to(10)
-    play.act(reopen())
-    play.to(20)
-    play.resolve()
-    assert (play.incident.state, play.incident.restored_at) == (State.VERIFYING, minutes(20))
-
-
 # ---- acts are refused where the state does not allow them
 
 FINISHED = {State.RESOLVED, State.CLOSED}
@@ -512,12 +409,7 @@ def test_what_never_opened_cannot_be_reopened() -> None:
 
 @pytest.mark.parametrize(
     ("act", "state"),
-    [
-        (act, state)
-        for act, refused, _ in REFUSED
-        for state in State
-        if state not in refused
-    ],
+    [(act, state) for act, refused, _ in REFUSED for state in State if state not in refused],
 )
 def test_an_act_that_the_state_allows_is_told_with_the_persons_name(act: Act, state: State) -> None:
     decision = decide(incident(state=state, restored_at=minutes(1)), act, CONTEXT, minutes(5))

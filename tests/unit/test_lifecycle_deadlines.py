@@ -119,9 +119,7 @@ def test_an_acknowledgement_expires_for_sev1_and_sev2_when_nothing_happened_sinc
     incident = play.incident
     assert (incident.state, incident.acknowledged_by, incident.acknowledged_until) == (State.OPEN, None, None)
     assert incident.response_outcome is Outcome.MET
-    assert told(expired, Entry.ACKNOWLEDGEMENT_ENDED) == [
-        "the acknowledgement by ann expired: nothing happened since"
-    ]
+    assert told(expired, Entry.ACKNOWLEDGEMENT_ENDED) == ["the acknowledgement by ann expired: nothing happened since"]
     assert tallies(expired) == []
     assert DeadlineKind.RESPONSE not in play.due()
 
@@ -141,7 +139,7 @@ def test_an_acknowledgement_that_runs_out_in_verifying_ends_when_it_fires_again(
     play.to(5)
     play.resolve()
     play.to(15)
-    assert play.incident.state is State.VERIFYING
+    assert play.due() == {DeadlineKind.VERIFICATION: minutes(25)}
     play.fire()
     play.to(15)
     assert play.incident.state is State.OPEN
@@ -205,10 +203,9 @@ def test_a_deadline_does_nothing_before_its_instant(kind: DeadlineKind, minute: 
 @pytest.mark.parametrize("kind", DeadlineKind)
 @pytest.mark.parametrize("state", [State.RESOLVED, State.CLOSED])
 def test_a_deadline_of_what_is_finished_does_nothing(kind: DeadlineKind, state: State) -> None:
-    finished = incident(
-        state=state, restored_at=minutes(5), pending_until=minutes(5), acknowledged_until=minutes(5), grows_at=minutes(5)
-    )
-    decision = decide(finished, DeadlinePassed(kind=kind, due_at=minutes(5)), CONTEXT, minutes(9))
+    at = minutes(5)
+    finished = incident(state=state, restored_at=at, pending_until=at, acknowledged_until=at, grows_at=at)
+    decision = decide(finished, DeadlinePassed(kind=kind, due_at=at), CONTEXT, minutes(9))
     assert (decision.incident, decision.effects, decision.timeline) == (finished, (), ())
 
 

@@ -135,10 +135,6 @@ def changes(play: Play) -> list[tuple[Incident, Played]]:
     return [(one.before, one) for one in play.played if one.before is not None]
 
 
-def by_a_person(one: Played) -> bool:
-    return not isinstance(one.event, AlertFired) and hasattr(one.event, "actor")
-
-
 @quickly
 @given(LIVES)
 def test_a_severity_never_falls_without_a_person(steps: list[Step]) -> None:
@@ -197,7 +193,7 @@ def test_what_every_state_promises_holds(steps: list[Step]) -> None:
             assert (incident.firing, incident.restored_at is None) == (0, False)
         if incident.state in (State.OPEN, State.ACKNOWLEDGED):
             assert incident.restored_at is None
-        if incident.state in (State.ACKNOWLEDGED,):
+        if incident.state is State.ACKNOWLEDGED:
             assert incident.acknowledged_by is not None
             assert incident.response_outcome is not None
         if incident.state is State.OPEN:
@@ -255,9 +251,7 @@ def test_a_decision_is_deterministic_and_changes_none_of_its_inputs(steps: list[
         else:
             assert isinstance(one.event, AlertFired)
             born = one.decision.incident
-            again = begin(
-                one.event, CONTEXT, one.at, incident_id=born.id, rule_set=born.rule_set, follows=born.follows
-            )
+            again = begin(one.event, CONTEXT, one.at, incident_id=born.id, rule_set=born.rule_set, follows=born.follows)
         assert again == one.decision
         assert (one.before, one.event) == copies
 
@@ -312,7 +306,7 @@ def test_repeating_an_event_at_once_changes_nothing(steps: list[Step], step: Ste
     for one in play.played[decided:]:
         assert not [effect for effect in one.decision.effects if isinstance(effect, Comment)]
         # A person who says a thing twice is told of twice.
-        if not by_a_person(one):
+        if not isinstance(one.event, Act):
             assert (one.decision.effects, one.decision.timeline) == ((), ())
 
 
@@ -329,22 +323,47 @@ def test_a_deadline_told_twice_acts_once(steps: list[Step]) -> None:
 # ---- events of different alerts commute
 
 
+KEPT = (
+    "id",
+    "state",
+    "severity",
+    "judged",
+    "chosen",
+    "covered",
+    "alerts",
+    "firing",
+    "started_at",
+    "pending_until",
+    "round",
+    "opened_at",
+    "round_at",
+    "acknowledged_at",
+    "acknowledged_by",
+    "acknowledged_until",
+    "former_state",
+    "last_ended_at",
+    "restored_at",
+    "resolved_at",
+    "closed_at",
+    "response_started_at",
+    "response_due_at",
+    "response_outcome",
+    "resolution_due_at",
+    "resolution_outcome",
+    "grown",
+    "follows",
+)
+
+
 def facts(play: Play) -> object:
     """What must not depend on the order in which alerts of one instant arrive.
 
     What may: title, source and all else that an incident has from its first alert (service, team, `close`), and what
     it has from the gravest where two are equally grave; the order of the timeline; what was said on the way (a raise
-    in two steps is told twice), with the condition that a later alert was judged by.
+    in two steps is told twice).
     """
-    kept = (
-        "id state severity judged chosen covered alerts firing started_at pending_until round opened_at round_at "
-        "acknowledged_at acknowledged_by acknowledged_until former_state last_ended_at restored_at resolved_at "
-        "response_started_at response_due_at response_outcome resolution_due_at resolution_outcome follows"
-    ).split()
-    incidents = [tuple(getattr(incident, name) for name in kept) for incident in play.incidents.values()]
-    episodes = {
-        name: (e.incident_id, e.starts_at, e.ended_at, e.begun_at) for name, e in sorted(play.episodes.items())
-    }
+    incidents = [tuple(getattr(incident, name) for name in KEPT) for incident in play.incidents.values()]
+    episodes = {name: (e.incident_id, e.starts_at, e.ended_at, e.begun_at) for name, e in sorted(play.episodes.items())}
     return incidents, episodes
 
 
@@ -360,7 +379,8 @@ def sends(name: str) -> st.SearchStrategy[Step]:
 # A person's close covers what was seen: whether an alert that arrives together with a graver one joins the linked
 # incident or reopens the closed one depends on who is first. So these lives have none.
 LEFT_TO_THE_DAEMON = st.lists(
-    st.one_of(FIRES, FIRES, RESOLVES, PASSES, ACKS.map(acts), st.builds(choose, SEVERITIES).map(acts), GROWS), max_size=10
+    st.one_of(FIRES, FIRES, RESOLVES, PASSES, GROWS, st.one_of(ACKS, st.builds(choose, SEVERITIES)).map(acts)),
+    max_size=10,
 )
 
 

@@ -40,7 +40,10 @@ def test_an_instant_is_told_to_the_minute_in_utc_whatever_its_zone() -> None:
     assert wording.instant(berlin) == wording.instant(berlin.astimezone(UTC)) == "2026-11-23 08:09 UTC"
 
 
-@pytest.mark.parametrize(("number", "words"), [(0, "0 alerts"), (1, "1 alert"), (2, "2 alerts"), (9_999, "9,999 alerts")])
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(0, "0 alerts"), (1, "1 alert"), (2, "2 alerts"), (9_999, "9,999 alerts")],
+)
 def test_only_one_of_a_noun_is_singular(number: int, words: str) -> None:
     assert wording.count(number, "alert") == words
 

@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
+from pathlib import PurePosixPath
+from urllib.parse import unquote
 
 from triaged.core import wording
 from triaged.core.model import Incident, Objective, Outcome, Severity, State
+from triaged.ports.backend import Address
 from triaged.ports.store import AlertRecord, IncidentRow
 
 
@@ -68,7 +71,7 @@ def row(found: IncidentRow, now: datetime, *, hidden: bool) -> Row:
         response=target(incident, Objective.RESPONSE, now),
         resolution=target(incident, Objective.RESOLUTION, now),
         issue=web_url(address.url) if address else "",
-        issue_name=f"{address.repository}#{address.number}" if address and address.repository else "the issue",
+        issue_name=_called(address) if address else "",
         failure=found.failure,
         hidden=hidden,
     )
@@ -158,3 +161,10 @@ def _facts(incident: Incident, objective: Objective) -> _Facts:
         incident.resolution_outcome,
         incident.restored_at,
     )
+
+
+def _called(address: Address) -> str:
+    """What people call an issue: the file's name, or GitHub's short form."""
+    if address.backend == "local":
+        return unquote(PurePosixPath(address.url).name)
+    return f"{address.repository}#{address.number}"
