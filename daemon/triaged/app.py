@@ -32,6 +32,7 @@ from triaged.ports.backend import Backend, Issue
 from triaged.ports.store import Fate
 from triaged.rulefiles import RuleFiles
 from triaged.sources import alertmanager
+from triaged.store import queue
 from triaged.store.reading import Reader
 from triaged.store.store import Store
 from triaged.store.transaction import Transaction
@@ -154,6 +155,10 @@ class App:
         if self.store.migrate():
             log.info("store migrated")
         self.store.release()
+        with self.store.begin() as transaction:
+            moved = queue.republish(transaction.connection, self.backend.name, self.clock.now())
+        if moved:
+            log.info("open incidents are published anew", backend=self.backend.name, incidents=moved)
         with self.store.read() as reader:
             for fingerprint, digest in reader.known():
                 self.known.learn(fingerprint, digest, "firing")
@@ -211,7 +216,8 @@ class App:
 
     @property
     def ready(self) -> bool:
-        return self._serving and not self._dead
+        """Whether alerts can be taken in: the last batch was committed."""
+        return self._serving and not self._dead and self.writer.storing
 
     def _application(self) -> Ingest:
         settings = self.settings
@@ -238,7 +244,8 @@ class App:
         return Ingest(
             application,
             sources=_paths(settings),
-            digests=alertmanager.digests,
+            # On PostgreSQL another replica may have changed an alert since: there the stored digest alone decides.
+            digests=alertmanager.digests if self.store.alone else _none_known,
             known=self.known,
             submit=self.writer.submit,
             metrics=self.metrics,
@@ -361,6 +368,10 @@ def _listener(settings: Settings) -> socket.socket:
 
 def _forget(record_id: int, transaction: Transaction, _now: datetime) -> None:
     transaction.forget_record(record_id)
+
+
+def _none_known(_source: str, _body: bytes) -> None:
+    """No digest is known at the door."""
 
 
 def default_config() -> Path | None:

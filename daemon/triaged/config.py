@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -194,12 +195,24 @@ def load(file: Path | None) -> Settings:
             data = _plain(node)
         elif not (isinstance(node, Scalar) and node.kind == "null"):
             raise ConfigError(findings=(_finding(file, node, (), "expected keys such as listen and backend"),))
+    _refuse_unknown_variables()
     try:
         settings = _absolute(Settings(**data), folder)
     except ValidationError as error:
         raise ConfigError(findings=tuple(_explained(file, node, problem) for problem in error.errors())) from error
     _refuse_open_doors(settings, file)
     return settings
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt variable is told, as a misspelt key is; those below a known key are pydantic's to refuse."""
+    known = {f"TRIAGED_{name.upper()}" for name in Settings.model_fields}
+    unknown = sorted(
+        name for name in os.environ if name.startswith("TRIAGED_") and name.partition("__")[0].upper() not in known
+    )
+    if unknown:
+        expected = ", ".join(sorted(known))
+        raise ConfigError("\n".join(f"environment: unknown variable {name}: expected {expected}" for name in unknown))
 
 
 def _composed(file: Path) -> Node:

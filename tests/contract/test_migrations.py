@@ -94,13 +94,14 @@ def test_every_partial_index_of_the_schema_is_in_the_database(opened: Callable[[
     }
     with store.read() as reader:
         if store.alone:
-            query = "SELECT name, sql LIKE 'CREATE UNIQUE%' FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %'"
+            unique = "sql LIKE 'CREATE UNIQUE%'"
+            query = f"SELECT name, {unique} FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %'"
         else:
             query = (
                 "SELECT c.relname, i.indisunique FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
                 " WHERE i.indpred IS NOT NULL"
             )
-        found = {(name, bool(unique)) for name, unique in reader.connection.execute(text(query))}
+        found = {(name, bool(is_unique)) for name, is_unique in reader.connection.execute(text(query))}
     assert found == expected
     assert len(expected) >= 6
 

@@ -14,6 +14,7 @@ from fakes.github import FakeGitHub, Limited, LostAnswer, ServerError
 from triaged.clock import FakeClock
 from triaged.core.events import CloseAsked, Record
 from triaged.core.model import CloseReason, Severity, State
+from triaged.ports.store import IncidentRow
 from world import ANN, START, World, alert, settings_for, world
 
 MINUTE = timedelta(minutes=1)
@@ -216,3 +217,25 @@ def test_a_storm_stays_within_githubs_limits_and_loses_nothing(daemon: World, gi
     instants = sorted(request.at for request in github.creates)
     assert all(later - earlier >= timedelta(seconds=1) for earlier, later in pairwise(instants))
     assert all(sum(at <= other < at + MINUTE for other in instants) <= 80 for at in instants)
+
+
+def test_a_changed_backend_publishes_open_incidents_anew_once_and_says_where_they_were(
+    tmp_path: Path, clock: FakeClock, github: FakeGitHub
+) -> None:
+    with world(settings_for(tmp_path), clock) as local:
+        local.deliver(alert())
+        local.settle()
+        assert (tmp_path / "incidents" / "INC-1.md").exists()
+    for _ in range(2):
+        with world(settings_for(tmp_path, github), clock) as moved:
+            moved.advance(MINUTE)
+    (issue,) = github.issues
+    assert "INC-1.md" in (issue.body or "").replace("\u200b", "")
+    (row,) = moved_rows(tmp_path, clock, github)
+    assert row.address is not None
+    assert row.address.backend == "github"
+
+
+def moved_rows(folder: Path, clock: FakeClock, github: FakeGitHub) -> list[IncidentRow]:
+    with world(settings_for(folder, github), clock) as daemon:
+        return daemon.rows()

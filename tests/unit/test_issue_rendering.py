@@ -378,9 +378,9 @@ def test_the_timeline_is_folded_and_shows_the_newest_thirty_first() -> None:
         assert re.findall(r"entry (\d+)\.", fold) == [str(number) for number in range(39, 9, -1)]
 
 
-def test_publishing_is_not_told_in_the_issue_because_each_telling_would_need_another_publishing() -> None:
-    told = report(timeline=(*report().timeline, entry("published as #87", entry=Entry.PUBLISHED)))
-    assert render(told).digest == render(report()).digest
+def test_where_it_was_published_before_is_told_in_the_issue() -> None:
+    former = entry("was published at https://github.com/acme/old/issues/7 before", entry=Entry.PUBLISHED)
+    assert "acme/old/issues/7" in render(report(timeline=(*report().timeline, former))).block.replace("\u200b", "")
 
 
 def test_people_s_part_has_the_closure_checklist_and_room_for_notes() -> None:

@@ -89,6 +89,7 @@ def test_the_earliest_starts_at_of_its_alerts_is_when_it_started() -> None:
     play = Play()
     play.fire("A", since=-5)
     play.fire("B", since=-9)
+    assert play.incident.started_at == minutes(-9)
     play.fire("A", since=-20)
     play.fire("C", since=-1)
     assert play.incident.started_at == minutes(-20)

@@ -259,6 +259,7 @@ def test_an_acknowledgement_of_a_chosen_severity_ends_when_the_rules_judge_highe
     play = opened()
     play.act(choose(SEV4))
     play.act(ack())
+    assert play.incident.covered is SEV2
     play.to(30)
     joined = play.fire("B", SEV1)
     assert (play.incident.state, play.incident.severity) == (State.OPEN, SEV4)

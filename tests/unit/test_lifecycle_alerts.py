@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from building import minutes
+from building import minutes, verdict
 from playing import (
     Play,
     ack,
+    close,
     comments,
     counted,
     entries,
@@ -142,6 +143,15 @@ def test_growth_in_verifying_ends_the_acknowledgement_too() -> None:
     play.fire(says=SEV1)
     assert play.incident.state is State.OPEN
     assert play.due()[DeadlineKind.RESPONSE] == minutes(25)
+
+
+def test_a_comment_on_a_restricted_incident_tells_nothing_of_its_alerts() -> None:
+    play = Play()
+    play.fire("A", verdict(severity=SEV3, restricted=True))
+    raised = play.fire("B", SEV1)
+    assert comments(raised) == [
+        (CommentKind.SEVERITY_RAISED, "Severity raised: the incident's own page says more."),
+    ]
 
 
 # ---- growth

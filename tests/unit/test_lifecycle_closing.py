@@ -229,6 +229,14 @@ def test_the_episodes_that_a_persons_close_held_never_reopen_it(reason: CloseRea
     assert publishes(continued) == [PublishIssue(incident_id=1)]
 
 
+def test_an_episode_that_ends_at_the_very_instant_of_a_persons_close_was_held_by_it() -> None:
+    play = closed_while_firing(CloseReason.COMPLETED)
+    play.resolve()
+    play.to(20)
+    play.fire(since=0)
+    assert (play.incident.state, play.incident.firing) == (State.CLOSED, 1)
+
+
 def test_an_episode_that_had_ended_before_a_persons_close_reopens_it_when_it_goes_on() -> None:
     play = verifying()
     play.to(40)

@@ -13,6 +13,7 @@ from playing import (
     close,
     comments,
     counted,
+    fixed,
     reopen,
     tallies,
     told,
@@ -183,6 +184,17 @@ def test_a_person_reopens_what_is_finished_as_a_new_round(state: State) -> None:
     assert told(reopened) == ["reopened, round 2: ann asked for it: it is not fixed"]
     assert comments(reopened) == [(CommentKind.REOPENED, "Reopened: ann asked for it: it is not fixed.")]
     assert tallies(reopened) == [("incidents_reopened_total", PAGE, None)]
+
+
+def test_a_round_that_a_person_opened_is_judged_by_its_own_restoration() -> None:
+    play = opened()
+    play.resolve()
+    play.to(60)
+    play.act(reopen())
+    play.now = minutes(130)
+    play.act(fixed())
+    play.to(150)
+    assert (play.incident.state, play.incident.response_outcome) == (State.RESOLVED, Outcome.BREACHED)
 
 
 def test_what_was_closed_while_firing_and_reopened_verifies_when_its_alerts_end() -> None:

@@ -10,7 +10,7 @@ from triaged.backends.firing import firing, lead, says
 from triaged.backends.guidance import base_of, guidance, page_of
 from triaged.backends.text import code, link, passage, prose, table
 from triaged.core import wording
-from triaged.core.model import DAEMON, Entry, Incident, Objective, Outcome, Severity, State
+from triaged.core.model import DAEMON, Incident, Objective, Outcome, Severity, State
 from triaged.ports.backend import Report
 
 SEVERITIES = {
@@ -20,8 +20,6 @@ SEVERITIES = {
     Severity.SEV4: "Sev-4 Low",
 }
 MOST_ENTRIES = 30
-# Telling of the publishing itself would make each publishing need another one.
-UNTOLD = frozenset({Entry.PUBLISHED, Entry.PUBLISHING_FAILED})
 OWNED = "*triaged keeps everything above this line up to date; what you write below it stays yours.*"
 
 
@@ -186,7 +184,7 @@ def _record(incident: Incident) -> Iterator[str]:
 
 
 def _timeline(report: Report) -> str:
-    told = [entry for entry in report.timeline if entry.entry not in UNTOLD]
+    told = list(report.timeline)
     if told and told[0].at <= told[-1].at:
         told.reverse()
     newest = sorted(told, key=lambda entry: entry.at, reverse=True)[:MOST_ENTRIES]

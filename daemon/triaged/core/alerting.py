@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum, auto, unique
+from typing import assert_never
 
 from triaged.core import objectives, wording
 from triaged.core.draft import Draft
@@ -82,6 +83,8 @@ def fired(draft: Draft, event: AlertFired) -> None:
             if place(incident, event, draft.policy, draft.now) is Place.REOPEN:
                 reopen(draft, f"{event.name} fires again")
                 judge(draft, event.verdict, why=f"{event.name} fires")
+        case _:
+            assert_never(incident.state)
 
 
 def silent(draft: Draft, event: AlertResolved) -> None:

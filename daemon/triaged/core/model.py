@@ -338,7 +338,6 @@ class Entry(StrEnum):
     KEY = "key"
     FOLLOWED = "followed"
     PUBLISHED = "published"
-    PUBLISHING_FAILED = "publishing_failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

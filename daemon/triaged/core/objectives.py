@@ -114,8 +114,7 @@ def restored(draft: Draft) -> None:
         late = (incident.last_ended_at or at) > incident.response_due_at
         record(draft, Objective.RESPONSE, Outcome.BREACHED if late else Outcome.NOT_REQUIRED)
     _decide(draft, Objective.RESOLUTION, at)
-    if incident.round_at is not None:
-        draft.tally("incident_resolve_duration_seconds", seconds=at - incident.round_at)
+    draft.tally("incident_resolve_duration_seconds", seconds=at - (incident.round_at or at))
 
 
 def waive(draft: Draft) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from triaged.core import objectives, wording
 from triaged.core.alerting import open_now
 from triaged.core.draft import Draft
@@ -33,6 +35,8 @@ def passed(draft: Draft, event: DeadlinePassed) -> None:  # noqa: C901 - a table
         case DeadlineKind.GROWTH:
             draft.set(grows_at=None)
             return
+        case _:
+            assert_never(event.kind)
     late = draft.now - event.due_at
     if draft.timeline and late.total_seconds() >= 60:
         last = draft.timeline[-1]

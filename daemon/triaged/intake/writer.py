@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 MOST_WAITING: Final = 20_000
 _MOST_AT_ONCE: Final = 512
+_UNAVAILABLE: Final = 503
 _MOST_BYTES_AT_ONCE: Final = 4 * 1024 * 1024
 
 Reply = Callable[[Answer], None]
@@ -27,7 +28,8 @@ Reply = Callable[[Answer], None]
 class Writer:
     """One queue, one thread, one transaction at a time: on SQLite no other connection of the process writes.
 
-    `died` is called when the thread ends by a bug: without it nothing can be stored, so the process must end.
+    `storing` says whether the last batch could be committed. `died` is called when the thread ends by a bug: without it
+    nothing can be stored, so the process must end.
     """
 
     def __init__(self, intake: Intake, clock: Clock, *, died: Callable[[], None] = lambda: None) -> None:
@@ -38,6 +40,7 @@ class Writer:
         self._wake = threading.Condition()
         self._taken: list[tuple[Unit, Reply]] = []
         self._closing = False
+        self.storing = True
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -96,6 +99,7 @@ class Writer:
                 self._taken = taken
                 answers = self._intake.process([unit for unit, _ in taken], self._clock.now())
                 self._taken = []
+                self.storing = not any(answer.status == _UNAVAILABLE for answer in answers)
                 for (_, reply), answer in zip(taken, answers, strict=True):
                     reply(answer)
         except BaseException:

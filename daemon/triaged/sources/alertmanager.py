@@ -41,11 +41,11 @@ _EXPECTED = 'expected a JSON object with a list "alerts", as Alertmanager\'s web
 def digests(source: str, body: bytes) -> list[bytes] | None:
     """The digest of each alert in the body, without reading the alerts; None where the slow path must look."""
     try:
-        raws = _envelope.decode(body).alerts
+        envelope = _envelope.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    key = source.encode()[:64]
-    return [blake2b(raw, digest_size=16, key=key).digest() for raw in raws]
+    key = _key(source, envelope.status)
+    return [blake2b(raw, digest_size=16, key=key).digest() for raw in envelope.alerts]
 
 
 def read(source: str, body: bytes) -> Reading:
@@ -62,13 +62,19 @@ def read(source: str, body: bytes) -> Reading:
         raise PayloadError(f"expected at most {MOST_ALERTS:,} alerts in a request, got {len(raws):,}", status=413)
     alerts: list[Alert] = []
     rejected: list[Rejected] = []
+    key = _key(source, group_status)
     for raw in raws:
-        digest = blake2b(raw, digest_size=16, key=source.encode()[:64]).digest()
+        digest = blake2b(raw, digest_size=16, key=key).digest()
         try:
             alerts.append(_alert(source, raw, digest, group_status))
         except Unreadable as error:
             rejected.append(Rejected(raw=raw, digest=digest, reason=error.reason, text=str(error)))
     return Reading(alerts=tuple(alerts), rejected=tuple(rejected))
+
+
+def _key(source: str, group_status: str | None) -> bytes:
+    """What a digest depends on beside the alert's text: one without a status of its own follows its group's."""
+    return (b"resolved " if group_status == "resolved" else b"") + source.encode()[:50]
 
 
 def _alert(source: str, raw: bytes, digest: bytes, group_status: str | None) -> Alert:
@@ -86,8 +92,9 @@ def _alert(source: str, raw: bytes, digest: bytes, group_status: str | None) -> 
         loose = loose_fields(raw, mended)
         labels, annotations = loose.labels, loose.annotations
         starts, ends, url = loose.starts, loose.ends, loose.url
-        # Without any status it fires: a false alarm costs a look, a missed outage costs an outage.
-        status = loose.status or group_status or "firing"
+        status = loose.status
+    # Without any status it fires: a false alarm costs a look, a missed outage costs an outage.
+    status = status or group_status or "firing"
     if status not in ("firing", "resolved"):
         raise Unreadable("unknown_status", f'status: expected "firing" or "resolved", got {status[:100]!r}')
     labels, annotations = limit(labels, annotations, mended)

@@ -34,8 +34,8 @@ def limit(
         mended.append(f"annotations: kept {MOST_LABELS} of {len(annotations)}")
         annotations = dict(list(annotations.items())[:MOST_LABELS])
     for name, value in annotations.items():
-        if len(value) > LONGEST_VALUE:
+        if len(name) > LONGEST_NAME or len(value) > LONGEST_VALUE:
             mended.append(f"annotations.{name[:50]}: cut to {LONGEST_VALUE:,} of {len(value):,} characters")
-            annotations = {n: v[:LONGEST_VALUE] for n, v in annotations.items()}
+            annotations = {n[:LONGEST_NAME]: v[:LONGEST_VALUE] for n, v in annotations.items()}
             break
     return labels, annotations

@@ -12,6 +12,7 @@ from triaged.errors import PayloadError
 
 _BROKEN = re.compile("[\x00\ud800-\udfff]")
 _DEEPEST_SHOWN = 80
+_LONGEST_INSTANT = 64
 
 
 class Unreadable(Exception):  # noqa: N818 - it never leaves the package: one alert among others
@@ -40,7 +41,7 @@ def loose_envelope(body: bytes, *, expected: str, problem: str) -> tuple[list[by
     Raises PayloadError (400) with what was expected and what came.
     """
     try:
-        found = json.loads(body.decode(errors="replace"))
+        found = json.loads(body.decode("utf-8-sig", errors="replace"))
     except (ValueError, RecursionError) as error:
         raise PayloadError(f"{expected}, got no readable JSON: {str(error)[:200]}") from error
     if not isinstance(found, dict):
@@ -58,7 +59,7 @@ def loose_fields(raw: bytes, mended: list[str]) -> Loose:
     Raises Unreadable where there is no object or no labels.
     """
     try:
-        found = json.loads(raw)
+        found = json.loads(raw.decode(errors="replace"))
     except (ValueError, RecursionError) as error:
         raise Unreadable("not_an_object", f"expected a JSON object, got {str(error)[:_DEEPEST_SHOWN]}") from error
     if not isinstance(found, dict):
@@ -85,7 +86,8 @@ def instant(text: str, field: str, mended: list[str]) -> datetime | None:
     """
     if not text:
         return None
-    found = _parse(text)
+    # What is longer is no instant, and must not be remembered.
+    found = _parse(text) if len(text) <= _LONGEST_INSTANT else None
     if found is None:
         mended.append(f"{field}: expected an RFC 3339 instant, got {text[:50]!r}; taken as absent")
         return None
@@ -107,10 +109,11 @@ def _parse(text: str) -> datetime | None:
 
 def _texts(found: dict[str, object], field: str, mended: list[str]) -> dict[str, str]:
     texts = {}
-    for name, value in found.items():
+    for sent, value in found.items():
+        name = _clean(sent)
         if not isinstance(value, str) and value is not None:
             mended.append(f"{field}.{name[:50]}: expected a text, got {_kind(value)}; its JSON text is taken")
-        texts[_clean(name)] = _text(value)
+        texts[name] = _text(value)
     return texts
 
 

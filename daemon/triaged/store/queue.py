@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select, update
 
+from triaged.core.model import DAEMON, Entry, TimelineEntry
 from triaged.ports.store import PendingComment, Publication, Waiting, Write
 from triaged.store import schema as s
 from triaged.store.codec import from_us, to_json, to_us
@@ -101,6 +102,43 @@ def record_publication(connection: Connection, claimed: Publication, changes: Ma
 
 def record_comment(connection: Connection, claimed: PendingComment, changes: Mapping[str, Any]) -> bool:
     return _record(connection, s.comments, claimed.claimed_until, s.comments.c.id == claimed.id, changes)
+
+
+def republish(connection: Connection, backend: str, now: datetime) -> int:
+    """Have unfinished incidents that are published elsewhere published by `backend`, once; how many.
+
+    Where each was before stands in its timeline from then on.
+    """
+    p, i = s.publications.c, s.incidents.c
+    rows = connection.execute(
+        select(p.incident_id, p.url)
+        .join(s.incidents, i.id == p.incident_id)
+        .where(p.created == 1, p.backend != backend, i.state != "closed")
+    ).all()
+    for incident_id, url in rows:
+        entry = TimelineEntry(
+            incident_id=incident_id,
+            at=now,
+            entry=Entry.PUBLISHED,
+            by=DAEMON.name,
+            text=f"was published at {url} before",
+        )
+        connection.execute(s.timeline.insert().values(dict(zip(s.ENTRY.names, s.ENTRY.encode(entry), strict=True))))
+        anew = {
+            "created": 0,
+            "operation": "",
+            "intended_at": None,
+            "number": None,
+            "url": "",
+            "digest": "",
+            "block": "",
+        }
+        connection.execute(
+            update(s.publications)
+            .where(p.incident_id == incident_id)
+            .values(**anew, closed=0, attempts=0, searches=0, wanted=p.wanted + 1, due_at=to_us(now), failure="")
+        )
+    return len(rows)
 
 
 def release_all(connection: Connection) -> None:

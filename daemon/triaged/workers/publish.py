@@ -136,7 +136,8 @@ class PublishWorker:
 
     def _update(self, publication: Publication, issue: Issue, wanted: int) -> None:
         address = publication.address
-        if address is None or issue.digest == publication.digest:
+        elsewhere = address is not None and address.backend != self._backend.name
+        if address is None or elsewhere or issue.digest == publication.digest:
             self._record(publication, done=wanted)
             return
         last = Written(block=publication.block, labels=publication.labels, closed=publication.closed)
