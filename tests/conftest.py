@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from postgres import Postgres  # pytest imports the plugin itself, so that its assertions explain themselves
 
 pytest_plugins = ["postgres"]
-
-ENGINES = ("sqlite", "memory", "postgres")
 
 
 @pytest.fixture(scope="session")
@@ -54,18 +52,28 @@ def empty(url: str) -> None:
     store.close()
 
 
-@pytest.fixture(params=ENGINES)
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty store of the test's own, migrated (in memory: by `store`, which opens it)."""
-    if request.param == "memory":
-        return "sqlite://"
-    if request.param == "sqlite":
-        file = tmp_path / "triaged.db"
-        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), file)
-        return f"sqlite:///{file}"
-    url: str = request.getfixturevalue("migrated_postgres")
-    empty(url)
-    return url
+@pytest.fixture
+def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """Gives the URL of an empty store of the test's own, migrated (in memory: by `store`, which opens it)."""
+
+    def make(engine: str) -> str:
+        if engine == "memory":
+            return "sqlite://"
+        if engine == "sqlite":
+            file = tmp_path / "triaged.db"
+            shutil.copyfile(request.getfixturevalue("migrated_sqlite"), file)
+            return f"sqlite:///{file}"
+        url: str = request.getfixturevalue("migrated_postgres")
+        empty(url)
+        return url
+
+    return make
+
+
+@pytest.fixture(params=["sqlite", "memory", "postgres"])
+def store_url(request: pytest.FixtureRequest, new_store: Callable[[str], str]) -> str:
+    """One of every engine."""
+    return new_store(request.param)
 
 
 @pytest.fixture
