@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 from triaged.store.schema import metadata
 from triaged.store.store import Store
@@ -42,14 +43,20 @@ def migrated_postgres(postgres_server: Postgres) -> str:
     return postgres_server.url(name)
 
 
-def empty(url: str) -> None:
-    """Delete every row of a migrated PostgreSQL store. Raises where a former test still holds a lock."""
-    store = Store(url)
-    with store.begin() as transaction:
-        transaction.connection.execute(text("SET LOCAL lock_timeout = '10s'"))
-        for table in reversed(metadata.sorted_tables):
-            transaction.connection.execute(table.delete())
-    store.close()
+@pytest.fixture(scope="session")
+def emptied_postgres(migrated_postgres: str) -> Iterator[Callable[[], str]]:
+    """Gives that database with every row deleted. Raises where a former test still holds a lock."""
+    statements = ["SET LOCAL lock_timeout = '10s'"]
+    statements += [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
+    engine = create_engine(migrated_postgres, poolclass=NullPool)
+
+    def empty() -> str:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("; ".join(statements))
+        return migrated_postgres
+
+    yield empty
+    engine.dispose()
 
 
 @pytest.fixture
@@ -63,9 +70,8 @@ def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str],
             file = tmp_path / "triaged.db"
             shutil.copyfile(request.getfixturevalue("migrated_sqlite"), file)
             return f"sqlite:///{file}"
-        url: str = request.getfixturevalue("migrated_postgres")
-        empty(url)
-        return url
+        emptied: Callable[[], str] = request.getfixturevalue("emptied_postgres")
+        return emptied()
 
     return make
 

@@ -160,7 +160,7 @@ class App:
         if moved:
             log.info("open incidents are published anew", backend=self.backend.name, incidents=moved)
         with self.store.read() as reader:
-            for fingerprint, digest in reader.known():
+            for fingerprint, digest in reader.known(self.intake.rules.rule_set.hash):
                 self.known.learn(fingerprint, digest, "firing")
         self.writer.start()
 
@@ -216,8 +216,8 @@ class App:
 
     @property
     def ready(self) -> bool:
-        """Whether alerts can be taken in: the last batch was committed."""
-        return self._serving and not self._dead and self.writer.storing
+        """Whether alerts can be taken in: proven by a row that is written and gone in one commit."""
+        return self._serving and not self._dead and self.writer.ask(Job(run=_prove)).status == 200
 
     def _application(self) -> Ingest:
         settings = self.settings
@@ -368,6 +368,10 @@ def _listener(settings: Settings) -> socket.socket:
 
 def _forget(record_id: int, transaction: Transaction, _now: datetime) -> None:
     transaction.forget_record(record_id)
+
+
+def _prove(transaction: Transaction, _now: datetime) -> None:
+    transaction.prove_writable(operation_id())
 
 
 def _none_known(_source: str, _body: bytes) -> None:

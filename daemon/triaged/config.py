@@ -5,25 +5,50 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from triaged.errors import ConfigError, Finding
 from triaged.rulefiles.marks import Items, Node, Scalar, Table, compose
 from triaged.rulefiles.words import some_span
 
 _FORBID = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+_PREFIX: Final = "TRIAGED_"
+_MOST_YEARS: Final = 100
+# What Kubernetes sets in every pod beside a service of our name:
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+_KUBERNETES: Final = re.compile(
+    r"TRIAGED_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+# Pydantic's words for what was expected, where they are not an operator's.
+_EXPECTED: Final = {
+    "missing": "expected this key, found none",
+    "string_type": "expected a text",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "tuple_type": "expected a list",
+    "dict_type": "expected keys below it",
+    "model_type": "expected keys below it",
+    "model_attributes_type": "expected keys below it",
+}
 
 
 def _span(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
     if not isinstance(value, str):
         raise ValueError("expected a duration such as 90d or 3y")  # noqa: TRY004 - pydantic reports ValueErrors only
-    if value.endswith("y") and value[:-1].isdigit():
-        return timedelta(days=365 * int(value[:-1][:4]))
+    if years := re.fullmatch(r"([0-9]+)y", value):
+        if not 1 <= int(years[1][:9]) <= _MOST_YEARS:
+            raise ValueError(f"expected 1y to {_MOST_YEARS}y")
+        return timedelta(days=365 * int(years[1]))
     return some_span(value)
 
 
@@ -110,7 +135,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         extra="forbid",
         frozen=True,
-        env_prefix="TRIAGED_",
+        env_prefix=_PREFIX,
         env_nested_delimiter="__",
         hide_input_in_errors=True,
     )
@@ -140,7 +165,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_address(cls, value: str) -> str:
         host, _, port = value.rpartition(":")
-        if not host or not port.isdigit() or int(port) > 65_535:
+        if not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65_535:
             raise ValueError(f"expected HOST:PORT such as 127.0.0.1:9876, got {value!r}")
         return value
 
@@ -154,8 +179,13 @@ class Settings(BaseSettings):
     @field_validator("store")
     @classmethod
     def _is_store(cls, value: str) -> str:
+        expected = "expected sqlite:///FILE or postgresql://USER@HOST/NAME"
         if not value.startswith(("sqlite://", "postgresql://")):
-            raise ValueError("expected sqlite:///FILE or postgresql://USER@HOST/NAME")
+            raise ValueError(expected)
+        try:
+            make_url(value)
+        except (ArgumentError, ValueError):
+            raise ValueError(expected) from None  # theirs may show the password
         return value
 
     @property
@@ -181,6 +211,16 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys(("alertmanager", *self.sources)))
 
 
+def embedded(**values: Any) -> Settings:
+    """The embedded defaults but for these values, whatever the environment says. Raises ConfigError."""
+    out_of_reach: dict[str, Any] = {"_env_prefix": "no variable begins like this "}
+    try:
+        return Settings(**out_of_reach, **values)
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, problem['loc']))}: {_message(problem)}" for problem in error.errors())
+        raise ConfigError("\n".join(problems)) from error
+
+
 def load(file: Path | None) -> Settings:
     """The settings of a file and the environment; the embedded defaults where `file` is None.
 
@@ -200,19 +240,36 @@ def load(file: Path | None) -> Settings:
         settings = _absolute(Settings(**data), folder)
     except ValidationError as error:
         raise ConfigError(findings=tuple(_explained(file, node, problem) for problem in error.errors())) from error
-    _refuse_open_doors(settings, file)
+    except SettingsError as error:
+        raise ConfigError(_no_json(str(error))) from error
+    _refuse_open_doors(settings, file, node)
     return settings
 
 
 def _refuse_unknown_variables() -> None:
     """A misspelt variable is told, as a misspelt key is; those below a known key are pydantic's to refuse."""
-    known = {f"TRIAGED_{name.upper()}" for name in Settings.model_fields}
-    unknown = sorted(
-        name for name in os.environ if name.startswith("TRIAGED_") and name.partition("__")[0].upper() not in known
-    )
+    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
+    tables = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields if _known((name,)) != _known(())}
+    unknown = []
+    for variable in _variables():
+        key, below, _ = variable.upper().partition("__")
+        if key not in (tables if below else known) and not _KUBERNETES.fullmatch(variable):
+            unknown.append(variable)
     if unknown:
         expected = ", ".join(sorted(known))
         raise ConfigError("\n".join(f"environment: unknown variable {name}: expected {expected}" for name in unknown))
+
+
+def _variables() -> list[str]:
+    return sorted(name for name in os.environ if name.startswith(_PREFIX))
+
+
+def _no_json(problem: str) -> str:
+    """Of a list or table in the environment, told by the variables that it may be; never their values."""
+    field = re.search(r'field "(\w+)"', problem)
+    prefix = f"{_PREFIX}{field[1].upper()}" if field else _PREFIX
+    found = [name for name in _variables() if re.fullmatch(rf"{prefix}(__.*)?", name, re.IGNORECASE)]
+    return f'environment: {" or ".join(found)}: expected JSON, such as ["one", "two"] for a list'
 
 
 def _composed(file: Path) -> Node:
@@ -261,37 +318,40 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
     return found
 
 
-def _refuse_open_doors(settings: Settings, file: Path | None) -> None:
+def _refuse_open_doors(settings: Settings, file: Path | None, node: Node | None) -> None:
     if settings.loopback or settings.insecure_no_auth:
         return
-    where = file or "the environment"
-    missing = [name for name in settings.source_names if not settings.sources.get(name, SourceSettings()).protected]
+    why = f"because listen ({settings.listen}) can be reached from other machines; or say insecure_no_auth: true"
     problems = [
-        f"{where}: sources.{name}: expected tokens_file or basic_auth_file, because listen ({settings.listen}) can be "
-        "reached from other machines; or say insecure_no_auth: true"
-        for name in missing
+        _finding(file, node, ("sources", name), f"expected tokens_file or basic_auth_file, {why}")
+        for name in settings.source_names
+        if not settings.sources.get(name, SourceSettings()).protected
     ]
     if not settings.api_tokens:
-        problems.append(
-            f"{where}: api_tokens: expected at least one named token, because listen ({settings.listen}) can be "
-            "reached from other machines; or say insecure_no_auth: true"
-        )
+        problems.append(_finding(file, node, ("api_tokens",), f"expected at least one named token, {why}"))
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(findings=tuple(problems))
 
 
 def _explained(file: Path | None, node: Node | None, problem: Any) -> Finding:
     path = tuple(str(part) for part in problem["loc"] if part != "[key]")
-    message = str(problem["msg"]).removeprefix("Value error, ")
+    message = _message(problem)
     hint = ""
     if problem["type"] == "extra_forbidden":
         known = _known(path[:-1])
         near = difflib.get_close_matches(path[-1], known, n=1)
         message = f"unknown key {path[-1]!r}: expected one of {', '.join(known)}"
         hint = f"did you mean {near[0]}?" if near else ""
-    elif problem["type"] == "missing":
-        message = "expected this key, found none"
+    variable = f"{_PREFIX}{'__'.join(path)}".upper()
+    if variable in (name.upper() for name in _variables()):
+        return _finding(None, None, (variable,), message, hint)
     return _finding(file, node, path, message, hint)
+
+
+def _message(problem: Any) -> str:
+    message = _EXPECTED.get(problem["type"]) or str(problem["msg"]).removeprefix("Value error, ")
+    message = message.replace("Input should be ", "expected ", 1)
+    return message.replace("String should match pattern", "expected text that matches", 1)
 
 
 def _known(path: tuple[str, ...]) -> list[str]:

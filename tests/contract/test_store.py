@@ -14,7 +14,7 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Table, func, insert, select, text, update
 
@@ -28,6 +28,7 @@ from triaged.core.model import (
     Deadline,
     DeadlineKind,
     Entry,
+    Episode,
     Incident,
     Key,
     Severity,
@@ -827,11 +828,16 @@ def test_the_timeline_gives_the_newest_in_their_order(store: Store) -> None:
         assert reader.news(news[-2][0]) == news[-1:]
 
 
-def test_known_are_the_digests_of_what_goes_on(store: Store) -> None:
-    ended = episode(id=1, ended_at=NOW, digest=b"e" * 16)
-    save(store, episodes={1: ended, 2: episode(id=2, digest=b"g" * 16)})
+def test_known_are_the_digests_of_what_goes_on_and_was_judged_by_the_rules_in_force(store: Store) -> None:
+    ended = episode(id=1, ended_at=NOW, last=False, verdict="now", digest=b"e" * 16)
+    others = episode(id=3, fingerprint="judged by former rules", verdict="before", digest=b"f" * 16)
+    save(
+        store,
+        verdicts={"now": ("these rules", "{}"), "before": ("former rules", "{}")},
+        episodes={1: ended, 2: episode(id=2, verdict="now", digest=b"g" * 16), 3: others},
+    )
     with store.read() as reader:
-        assert list(reader.known()) == [(episode(id=2).fingerprint, b"g" * 16)]
+        assert list(reader.known("these rules")) == [(episode(id=2).fingerprint, b"g" * 16)]
 
 
 # ---------------------------------------------------------------- retention
@@ -1025,6 +1031,23 @@ def test_two_replicas_that_change_one_incident_lose_neither_change(store: Store,
 
 
 @several_writers
+def test_a_replica_that_waited_for_another_sees_how_the_alert_stands_by_then(store: Store, other: Store) -> None:
+    save(store, episodes={1: episode()})
+    seen: list[Episode] = []
+
+    def look(transaction: Any) -> None:
+        seen.extend(transaction.last_episodes([episode().fingerprint]).values())
+
+    with store.begin() as transaction:
+        transaction.last_episodes([episode().fingerprint])
+        beside = Beside(other, look)
+        wait_until(lambda: beside.waits_or_reached(store), what="the other replica to read")
+        transaction.save(Batch(episodes={1: episode(ended_at=minutes(5))}), NOW)
+    beside.thread.join(20)
+    assert [found.ended_at for found in seen] == [minutes(5)]
+
+
+@several_writers
 def test_two_replicas_that_open_an_incident_for_one_key_at_once_get_a_conflict(store: Store, other: Store) -> None:
     def open_second(transaction: Any) -> None:
         transaction.owners([KEY.digest])
@@ -1080,6 +1103,7 @@ CODECS = {
 
 
 @pytest.mark.parametrize("name", CODECS)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_every_value_comes_back_out_of_its_row(name: str, data: st.DataObject) -> None:
     codec: Codec[Any] = CODECS[name]

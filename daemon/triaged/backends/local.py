@@ -32,7 +32,7 @@ from triaged.errors import DeliveryError
 from triaged.ports.backend import Address, Found, Issue, Written
 
 RETRY_AFTER = timedelta(seconds=30)
-BETWEEN_UPDATES = timedelta(milliseconds=50)
+BETWEEN_UPDATES = timedelta(milliseconds=100)
 SKEW = timedelta(minutes=5)
 SOMEBODY = "local"
 STATE, LABELS = "State:", "Labels:"

@@ -45,6 +45,7 @@ def follow(last: Episode | None, alert: Alert, now: datetime) -> Step:
         return Step(change=Change.BEGAN, at=starts_at)
     if last is None or not going_on:
         return Step(change=Change.UNKNOWN, at=now)
-    if alert.ends_at is not None and alert.ends_at < last.starts_at:
+    # An episode that claims to begin in the future could never end: its startsAt is wrong, not the resolve.
+    if alert.ends_at is not None and alert.ends_at < last.starts_at <= now:
         return Step(change=Change.STALE, at=alert.ends_at)
     return Step(change=Change.ENDED, at=min(alert.ends_at or now, now))

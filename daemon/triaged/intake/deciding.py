@@ -44,6 +44,7 @@ class Deciding:
         policy: Callable[[str], Policy],
         growth_of_verdict: dict[str, tuple[str, ...]],
         stored_verdicts: Collection[str],
+        judged: Callable[[bytes], object],
         now: datetime,
     ) -> None:
         self._transaction = transaction
@@ -52,6 +53,7 @@ class Deciding:
         self._now = now
         self._growth_of_verdict = growth_of_verdict
         self._stored_verdicts = stored_verdicts
+        self._judged = judged
         self._incidents: dict[int, Incident] = {}
         self._episodes: dict[str, Episode] = {}
         self._owners: dict[str, int] = {}
@@ -60,20 +62,31 @@ class Deciding:
         self._stood: dict[int, tuple[Deadline, ...]] = {}
         self.batch = Batch()
 
-    def read(self, alerts: Iterable[Alert], incident_ids: Iterable[int]) -> None:
-        """Read all rows that these alerts and incidents may touch, one SELECT a table."""
+    def read(self, alerts: Iterable[Alert], incident_ids: Iterable[int]) -> dict[bytes, Exception]:
+        """Read all rows that these alerts and incidents may touch, one SELECT a table.
+
+        Gives the digests of alerts that the rules broke at: a bug that costs those alone.
+        """
         wanted = list(alerts)
         self._episodes = self._transaction.last_episodes(alert.fingerprint for alert in wanted)
-        keys = {self._verdict(alert).key.digest for alert in wanted if self._asks_rules(alert)}
+        keys: set[str] = set()
+        broken: dict[bytes, Exception] = {}
+        for alert in wanted:
+            if alert.status == "firing" and not self._repeats(alert):
+                try:
+                    keys.add(self._verdict(alert).key.digest)
+                except Exception as error:  # noqa: BLE001 - told to the caller, who keeps the alert raw and logs it
+                    broken[alert.digest] = error
         self._owners = self._transaction.owners(keys)
         ids = {episode.incident_id for episode in self._episodes.values()}
         self._load(ids.union(self._owners.values(), incident_ids))
+        return broken
 
     def alert(self, alert: Alert, delivery: str) -> Fate | None:
         """Take one alert in; what became of it, None where it changed nothing."""
-        last = self._episodes.get(alert.fingerprint)
-        if last is not None and last.digest == alert.digest:
+        if self._repeats(alert):
             return None
+        last = self._episodes.get(alert.fingerprint)
         step = follow(last, alert, self._now)
         fate: Fate
         incident_id: int | None
@@ -180,7 +193,8 @@ class Deciding:
         )
         self._apply(incident, fired)
         key_is_new = self._own(incident, verdict.key)
-        if same and not key_is_new and verdict.severity is last.severity:
+        counts_anew = self._recount_growth(last, verdict)
+        if same and not key_is_new and not counts_anew and verdict.severity is last.severity:
             return False
         heard = replace(
             last,
@@ -226,6 +240,8 @@ class Deciding:
                 ended_at=None,
                 annotations=alert.annotations,
                 generator_url=alert.generator_url,
+                severity=verdict.severity,
+                verdict=self._remember(verdict),
                 digest=alert.digest,
                 refires=True,
             )
@@ -325,9 +341,10 @@ class Deciding:
     def _grown(self, incident: Incident, verdict: Verdict) -> Verdict:
         return self._rules.rule_set.grown(verdict, incident.grown) if incident.grown else verdict
 
-    def _asks_rules(self, alert: Alert) -> bool:
+    def _repeats(self, alert: Alert) -> bool:
+        """Whether this very text is the stored state, and the rules in force have judged it: others may judge anew."""
         last = self._episodes.get(alert.fingerprint)
-        return alert.status == "firing" and (last is None or last.digest != alert.digest)
+        return last is not None and last.digest == alert.digest and self._judged(alert.digest) is not None
 
     def _remember(self, verdict: Verdict) -> str:
         body = _encode(verdict)
@@ -355,6 +372,16 @@ class Deciding:
             self.batch.episodes[episode.id] = replace(episode, last=False)
         else:
             self.batch.former.append(episode.id)
+
+    def _recount_growth(self, last: Episode, verdict: Verdict) -> bool:
+        """An episode goes on with this verdict: whether it counts for other conditions than before."""
+        before, now = self._growing_of(last.verdict), verdict.growing
+        if before == now:
+            return False
+        heard = replace(last, refires=False)
+        self._count_growth(heard, [ref for ref in before if ref not in now], began=False)
+        self._count_growth(heard, [ref for ref in now if ref not in before], began=True)
+        return True
 
     def _count_growth(self, episode: Episode, refs: Iterable[str], *, began: bool) -> None:
         for ref in refs:

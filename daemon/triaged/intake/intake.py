@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -15,7 +15,7 @@ from triaged.intake.deciding import Deciding
 from triaged.intake.known import Known
 from triaged.intake.units import Answer, Ask, Delivery, Job, Passed, Rules, Unit
 from triaged.metrics import Metrics
-from triaged.ports.source import Read, Reading
+from triaged.ports.source import Read, Reading, Rejected
 from triaged.ports.store import AlertRecord, Batch, Fate, Store, Transaction
 
 log = structlog.get_logger(__name__)
@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 _VERDICTS_REMEMBERED = 100_000
 _CONFLICTS = 3
 _CULPRITS = 20
+# Workers look for themselves every five seconds: only what is due before then is worth waking them.
+_SOON = timedelta(seconds=6)
 
 
 class _Told:
@@ -48,7 +50,7 @@ class _Culprit(Exception):  # noqa: N818 - never leaves the module: which alert 
 class Intake:
     """The only caller of `decide`. Not thread-safe: the writer owns it.
 
-    `woken` is told after a commit whether there is something to publish, and whether deadlines changed.
+    `woken` is told after a commit whether there is something to publish, and whether a deadline is near.
     """
 
     def __init__(  # noqa: PLR0913 - the collaborators, given once
@@ -66,6 +68,7 @@ class Intake:
         self._woken = woken
         self._rules = rules
         self._readers = readers
+        self._ending_drops = _ending_drops(rules)
         self._read_policy = read_policy
         self._policies: dict[str, Policy] = {}
         self._growth_of_verdict: dict[str, tuple[str, ...]] = {}
@@ -80,6 +83,7 @@ class Intake:
     def use(self, rules: Rules) -> None:
         """Judge by other rules from the next batch on; what old rules dropped is asked again."""
         self._rules = rules
+        self._ending_drops = _ending_drops(rules)
         self._kept.clear()
         self.known.clear()
 
@@ -104,7 +108,8 @@ class Intake:
         return [self._set_apart(units[0], failure, now)]
 
     def _attempt(self, units: Sequence[Unit], now: datetime) -> list[Answer]:
-        conflicts = 0
+        conflicts = culprits = 0
+        rules = self._rules
         failed: dict[bytes, str] = {}
         while True:
             told = _Told()
@@ -118,30 +123,47 @@ class Intake:
                 if conflicts == _CONFLICTS:
                     raise
             except _Culprit as culprit:
-                if len(failed) == _CULPRITS:
+                culprits += 1
+                if culprits > _CULPRITS:
                     raise
                 failed[culprit.digest] = culprit.reason
+        self._committed(told, rules)
+        return [told.answers[i] for i in range(len(units))]
+
+    def _committed(self, told: _Told, rules: Rules) -> None:
+        """What an attempt learned under these rules counts from now on."""
         self._kept.update(told.kept)
-        for fingerprint, digest, status in told.learned:
-            self.known.learn(fingerprint, digest, status)
-        for fingerprint, digest, status in told.same:
-            self.known.same(fingerprint, digest, status)
+        # A job of this very batch may have brought other rules: they shall be asked.
+        if self._rules is rules:
+            for fingerprint, digest, status in told.learned:
+                self.known.learn(fingerprint, digest, status)
+            for fingerprint, digest, status in told.same:
+                self.known.same(fingerprint, digest, status)
         for count in told.counted:
             count()
         if told.publishes or told.deadlines:
             self._woken(told.publishes, told.deadlines)
-        return [told.answers[i] for i in range(len(units))]
 
     def _run(
-        self, transaction: Transaction, units: Sequence[Unit], told: _Told, failed: Mapping[bytes, str], now: datetime
+        self, transaction: Transaction, units: Sequence[Unit], told: _Told, failed: dict[bytes, str], now: datetime
     ) -> None:
         """Read, decide, write: deliveries, acts and deadlines in their order, then growth, then the workers' jobs."""
         readings = self._parse(units, told)
         self._bound()
         deciding = Deciding(
-            transaction, self._rules, lambda h: self._policy(transaction, h), self._growth_of_verdict, self._kept, now
+            transaction,
+            self._rules,
+            lambda h: self._policy(transaction, h),
+            self._growth_of_verdict,
+            self._kept,
+            self.known.status,
+            now,
         )
-        deciding.read((alert for reading in readings.values() for alert in reading.alerts), _incident_ids(units))
+        alerts = [alert for reading in readings.values() for alert in reading.alerts]
+        for digest, error in deciding.read(alerts, _incident_ids(units)).items():
+            if digest not in failed:
+                log.error("alert failed", exc_info=error)
+                failed[digest] = _traceback(error)
         for index, unit in enumerate(units):
             match unit:
                 case Delivery() if index in readings:
@@ -186,7 +208,8 @@ class Intake:
             told.kept.append(rules.policy.hash)
         told.kept.extend(batch.verdicts)
         told.publishes |= bool(batch.wants or batch.comments)
-        told.deadlines |= bool(batch.deadlines)
+        soon = now + _SOON
+        told.deadlines |= any(deadline.due_at < soon for stands in batch.deadlines.values() for deadline in stands)
         transaction.save(batch, now)
 
     def _deliver(  # noqa: PLR0913 - the state of one attempt
@@ -211,27 +234,14 @@ class Intake:
                     raise
                 except Exception as error:  # a bug that one alert meets must not cost the others
                     log.exception("alert failed", delivery=delivery.id, source=alert.source)
-                    reason = "".join(traceback.format_exception(error))[-4_000:]
-                    raise _Culprit(alert.digest, reason) from error
+                    raise _Culprit(alert.digest, _traceback(error)) from error
             self._tell(alert, fate, deciding, told)
             counts[fate or "unchanged"] = counts.get(fate or "unchanged", 0) + 1
         for bad in reading.rejected:
             log.warning(
                 "alert unreadable", delivery=delivery.id, source=delivery.source, reason=bad.reason, why=bad.text
             )
-            deciding.batch.records.append(
-                AlertRecord(
-                    delivery=delivery.id,
-                    received_at=now,
-                    source=delivery.source,
-                    fingerprint="",
-                    fate=Fate.REJECTED,
-                    reason=f"{bad.reason}: {bad.text}",
-                    incident_id=None,
-                    rule_set=self._rules.rule_set.hash,
-                    raw=bad.raw,
-                )
-            )
+            deciding.batch.records.append(_unreadable(delivery, bad, self._rules.rule_set.hash, now))
             told.learned.append((f"unreadable {bad.digest.hex()}", bad.digest, "rejected"))
             told.counted.append(self.metrics.rejected.labels(delivery.source, bad.reason).inc)
             counts[Fate.REJECTED] = counts.get(Fate.REJECTED, 0) + 1
@@ -248,11 +258,15 @@ class Intake:
             told.counted.append(self.metrics.duplicates.labels(alert.source, status).inc)
             if deciding.goes_on(alert):
                 told.same.append((alert.fingerprint, alert.digest, status))
+        elif fate is Fate.DROPPED:
+            rule = deciding.rule_that_dropped(alert)
+            told.counted.append(self.metrics.dropped.labels(rule).inc)
+            # Once the rule has ended, what still fires must be judged: it stays unknown at the door.
+            if rule not in self._ending_drops:
+                told.learned.append((alert.fingerprint, alert.digest, status))
         else:
             told.learned.append((alert.fingerprint, alert.digest, status))
-            if fate is Fate.DROPPED:
-                told.counted.append(self.metrics.dropped.labels(deciding.rule_that_dropped(alert)).inc)
-            elif fate is Fate.BEGAN and deciding.unmatched(alert):
+            if fate is Fate.BEGAN and deciding.unmatched(alert):
                 told.counted.append(self.metrics.unmatched.inc)
 
     def _set_apart(self, unit: Unit, failure: Exception, now: datetime) -> Answer:
@@ -261,17 +275,20 @@ class Intake:
         self.metrics.errors.labels("intake").inc()
         if not isinstance(unit, Delivery):
             return Answer(status=500, error=f"{type(failure).__name__}: {failure}")
-        reason = "".join(traceback.format_exception(failure))[-4_000:]
+        reason = _traceback(failure)
         try:
             reading = self._readers[unit.source](unit.source, unit.body)
             with self._store.begin() as transaction:
                 batch = Batch()
                 batch.records.extend(_record(unit, alert, Fate.FAILED, reason, now) for alert in reading.alerts)
+                batch.records.extend(_unreadable(unit, bad, "", now) for bad in reading.rejected)
                 transaction.save(batch, now)
         except Exception as error:
             log.exception("failed alerts could not be kept")
             return Answer(status=503, error=f"{type(error).__name__}: {error}")
         self.metrics.rejected.labels(unit.source, "failed").inc(len(reading.alerts))
+        for bad in reading.rejected:
+            self.metrics.rejected.labels(unit.source, bad.reason).inc()
         return Answer(counts={Fate.FAILED: len(reading.alerts)})
 
     def _policy(self, transaction: Transaction, digest: str) -> Policy:
@@ -317,3 +334,26 @@ def _record(delivery: Delivery, alert: Alert, fate: Fate, reason: str, now: date
         rule_set="",
         raw=alert.raw,
     )
+
+
+def _unreadable(delivery: Delivery, bad: Rejected, rule_set: str, now: datetime) -> AlertRecord:
+    return AlertRecord(
+        delivery=delivery.id,
+        received_at=now,
+        source=delivery.source,
+        fingerprint="",
+        fate=Fate.REJECTED,
+        reason=f"{bad.reason}: {bad.text}",
+        incident_id=None,
+        rule_set=rule_set,
+        raw=bad.raw,
+    )
+
+
+def _traceback(error: Exception) -> str:
+    return "".join(traceback.format_exception(error))[-4_000:]
+
+
+def _ending_drops(rules: Rules) -> frozenset[str]:
+    """The rules that drop alerts until a day."""
+    return frozenset(rule.name for rule in rules.rule_set.rules if rule.drop is not None and rule.until is not None)

@@ -19,7 +19,6 @@ log = structlog.get_logger(__name__)
 
 MOST_WAITING: Final = 20_000
 _MOST_AT_ONCE: Final = 512
-_UNAVAILABLE: Final = 503
 _MOST_BYTES_AT_ONCE: Final = 4 * 1024 * 1024
 
 Reply = Callable[[Answer], None]
@@ -28,8 +27,7 @@ Reply = Callable[[Answer], None]
 class Writer:
     """One queue, one thread, one transaction at a time: on SQLite no other connection of the process writes.
 
-    `storing` says whether the last batch could be committed. `died` is called when the thread ends by a bug: without it
-    nothing can be stored, so the process must end.
+    `died` is called when the thread ends by a bug: without it nothing can be stored, so the process must end.
     """
 
     def __init__(self, intake: Intake, clock: Clock, *, died: Callable[[], None] = lambda: None) -> None:
@@ -40,7 +38,6 @@ class Writer:
         self._wake = threading.Condition()
         self._taken: list[tuple[Unit, Reply]] = []
         self._closing = False
-        self.storing = True
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -99,14 +96,16 @@ class Writer:
                 self._taken = taken
                 answers = self._intake.process([unit for unit, _ in taken], self._clock.now())
                 self._taken = []
-                self.storing = not any(answer.status == _UNAVAILABLE for answer in answers)
                 for (_, reply), answer in zip(taken, answers, strict=True):
-                    reply(answer)
+                    _answer(reply, answer)
         except BaseException:
             log.exception("the writer died")
-            self._closing = True
-            for _, reply in (*self._taken, *self._waiting):
-                reply(Answer(status=503, error="the writer died"))
+            with self._wake:
+                self._closing = True
+                left = [*self._taken, *self._waiting]
+                self._waiting.clear()
+            for _, reply in left:
+                _answer(reply, Answer(status=503, error="the writer died"))
             self._died()
             raise
 
@@ -121,6 +120,14 @@ class Writer:
                 taken.append(self._waiting.popleft())
                 weight += len(getattr(taken[-1][0], "body", b""))
             return taken
+
+
+def _answer(reply: Reply, answer: Answer) -> None:
+    """Whoever cannot be told any more, because its event loop has ended, costs the others neither answer nor writer."""
+    try:
+        reply(answer)
+    except RuntimeError as error:
+        log.info("answer lost", status=answer.status, why=str(error))
 
 
 def _nothing(_transaction: object, _now: datetime) -> None:

@@ -124,11 +124,13 @@ class Reader:
         rows = self.connection.execute(query.order_by(c.id.desc()).limit(limit))
         return [s.RECORD.decode(tuple(row)) for row in rows]
 
-    def known(self) -> Iterator[tuple[str, bytes]]:
-        """Fingerprint and digest of every alert whose episode goes on."""
-        c = s.episodes.c
+    def known(self, rule_set: str) -> Iterator[tuple[str, bytes]]:
+        """Fingerprint and digest of every alert whose episode goes on and that these rules have judged."""
+        c, v = s.episodes.c, s.verdicts.c
         rows = self.connection.execution_options(yield_per=5_000).execute(
-            select(c.fingerprint, c.digest).where(c.ended_at.is_(None), c.last == 1)
+            select(c.fingerprint, c.digest)
+            .join(s.verdicts, v.id == c.verdict)
+            .where(c.ended_at.is_(None), c.last == 1, v.rule_set == rule_set)
         )
         for fingerprint, digest in rows:
             yield fingerprint, bytes(digest)

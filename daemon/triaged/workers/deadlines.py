@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from triaged.core.model import Deadline
@@ -12,6 +12,7 @@ from triaged.errors import StoreError
 from triaged.intake.units import Answer, Passed, Unit
 
 _AT_ONCE = 1_000
+_PAUSE = timedelta(seconds=5)
 _OK, _UNAVAILABLE = 200, 503
 
 
@@ -44,7 +45,9 @@ class DeadlinesWorker:
         return done > 0
 
     def next_at(self, now: datetime) -> datetime | None:
-        del now
         with self._read() as reader:
             deadline = reader.next_due()
-        return None if deadline is None else deadline.due_at
+        if deadline is None or deadline.due_at > now:
+            return None if deadline is None else deadline.due_at
+        # A bug hinders it: the step has just tried it in vain.
+        return now + _PAUSE

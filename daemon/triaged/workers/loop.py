@@ -15,6 +15,7 @@ from triaged.metrics import Metrics
 log = structlog.get_logger(__name__)
 
 LONGEST_WAIT: Final = timedelta(seconds=5)
+_BREATH: Final = timedelta(milliseconds=20)
 _AFTER_FAILURE: Final = timedelta(seconds=1)
 
 
@@ -40,7 +41,7 @@ class Loop:
         self._clock = clock
         self._metrics = metrics
         self._wake = threading.Event()
-        self._stopping = False
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=worker.name, daemon=True)
 
     def start(self) -> None:
@@ -52,15 +53,19 @@ class Loop:
 
     def stop(self, seconds: float) -> None:
         """End between two steps; give a step that runs this long to finish."""
-        self._stopping = True
+        self._stopped.set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(seconds)
 
     def _run(self) -> None:
-        while not self._stopping:
+        while not self._stopped.is_set():
             self._wake.clear()
-            self._clock.wait(self._wake, self._once())
+            looked_at = self._clock.now()
+            idle_for = self._once()
+            if idle_for and self._clock.wait(self._wake, idle_for):
+                # Commits come by the hundred a second: what they ask for is looked at together.
+                self._clock.wait(self._stopped, looked_at + _BREATH - self._clock.now())
 
     def _once(self) -> timedelta:
         """One step; how long to wait then."""
