@@ -138,7 +138,9 @@ def test_the_last_arrival_that_is_not_stale_says_whether_the_alert_fires(arrival
 
 
 @given(ARRIVALS, st.integers(-90, 90))
-def test_a_resolve_is_ignored_only_when_it_is_older_than_a_starts_at_that_has_been(arrivals: list[Alert], ended: int) -> None:
+def test_a_resolve_is_ignored_only_when_it_is_older_than_a_starts_at_that_has_been(
+    arrivals: list[Alert], ended: int
+) -> None:
     last: Episode | None = None
     for number, sent in enumerate(arrivals):
         last = after(last, sent, minutes(number))

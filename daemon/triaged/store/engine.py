@@ -90,6 +90,8 @@ def _prepare(engine: Engine, *, writes: bool) -> None:
             "synchronous=FULL",
             "foreign_keys=ON",
             "busy_timeout=5000",
+            # A checkpoint every 1,000 pages (the default) would stop the writer several times a second in a storm.
+            "wal_autocheckpoint=8000",
             "cache_size=-16000",
             "temp_store=MEMORY",
             *(() if writes else ("query_only=ON",)),

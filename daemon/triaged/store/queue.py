@@ -46,13 +46,11 @@ def front(connection: Connection, now: datetime) -> list[Waiting]:
     return sorted(found, key=lambda waiting: (waiting.rank, order.index(waiting.write)))
 
 
-def claim_publication(
-    connection: Connection, incident_id: int, operation: str, now: datetime, *, labels: tuple[str, ...] = ()
-) -> Publication | None:
+def claim_publication(connection: Connection, incident_id: int, operation: str, now: datetime) -> Publication | None:
     """Take the issue for LEASE, and commit before anything is sent what may be sent; None: somebody was faster.
 
-    `operation` becomes the marker of a first create, `labels` what it is sent with. The row comes back as it was, but
-    for claim and marker: where `intended_at` is set a create may have been sent before, and must be looked for.
+    `operation` becomes the marker of a first create. The row comes back as it was, but for claim and marker: where
+    `intended_at` is set a create may have been sent before, and must be looked for.
     """
     p = s.publications.c
     query = (
@@ -64,9 +62,7 @@ def claim_publication(
     if row is None:
         return None
     found = s.PUBLICATION.decode(tuple(row))
-    first = not found.created and found.intended_at is None
-    intent = {"labels": to_json(labels)} if first else {}
-    return _claim(connection, s.publications, found, p.incident_id == incident_id, operation, now, **intent)
+    return _claim(connection, s.publications, found, p.incident_id == incident_id, operation, now)
 
 
 def claim_comment(
@@ -86,6 +82,12 @@ def claim_comment(
     publication = publication_of(connection, found.incident_id)
     claimed = _claim(connection, s.comments, found, c.id == comment_id, operation, now)
     return None if publication is None else (claimed, publication)
+
+
+def keep_labels(connection: Connection, claimed: Publication, labels: tuple[str, ...]) -> None:
+    """Remember what a create is sent with: found again after a crash, the issue has these labels of ours."""
+    of = s.publications.c.incident_id == claimed.incident_id
+    connection.execute(update(s.publications).where(of).values(labels=to_json(labels)))
 
 
 def publication_of(connection: Connection, incident_id: int) -> Publication | None:
@@ -167,10 +169,9 @@ def _claim(  # noqa: PLR0913 - one update, described once
     where: ColumnElement[bool],
     operation: str,
     now: datetime,
-    **more: str,
 ) -> Row:
     until, marker = now + LEASE, found.operation or operation
-    new: dict[str, Any] = {"claimed_until": to_us(until), "operation": marker, **more}
+    new: dict[str, Any] = {"claimed_until": to_us(until), "operation": marker}
     creates = isinstance(found, PendingComment) or not found.created
     if creates and found.intended_at is None:
         new["intended_at"] = to_us(now)

@@ -129,6 +129,7 @@ deadlines = Table(
     metadata,
     *_columns(DEADLINE, "incident_id", "kind"),
     Index("ix_deadlines_due_at", "due_at"),
+    sqlite_with_rowid=False,
 )
 
 timeline = Table(
@@ -207,6 +208,8 @@ comments = Table(
     ),
 )
 
+# Rows found by their whole key lie in the key's own tree on SQLite (sqlite_with_rowid=False): one page less to write.
+
 # Growth, counted as alerts come and go, so that a condition is asked without reading an incident's alerts.
 growth_members = Table(
     "growth_members",
@@ -216,6 +219,7 @@ growth_members = Table(
     Column("episode_id", BigInteger, primary_key=True),
     Column("since_at", BigInteger, nullable=False),
     Index("ix_growth_members_since", "incident_id", "ref", "since_at"),
+    sqlite_with_rowid=False,
 )
 growth_values = Table(
     "growth_values",
@@ -225,6 +229,7 @@ growth_values = Table(
     Column("label", Text, primary_key=True),
     Column("value", Text, primary_key=True),
     Column("firing", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 growth_refires = Table(
     "growth_refires",
@@ -234,6 +239,7 @@ growth_refires = Table(
     Column("episode_id", BigInteger, primary_key=True),
     Column("at", BigInteger, nullable=False),
     Index("ix_growth_refires_at", "incident_id", "ref", "at"),
+    sqlite_with_rowid=False,
 )
 
 # The next id of what is numbered here and not by the database; one row a name. Numbers are never used twice.
@@ -251,4 +257,5 @@ totals = Table(
     Column("labels", Text, primary_key=True),
     Column("replica", Text, primary_key=True),
     Column("value", Float(53), nullable=False),
+    sqlite_with_rowid=False,
 )

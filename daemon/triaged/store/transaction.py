@@ -88,6 +88,12 @@ class Statements:
                 "wanted_at": case((waiting.wanted == waiting.done, new.wanted_at), else_=waiting.wanted_at),
                 "rank": new.rank,
             },
+            # What waits already need not be told again, unless somebody is publishing what he read before.
+            where=or_(
+                waiting.wanted == waiting.done,
+                waiting.claimed_until.is_not(None),
+                waiting.rank != literal_column("excluded.rank"),
+            ),
         )
         # An urgent change goes at once, but never around a backoff: that would hammer a backend that is down.
         self.urgent = Statement(

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -94,23 +93,24 @@ class PublishWorker:
                 comment, publication = claimed
                 self._comment(comment, publication, now)
             return
-        with self._read() as reader:
-            seen = queue.publication_of(reader.connection, waiting.id)
-            issue = self._render(reader, waiting.id)
-        labels = () if issue is None else issue.labels
-        claimed = self._claim(partial(queue.claim_publication, labels=labels), waiting.id, now)
-        if seen is None or issue is None or claimed is None:
+        # Read after the claim: what changes from then on raises `wanted` again, so that nothing is taken for published.
+        taken: Publication | None = self._claim(queue.claim_publication, waiting.id, now)
+        if taken is None:
             return
-        if claimed.created:
-            self._update(claimed, issue, seen.wanted)
+        with self._read() as reader:
+            issue = self._render(reader, waiting.id)
+        if issue is None:
+            self._record(taken, done=taken.wanted)
+        elif taken.created:
+            self._update(taken, issue)
         else:
-            self._create(claimed, issue, seen.wanted, now)
+            self._create(taken, issue, now)
 
     def _claim(self, claim: Callable[..., Any], row_id: int, now: datetime) -> Any:
         operation = self._operation_id()
         return self._run(lambda transaction, _: claim(transaction.connection, row_id, operation, now))
 
-    def _create(self, publication: Publication, issue: Issue, wanted: int, now: datetime) -> None:
+    def _create(self, publication: Publication, issue: Issue, now: datetime) -> None:
         try:
             if publication.intended_at is not None:
                 found = self._backend.find(publication.operation, publication.intended_at)
@@ -121,24 +121,25 @@ class PublishWorker:
                     return
                 if self._search_again(publication, publication.intended_at, now):
                     return
+            self._run(lambda tx, _: queue.keep_labels(tx.connection, publication, issue.labels))
             address = self._backend.create(issue, publication.operation)
         except DeliveryError as error:
             self._failed(publication, error)
             return
         written = Written(block=issue.block, labels=issue.labels, closed=False)
         # An incident that is closed before its issue exists is created open: an update closes it.
-        done = publication.done if issue.closed else wanted
+        done = publication.done if issue.closed else publication.wanted
         self._created(publication, address, written, digest="" if issue.closed else issue.digest, done=done)
         log.info("issue created", incident=issue.incident_id, url=address.url)
 
     def _created(self, publication: Publication, address: Address, written: Written, *, digest: str, done: int) -> None:
         self._record(publication, created=1, digest=digest, done=done, **_address(address), **_written(written))
 
-    def _update(self, publication: Publication, issue: Issue, wanted: int) -> None:
+    def _update(self, publication: Publication, issue: Issue) -> None:
         address = publication.address
         elsewhere = address is not None and address.backend != self._backend.name
         if address is None or elsewhere or issue.digest == publication.digest:
-            self._record(publication, done=wanted)
+            self._record(publication, done=publication.wanted)
             return
         last = Written(block=publication.block, labels=publication.labels, closed=publication.closed)
         try:
@@ -147,7 +148,9 @@ class PublishWorker:
             self._failed(publication, error)
             return
         written = Written(block=issue.block, labels=issue.labels, closed=issue.closed)
-        self._record(publication, done=wanted, digest=issue.digest, **_address(found.address), **_written(written))
+        self._record(
+            publication, done=publication.wanted, digest=issue.digest, **_address(found.address), **_written(written)
+        )
         self._heed(issue, last, found)
 
     def _comment(self, comment: PendingComment, publication: Publication, now: datetime) -> None:

@@ -71,6 +71,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("due_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("incident_id", "kind", name=op.f("pk_deadlines")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("deadlines", schema=None) as batch_op:
         batch_op.create_index("ix_deadlines_due_at", ["due_at"], unique=False)
@@ -113,6 +114,7 @@ def upgrade() -> None:
         sa.Column("episode_id", sa.BigInteger(), nullable=False),
         sa.Column("since_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("incident_id", "ref", "episode_id", name=op.f("pk_growth_members")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("growth_members", schema=None) as batch_op:
         batch_op.create_index("ix_growth_members_since", ["incident_id", "ref", "since_at"], unique=False)
@@ -124,6 +126,7 @@ def upgrade() -> None:
         sa.Column("episode_id", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("incident_id", "ref", "episode_id", name=op.f("pk_growth_refires")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("growth_refires", schema=None) as batch_op:
         batch_op.create_index("ix_growth_refires_at", ["incident_id", "ref", "at"], unique=False)
@@ -136,6 +139,7 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("firing", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("incident_id", "ref", "label", "value", name=op.f("pk_growth_values")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "incidents",
@@ -319,6 +323,7 @@ def upgrade() -> None:
         sa.Column("replica", sa.Text(), nullable=False),
         sa.Column("value", sa.Float(precision=53), nullable=False),
         sa.PrimaryKeyConstraint("metric", "labels", "replica", name=op.f("pk_totals")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "verdicts",
