@@ -67,7 +67,7 @@ class App:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.metrics = Metrics()
-        self.store = Store(settings.store, replica=socket.gethostname())
+        self.store = open_store(settings)
         self.known = Known()
         self._folder = settings.rules or defaults.RULES
         self._policies: dict[str, Policy] = {}
@@ -209,6 +209,10 @@ class App:
             self.metrics.reloaded.set(0)
             log.warning("rules refused, the former ones stay in force", errors=str(error))
             return str(error).splitlines()
+        except Exception:
+            # A bug of ours in reading them must neither end the daemon nor look like success.
+            self.metrics.reloaded.set(0)
+            raise
         self.writer.run(lambda _transaction, _now: self.intake.use(rules))
         self._show(rules)
         log.info("rules in force", hash=rules.rule_set.hash)
@@ -332,6 +336,17 @@ def backend(settings: Settings, clock: Clock, metrics: Metrics) -> Backend:
     return made
 
 
+def open_store(settings: Settings, *, new: bool = True) -> Store:
+    """The configured store; without `new` only one that is there. Raises ConfigError where there is none to have."""
+    file = Path(settings.store.removeprefix("sqlite:///"))
+    if not new and settings.store.startswith("sqlite:///") and not file.is_file():
+        raise ConfigError(f"store: expected a database at {file}, found none")
+    try:
+        return Store(settings.store, replica=socket.gethostname())
+    except OSError as error:
+        raise ConfigError(f"store: cannot make {file.parent}: {error.strerror}") from error
+
+
 def _secret(text: str | None, file: Path | None) -> str:
     """A secret, read anew each time: its file may be rotated while the daemon runs."""
     if text is not None or file is None:
@@ -358,9 +373,9 @@ def _listener(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         listener.close()
-        raise ConfigError(f"listen: cannot use {settings.listen}: {error.strerror}") from error
+        raise ConfigError(f"listen: cannot use {settings.listen}: {getattr(error, 'strerror', error)}") from error
     listener.listen(2_048)
     listener.setblocking(False)
     return listener

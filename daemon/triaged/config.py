@@ -180,7 +180,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_store(cls, value: str) -> str:
         expected = "expected sqlite:///FILE or postgresql://USER@HOST/NAME"
-        if not value.startswith(("sqlite://", "postgresql://")):
+        if not value.startswith(("sqlite:///", "postgresql://")) or value == "sqlite:///" or "\0" in value:
             raise ValueError(expected)
         try:
             make_url(value)

@@ -585,14 +585,12 @@ def test_a_close_by_a_person_is_told_with_login_and_one_by_a_bot_with_that(hub: 
     assert hub.is_closed(address)
 
 
-def test_our_own_close_that_was_never_recorded_is_no_person_s(hub: Hub) -> None:
+def test_a_close_is_told_with_its_instant_whoever_shares_our_login(hub: Hub) -> None:
     address = hub.backend.create(FIRST, OPERATION)
-    for _ in range(2):
-        assert not hub.backend.update(address, CLOSED, written(FIRST)).closed
-    assert hub.is_closed(address)
-    (found,) = updates(hub, address, SECOND)
-    assert not found.closed
-    assert not hub.is_closed(address)
+    hub.backend.update(address, CLOSED, written(FIRST))
+    found = hub.backend.update(address, CLOSED, written(FIRST))
+    assert (found.closed, found.by) == (True, hub.fake.bot.login)
+    assert found.at == hub.fake.issue(address.number).closed_at
 
 
 def test_a_lost_answer_to_an_update_is_made_good_by_the_same_update(hub: Hub) -> None:

@@ -89,6 +89,10 @@ def test_an_empty_list_of_alerts_is_fine(daemon: Daemon) -> None:
 def test_gzip_is_read_and_a_bomb_is_too_large(daemon: Daemon) -> None:
     packed = {"content-encoding": "gzip"}
     assert post(daemon, gzip.compress(body([alert("Packed")])), **packed).json()["alerts"] == {"began": 1}
+    whole = body([alert("Two members")])
+    halves = gzip.compress(whole[:40]) + gzip.compress(whole[40:])
+    assert post(daemon, halves, **packed).json()["alerts"] == {"began": 1}
+    assert post(daemon, gzip.compress(whole) + b"junk", **packed).status_code == 400
     assert post(daemon, gzip.compress(b" " * (MOST_BYTES + 10)), **packed).status_code == 413
     assert post(daemon, b"no gzip", **packed).status_code == 400
     assert post(daemon, gzip.compress(body([alert("Packed")]))[:50], **packed).status_code == 400
@@ -101,6 +105,12 @@ def test_a_body_that_is_too_large_is_413(daemon: Daemon) -> None:
     answer = post(daemon, many)
     assert answer.status_code == 413
     assert "10,000" in answer.json()["error"]
+
+
+def test_a_web_page_cannot_make_alerts_where_no_token_is_asked(daemon: Daemon) -> None:
+    content = body([alert("Forged by a page")])
+    assert post(daemon, content, origin="https://evil.example").status_code == 403
+    assert post(daemon, content).json()["alerts"] == {"began": 1}
 
 
 def test_other_methods_and_paths_say_what_was_expected(daemon: Daemon) -> None:

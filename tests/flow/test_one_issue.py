@@ -239,3 +239,45 @@ def test_a_changed_backend_publishes_open_incidents_anew_once_and_says_where_the
 def moved_rows(folder: Path, clock: FakeClock, github: FakeGitHub) -> list[IncidentRow]:
     with world(settings_for(folder, github), clock) as daemon:
         return daemon.rows()
+
+
+def test_alerts_that_begin_after_a_completed_close_on_github_are_not_swallowed_by_it(
+    daemon: World, github: FakeGitHub
+) -> None:
+    daemon.deliver(alert())
+    daemon.advance(MINUTE)
+    daemon.deliver(alert(status="resolved", ends=daemon.clock.now()))
+    daemon.advance(timedelta(hours=1))
+    (issue,) = github.issues
+    github.person("ann").close(issue.number, "completed")
+    daemon.advance(MINUTE)
+    daemon.deliver(alert(starts=daemon.clock.now()))
+    daemon.advance(MINUTE)
+    (incident,) = daemon.incidents()
+    assert (incident.state, incident.firing, incident.round) == (State.OPEN, 1, 2)
+    assert incident.resolution_outcome is None
+    assert github.issue(issue.number).state == "open"
+
+
+def test_a_graver_alert_after_a_close_on_github_keeps_the_incident_open(daemon: World, github: FakeGitHub) -> None:
+    daemon.deliver(alert(labels={"severity": "warning"}))
+    daemon.advance(MINUTE)
+    (issue,) = github.issues
+    github.person("ann").close(issue.number, "not_planned")
+    daemon.advance(MINUTE)
+    daemon.deliver(alert(labels={"severity": "critical", "pod": "b"}))
+    daemon.advance(MINUTE)
+    (incident,) = daemon.incidents()
+    assert (incident.state, incident.severity) == (State.OPEN, Severity.SEV2)
+    assert github.issue(issue.number).state == "open"
+
+
+def test_a_close_on_github_that_is_found_late_counts_from_its_own_instant(daemon: World, github: FakeGitHub) -> None:
+    daemon.deliver(alert())
+    daemon.advance(MINUTE)
+    (issue,) = github.issues
+    github.person("ann").close(issue.number, "completed")
+    closed_at = daemon.clock.now()
+    daemon.advance(timedelta(hours=3))
+    (incident,) = daemon.incidents()
+    assert (incident.state, incident.closed_at, incident.restored_at) == (State.CLOSED, closed_at, closed_at)

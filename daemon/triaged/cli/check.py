@@ -14,6 +14,7 @@ from rich.text import Text
 
 from triaged import config, defaults, rulefiles
 from triaged.app import default_config
+from triaged.cli.terminal import told
 from triaged.clock import SystemClock
 from triaged.core import wording
 from triaged.core.model import Alert, Objective, Tried, Verdict
@@ -56,7 +57,7 @@ def explain(
         raise ConfigError(f"{payload}: {error}") from error
     console = Console(highlight=False)
     for bad in reading.rejected:
-        console.print(Text(f"unreadable ({bad.reason}): {bad.text}"))
+        console.print(told(f"unreadable ({bad.reason}): {bad.text}"))
     for alert in reading.alerts:
         _explain(console, files, alert, every=every)
 
@@ -65,9 +66,9 @@ def _explain(console: Console, files: RuleFiles, alert: Alert, *, every: bool) -
     now = SystemClock().now().astimezone(UTC)
     verdict, trace = files.rules.explain(alert, now)
     labels = ", ".join(f'{name}="{value}"' for name, value in sorted(alert.labels.items()))
-    console.print(Text(f"\n{alert.status.value}  {labels}", style="bold"))
+    console.print(told(f"\n{alert.status.value}  {labels}", style="bold"))
     for word in alert.mended:
-        console.print(Text(f"  mended: {word}"))
+        console.print(told(f"  mended: {word}"))
     table = Table(box=None, pad_edge=False, show_edge=False)
     for column in ("", "rule", "because of", "sets"):
         table.add_column(column, overflow="fold")
@@ -76,17 +77,17 @@ def _explain(console: Console, files: RuleFiles, alert: Alert, *, every: bool) -
         table.add_row(*_row(tried))
     console.print(table)
     if hidden := len(trace) - len(shown):
-        console.print(Text(f"  {wording.count(hidden, 'rule')} did not match (--every shows why)", style="dim"))
+        console.print(told(f"  {wording.count(hidden, 'rule')} did not match (--every shows why)", style="dim"))
     for line in _arithmetic(files, verdict):
-        console.print(Text(f"  {line}"))
+        console.print(told(f"  {line}"))
 
 
 def _row(tried: Tried) -> tuple[Text, ...]:
     if tried.matched:
         sets = ", ".join(f"{name}: {value}" for name, value in tried.sets.items())
-        return Text("✓", style="green"), Text(tried.rule), Text(tried.because), Text(sets)
+        return told("✓", style="green"), told(tried.rule), told(tried.because), told(sets)
     saw = f", saw {tried.saw!r}" if tried.failed and tried.saw else ""
-    return Text("–", style="dim"), Text(tried.rule, style="dim"), Text(f"{tried.failed}{saw}", style="dim"), Text("")
+    return told("–", style="dim"), told(tried.rule, style="dim"), told(f"{tried.failed}{saw}", style="dim"), told("")
 
 
 def _arithmetic(files: RuleFiles, verdict: Verdict) -> Iterator[str]:

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from triaged import config
-from triaged.app import App, default_config
-from triaged.store.store import Store
+from triaged.app import App, default_config, open_store
 
 app = typer.Typer(help="The store: migrate, back up, take in again what had failed.", no_args_is_help=True)
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="Configuration; ./config.yaml where there is one.")]
@@ -18,18 +17,22 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="Configuration
 @app.command()
 def migrate(config_file: ConfigFile = None) -> None:
     """Bring the store to this release's schema; the daemon does it at its start, too."""
-    store = Store(config.load(config_file or default_config()).store)
-    store.own()
-    typer.echo("migrated" if store.migrate() else "nothing to do")
-    store.close()
+    store = open_store(config.load(config_file or default_config()))
+    try:
+        store.own()
+        typer.echo("migrated" if store.migrate() else "nothing to do")
+    finally:
+        store.close()
 
 
 @app.command()
 def backup(target: Annotated[Path, typer.Argument(help="A new file.")], config_file: ConfigFile = None) -> None:
     """Copy a SQLite store while the daemon runs, and prove the copy whole."""
-    store = Store(config.load(config_file or default_config()).store)
-    store.backup(target)
-    store.close()
+    store = open_store(config.load(config_file or default_config()), new=False)
+    try:
+        store.backup(target)
+    finally:
+        store.close()
     typer.echo(f"{target}: {target.stat().st_size:,} bytes, whole")
 
 

@@ -32,13 +32,13 @@ def demo(
     """Play a realistic day of alerts to a real daemon, then go on serving until Ctrl-C."""
     logs.set_up(level="warning")
     console = Console(highlight=False, soft_wrap=True)
-    _fresh(directory)
-    settings = config.Settings(
+    settings = config.embedded(
         listen=listen,
         public_url=f"http://{listen}",
         store=f"sqlite:///{directory.resolve()}/triaged.db",
         backend=config.BackendSettings(local=config.LocalSettings(directory=(directory / "incidents").resolve())),
     )
+    _fresh(directory)
     clock = CatchingUpClock(_DAY, speed=_DAY.total_seconds() / seconds + 1)
     start = clock.now()
     app = App(settings, clock)

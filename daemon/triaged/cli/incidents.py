@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import httpx
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from triaged.cli.terminal import told
 from triaged.errors import TriagedError
 
 app = typer.Typer(help="List, show and act on incidents.", no_args_is_help=True)
@@ -43,14 +44,14 @@ def list_incidents(  # noqa: PLR0913 - the filters of the API
     for row in found["incidents"]:
         opened = datetime.fromisoformat(row["opened_at"]).strftime("%m-%d %H:%M") if row["opened_at"] else ""
         cells = (row["id"], row["severity"], row["state"], opened, str(row["firing"]), row["team"], row["title"])
-        table.add_row(*(Text(cell) for cell in cells))
-    Console(highlight=False).print(table if found["incidents"] else Text("no incidents"))
+        table.add_row(*(told(cell) for cell in cells))
+    Console(highlight=False).print(table if found["incidents"] else told("no incidents"))
 
 
 @app.command()
 def show(name: Name, url: Url = _HERE, token_file: TokenFile = None) -> None:
     """Show one incident with its timeline."""
-    _print(_call("GET", url, f"/incidents/{name}", token_file), timeline=True)
+    _print(_call("GET", url, f"/incidents/{quote(name, safe='')}", token_file), timeline=True)
 
 
 @app.command()
@@ -125,39 +126,52 @@ def reopen(name: Name, reason: Reason = None, by: By = None, url: Url = _HERE, t
 
 def _act(name: str, act: str, fields: dict[str, str | None], url: str, token_file: Path | None) -> None:
     body = {field: value for field, value in fields.items() if value is not None}
-    _print(_call("POST", url, f"/incidents/{name}/{act}", token_file, json=body), timeline=False)
+    _print(_call("POST", url, f"/incidents/{quote(name, safe='')}/{act}", token_file, json=body), timeline=False)
 
 
 def _call(method: str, url: str, path: str, token_file: Path | None, **more: Any) -> Any:
-    headers = {}
+    headers = {} if token_file is None else {b"Authorization": b"Bearer " + _token(token_file)}
     try:
-        if token_file is not None:
-            headers["Authorization"] = f"Bearer {token_file.read_text(encoding='utf-8').strip()}"
         answer = httpx.request(method, f"{url.rstrip('/')}/api/v1{path}", headers=headers, timeout=30, **more)
-    except OSError as error:
-        raise TriagedError(f"{token_file}: cannot be read: {error.strerror}") from error
-    except httpx.HTTPError as error:
+    except httpx.LocalProtocolError as error:
+        # Theirs shows the token.
+        raise TriagedError(f"{token_file}: expected a token without spaces and control characters") from error
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise TriagedError(f"expected a daemon at {url} (--url): {error}") from error
-    if answer.is_success:
-        return answer.json()
     try:
-        problem = answer.json()["error"]
-    except (ValueError, KeyError, TypeError):
-        problem = f"HTTP {answer.status_code}"
-    raise TriagedError(str(problem))
+        found = answer.json()
+    except ValueError:
+        found = None
+    if answer.is_success and isinstance(found, dict):
+        return found
+    if not isinstance(found, dict) or "error" not in found:
+        raise TriagedError(f"expected a daemon at {url} (--url): got another answer, HTTP {answer.status_code}")
+    raise TriagedError(str(found["error"]))
+
+
+def _token(file: Path) -> bytes:
+    """The first token of a file, as the daemon reads it: blank lines and those that begin with # do not count."""
+    try:
+        lines = [line.strip() for line in file.read_bytes().splitlines()]
+    except OSError as error:
+        raise TriagedError(f"{file}: cannot be read: {error.strerror}") from error
+    token = next((line for line in lines if line and not line.startswith(b"#")), None)
+    if token is None:
+        raise TriagedError(f"{file}: expected a token on a line, found none")
+    return token
 
 
 def _print(incident: dict[str, Any], *, timeline: bool) -> None:
     console = Console(highlight=False)
     by = f" by {incident['chosen_by']}, judged {incident['judged']}" if incident.get("chosen_by") else ""
-    console.print(Text(f"{incident['id']}  {incident['title']}", style="bold"))
-    console.print(Text(f"  {incident['severity']}{by}, {incident['state']}, {incident['firing']} firing"))
+    console.print(told(f"{incident['id']}  {incident['title']}", style="bold"))
+    console.print(told(f"  {incident['severity']}{by}, {incident['state']}, {incident['firing']} firing"))
     for objective in ("response", "resolution"):
         target = incident[objective]
-        told = target["outcome"] or ("at risk" if target["at_risk"] else "running")
-        console.print(Text(f"  {objective:<10} due {target['due_at']}  {told}"))
+        outcome = target["outcome"] or ("at risk" if target["at_risk"] else "running")
+        console.print(told(f"  {objective:<10} due {target['due_at']}  {outcome}"))
     if incident.get("issue"):
-        console.print(Text(f"  {incident['issue']['url']}"))
+        console.print(told(f"  {incident['issue']['url']}"))
     if timeline:
         for entry in incident["timeline"]:
-            console.print(Text(f"  {entry['at'][:16]}  {entry['by']:<10}  {entry['text']}"))
+            console.print(told(f"  {entry['at'][:16]}  {entry['by']:<10}  {entry['text']}"))

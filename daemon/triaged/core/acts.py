@@ -7,7 +7,7 @@ from triaged.core.alerting import reopen, verify
 from triaged.core.draft import Draft
 from triaged.core.effects import CommentKind
 from triaged.core.events import Acknowledged, CloseAsked, Record, ReopenAsked, ResolveAsked, SeverityChosen
-from triaged.core.model import CloseReason, Entry, State
+from triaged.core.model import CloseReason, Entry, Incident, State
 from triaged.errors import ActError
 
 _WORKING = (State.OPEN, State.ACKNOWLEDGED, State.VERIFYING)
@@ -77,9 +77,20 @@ def resolve(draft: Draft, event: ResolveAsked) -> None:
 
 
 def close(draft: Draft, event: CloseAsked) -> None:
-    """A person closes it: at once, even while alerts fire, and its open objectives are decided."""
+    """A person closes it: at once, even while alerts fire, and its open objectives are decided.
+
+    One that is found on the issue later counts from its own instant, and covers what the issue showed then.
+    """
     incident = draft.incident
     _allow(draft, (*_WORKING, State.RESOLVED), "closed")
+    if _is_overtaken(incident, event):
+        text = f"{event.actor.name} closed the issue, but alerts began after that: it is open"
+        draft.tell(Entry.REOPENED, text)
+        draft.comment(CommentKind.REOPENED, f"{text[0].upper()}{text[1:]} again.")
+        draft.publish(urgent=True)
+        return
+    if event.at is not None:
+        draft.now = min(event.at, draft.now)
     _write_down(draft, event.record)
     if incident.state is not State.RESOLVED:
         if event.reason is CloseReason.COMPLETED:
@@ -96,7 +107,7 @@ def close(draft: Draft, event: CloseAsked) -> None:
         closed_by=event.actor.name,
         closed_by_kind=event.actor.kind,
         close_reason=event.reason,
-        closed_covering=incident.judged,
+        closed_covering=event.seen or incident.judged,
     )
     draft.tally("incidents_closed_total", reason=str(event.reason), by="person")
     draft.tell(Entry.CLOSED, f"closed by {event.actor.name}: {str(event.reason).replace('_', ' ')}", by=event.actor)
@@ -114,6 +125,17 @@ def reopen_by_person(draft: Draft, event: ReopenAsked) -> None:
     _allow(draft, (State.RESOLVED, State.CLOSED), "reopened")
     reason = f": {event.reason}" if event.reason else ""
     reopen(draft, f"{event.actor.name} asked for it{reason}", by=event.actor)
+
+
+def _is_overtaken(incident: Incident, event: CloseAsked) -> bool:
+    """Whether alerts that began after the close speak against it, as they would have had we known of it at once."""
+    if event.at is None or incident.last_begun_at is None:
+        return False
+    if incident.round_at is not None and incident.round_at > event.at:
+        return True
+    if incident.last_begun_at <= event.at:
+        return False
+    return event.reason is CloseReason.COMPLETED or incident.judged.graver_than(event.seen or incident.judged)
 
 
 def _renew(draft: Draft) -> None:

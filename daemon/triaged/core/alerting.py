@@ -65,6 +65,7 @@ def fired(draft: Draft, event: AlertFired) -> None:
         alerts=incident.alerts + (event.change is Change.BEGAN),
         firing=incident.firing + 1,
         started_at=min(incident.started_at, event.starts_at, draft.now),
+        last_begun_at=draft.now,
     )
     draft.tell(Entry.FIRED, f"{event.name} fires since {wording.instant(event.starts_at)}")
     draft.publish()
@@ -103,7 +104,7 @@ def silent(draft: Draft, event: AlertResolved) -> None:
 def open_first(draft: Draft, event: AlertFired) -> None:
     """The incident's first alert: open at once, or wait where its rule says so."""
     verdict = event.verdict
-    draft.set(alerts=1, firing=1, started_at=min(event.starts_at, draft.now))
+    draft.set(alerts=1, firing=1, started_at=min(event.starts_at, draft.now), last_begun_at=draft.now)
     draft.tell(Entry.FIRED, f"{event.name} fires since {wording.instant(event.starts_at)}")
     if verdict.delay is None or verdict.severity in _PAGES:
         open_now(draft, " ".join(verdict.because) or "no rule matched, so the defaults hold")

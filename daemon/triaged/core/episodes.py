@@ -46,6 +46,7 @@ def follow(last: Episode | None, alert: Alert, now: datetime) -> Step:
     if last is None or not going_on:
         return Step(change=Change.UNKNOWN, at=now)
     # An episode that claims to begin in the future could never end: its startsAt is wrong, not the resolve.
-    if alert.ends_at is not None and alert.ends_at < last.starts_at <= now:
+    # Nor is one stale that names no start of its own: then neither clock says which episode it belongs to.
+    if alert.starts_at is not None and alert.ends_at is not None and alert.ends_at < last.starts_at <= now:
         return Step(change=Change.STALE, at=alert.ends_at)
     return Step(change=Change.ENDED, at=min(alert.ends_at or now, now))

@@ -86,9 +86,13 @@ class ResolveAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseAsked:
+    """A close; one found on the issue later carries the instant `at` of the close, and the severity `seen` there."""
+
     actor: Actor
     reason: CloseReason
     record: Record
+    at: datetime | None = None
+    seen: Severity | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -218,7 +218,8 @@ class Incident:
     `severity` is what acts: the person's `chosen` one, else `judged`, the gravest that the rules judged in this round
     and before (the daemon never lowers it). `covered` is what was judged when the standing acts of people were done.
     `impact`, `urgency`, `because` belong to the gravest verdict. `firing` counts unfinished episodes, `alerts` all.
-    `last_ended_at` is the latest end among its alerts, or a person's resolve while it fired.
+    `last_begun_at` is when its newest episode arrived; `last_ended_at` the latest end among its alerts, or a person's
+    resolve while it fired.
     `former_state` is where a re-fire during `verifying` goes back to. `round_at` is when the present round began.
     `grown` are growth conditions that held. `policy` is the hash of the frozen severities and calendars.
     """
@@ -258,6 +259,7 @@ class Incident:
     acknowledged_by: str | None = None
     acknowledged_until: datetime | None = None
     former_state: State | None = None
+    last_begun_at: datetime | None = None
     last_ended_at: datetime | None = None
     restored_at: datetime | None = None
     resolved_at: datetime | None = None

@@ -47,13 +47,14 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The issue as it was found before writing: whether and by whom it is closed or open against what we wrote."""
+    """The issue as it was found before writing: whether, by whom and since when it is closed."""
 
     address: Address
     closed: bool
     by: str = ""
     bot: bool = False
     reason: CloseReason = CloseReason.COMPLETED
+    at: datetime | None = None
 
 
 class Backend(Protocol):

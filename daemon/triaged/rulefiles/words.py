@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from triaged.core.sla import Target
@@ -14,6 +15,8 @@ SPAN = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re
 LONGEST = timedelta(days=3660)
 MOST_WORKING_DAYS = 365
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+YEARS = range(1970, 3000)
+D = TypeVar("D", bound=date)
 HOURS = re.compile(r"(\d\d):(\d\d)\s*[-–]\s*(\d\d):(\d\d)", re.ASCII)
 
 
@@ -75,10 +78,18 @@ def share(text: str) -> float:
 def day(text: str) -> date:
     if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         try:
-            return date.fromisoformat(text)
+            found = date.fromisoformat(text)
         except ValueError as problem:
             raise ValueError(f"expected a date ({problem})") from None
+        return plausible(found)
     raise ValueError("expected a date like 2026-12-24")
+
+
+def plausible(found: D) -> D:
+    """A date that can be reckoned with: others are slips, or mean "never"."""
+    if found.year not in YEARS:
+        raise ValueError(f"expected a date from {YEARS[0]} to {YEARS[-1]}; for ever is said by saying no date")
+    return found
 
 
 def instant(text: str, zone: ZoneInfo) -> datetime:
@@ -87,7 +98,7 @@ def instant(text: str, zone: ZoneInfo) -> datetime:
         value = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError("expected a date with time like 2026-12-24T08:00") from None
-    return value if value.tzinfo else value.replace(tzinfo=zone)
+    return plausible(value if value.tzinfo else value.replace(tzinfo=zone))
 
 
 def hours(text: str) -> tuple[time, time]:

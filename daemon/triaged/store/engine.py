@@ -37,7 +37,10 @@ def engines(url: str) -> tuple[Engine, Engine]:
         memory = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
         _prepare(memory, writes=True)
         return memory, memory
-    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"store: {parsed.database}: its folder cannot be made: {error.strerror}") from error
     plain = f"sqlite:///{parsed.database}"
     writer = create_engine(plain, pool_size=1, max_overflow=0, connect_args={"check_same_thread": False})
     reader = create_engine(plain, pool_size=4, max_overflow=8, connect_args={"check_same_thread": False})

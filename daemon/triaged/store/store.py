@@ -72,7 +72,10 @@ class Store:
         path = self._writer.url.database
         if not self.alone or not path or self._lock is not None:
             return
-        lock = Path(f"{path}.lock").open("a")  # noqa: SIM115 - held until the process ends
+        try:
+            lock = Path(f"{path}.lock").open("a")  # noqa: SIM115 - held until the process ends
+        except OSError as error:
+            raise ConfigError(f"store: {path}: cannot be written: {error.strerror}") from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -106,6 +106,8 @@ class Ingest:
         if not auth.allows(headers.get(b"authorization")):
             challenge = (b"www-authenticate", b'Bearer realm="triaged", Basic realm="triaged"')
             return "", 401, _error("expected a valid bearer token or basic authentication"), [*_JSON, challenge]
+        if auth.open and b"origin" in headers:
+            return "", 403, _error("expected no request of a web page, where no token says who sends"), _JSON
         body = await _body(headers, receive)
         if self._all_known(source, body):
             return source, 200, _UNCHANGED, _JSON
@@ -184,15 +186,19 @@ async def _body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
 
 
 def _unpacked(body: bytes) -> bytes:
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    try:
-        unpacked = unpacker.decompress(body, MOST_BYTES + 1)
-    except zlib.error as error:
-        raise PayloadError(f"expected a gzip body, as content-encoding says: {error}") from error
-    if len(unpacked) > MOST_BYTES:
-        raise _too_large("more")
-    if not unpacker.eof:
-        raise PayloadError("expected a whole gzip body, got the beginning of one")
+    """All members of a gzip body (RFC 1952, 2.2), never more than a body may have."""
+    unpacked = b""
+    while body:
+        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            unpacked += unpacker.decompress(body, MOST_BYTES + 1 - len(unpacked))
+        except zlib.error as error:
+            raise PayloadError(f"expected a gzip body, as content-encoding says: {error}") from error
+        if len(unpacked) > MOST_BYTES:
+            raise _too_large("more")
+        if not unpacker.eof:
+            raise PayloadError("expected a whole gzip body, got the beginning of one")
+        body = unpacker.unused_data
     return unpacked
 
 

@@ -16,7 +16,7 @@ import structlog
 
 from triaged.clock import Clock
 from triaged.core.events import CloseAsked, Record, ReopenAsked
-from triaged.core.model import Actor, ActorKind
+from triaged.core.model import Actor, ActorKind, Severity
 from triaged.errors import DeliveryError
 from triaged.intake.units import Answer, Ask, Unit
 from triaged.ports.backend import Address, Backend, Found, Issue, Written
@@ -147,7 +147,9 @@ class PublishWorker:
         except DeliveryError as error:
             self._failed(publication, error)
             return
-        written = Written(block=issue.block, labels=issue.labels, closed=issue.closed)
+        # A close that we did not write is remembered as it stands: an incident that stays open opens the issue again.
+        closed = issue.closed if issue.closed != last.closed else found.closed
+        written = Written(block=issue.block, labels=issue.labels, closed=closed)
         self._record(
             publication, done=publication.wanted, digest=issue.digest, **_address(found.address), **_written(written)
         )
@@ -175,9 +177,9 @@ class PublishWorker:
         if found.bot or found.closed == last.closed:
             return
         actor = Actor(name=found.by or "somebody on the issue", kind=ActorKind.PERSON)
-        act = (
-            CloseAsked(actor=actor, reason=found.reason, record=Record()) if found.closed else ReopenAsked(actor=actor)
-        )
+        seen = next((severity for severity in Severity if f"severity: {severity}" in last.labels), None)
+        close = CloseAsked(actor=actor, reason=found.reason, record=Record(), at=found.at, seen=seen)
+        act = close if found.closed else ReopenAsked(actor=actor)
         self._ask(Ask(incident_id=issue.incident_id, act=act, quietly=True))
 
     def _search_again(self, item: Publication | PendingComment, intended_at: datetime, now: datetime) -> bool:

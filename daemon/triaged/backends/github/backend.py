@@ -79,16 +79,21 @@ class GitHubBackend:
         with self._noticing():
             current = self._client.get_issue(address.repository, address.number).value
             closed = current.state == "closed"
-            is_own_close = closed and not last.closed and self._is_own(current.closed_by)
         place = self._address(current, address.repository)
-        change = self._change(current, issue, last, is_wish=issue.closed != last.closed or is_own_close)
+        change = self._change(current, issue, last, is_wish=issue.closed != last.closed)
         if change != wire.IssueChange():
             self._write(Write.CHANGE, lambda: self._client.update_issue(place.repository, place.number, change))
         self._relabel(place, current.label_names, issue, last)
-        closed = closed and not is_own_close
         by = current.closed_by if closed else None
         reason = _reason(current.state_reason)
-        return Found(address=place, closed=closed, by=by.login if by else "", bot=_is_bot(by), reason=reason)
+        return Found(
+            address=place,
+            closed=closed,
+            by=by.login if by else "",
+            bot=_is_bot(by),
+            reason=reason,
+            at=current.closed_at,
+        )
 
     def comment(self, address: Address, text: str, operation: str) -> None:
         body = document.comment(text, operation)
@@ -158,11 +163,6 @@ class GitHubBackend:
             if error.reason != "forbidden":
                 raise
             return self._login
-
-    def _is_own(self, account: wire.Account | None) -> bool:
-        """Whether it was certainly us: our record of it may have been lost."""
-        login = self._own_login()
-        return login is not None and _is_ours(account, login)
 
     def _address(self, issue: wire.Issue, asked: str) -> Address:
         """Where the issue is by its own word, which is the new place after a rename or a transfer."""

@@ -178,6 +178,7 @@ def upgrade() -> None:
         sa.Column("acknowledged_by", sa.Text(), autoincrement=False, nullable=True),
         sa.Column("acknowledged_until", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("former_state", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("last_begun_at", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("last_ended_at", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("restored_at", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("resolved_at", sa.BigInteger(), autoincrement=False, nullable=True),
