@@ -437,3 +437,8 @@ def test_a_share_is_read(text: str, value: float) -> None:
 def test_what_is_no_time_zone_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="expected a time zone like Europe/Berlin"):
         words.zone(name)
+
+
+def test_a_date_that_means_never_is_told_to_be_left_out() -> None:
+    with pytest.raises(ValueError, match="for ever is said by saying no date"):
+        words.day("9999-12-31")

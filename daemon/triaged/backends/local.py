@@ -32,6 +32,7 @@ from triaged.errors import DeliveryError
 from triaged.ports.backend import Address, Found, Issue, Written
 
 RETRY_AFTER = timedelta(seconds=30)
+BETWEEN_CREATES = timedelta(milliseconds=50)
 BETWEEN_UPDATES = timedelta(milliseconds=100)
 SKEW = timedelta(minutes=5)
 SOMEBODY = "local"
@@ -49,19 +50,20 @@ class LocalBackend:
     def __init__(self, directory: Path, clock: Clock) -> None:
         self._directory = directory.resolve()
         self._clock = clock
-        self._updated_at: datetime | None = None
+        self._wrote_at: datetime | None = None
 
     def ready_at(self, now: datetime, *, urgent: bool, creates: bool) -> datetime:
-        """At once, but for updates, of which a storm has many: they leave the processor to the alerts."""
-        if creates or self._updated_at is None:
+        """At once, but in a storm one after the other: files leave the processor to the alerts."""
+        if self._wrote_at is None:
             return now
-        return max(now, self._updated_at + BETWEEN_UPDATES)
+        return max(now, self._wrote_at + (BETWEEN_CREATES if creates else BETWEEN_UPDATES))
 
     def close(self) -> None:
         """Nothing is held open between calls."""
 
     def create(self, issue: Issue, operation: str) -> Address:
         """The file's address; idempotent. A file of another history's INC-12 stays, this one becomes `INC-12.2.md`."""
+        self._wrote_at = self._clock.now()
         text = "\n\n".join((f"# {prose(issue.title)}", _front(issue), document.compose(issue, operation)))
         with self._disk():
             self._directory.mkdir(parents=True, exist_ok=True)
@@ -83,7 +85,7 @@ class LocalBackend:
         return None
 
     def update(self, address: Address, issue: Issue, last: Written) -> Found:
-        self._updated_at = self._clock.now()
+        self._wrote_at = self._clock.now()
         with self._disk():
             path = self._file(address)
             text = _read(path)
