@@ -135,7 +135,7 @@ class App:
             signal.signal(number, self._server.handle_exit)
         signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self.reload, name="reload").start())
         self._serving = True
-        log.info("listening", address=self.settings.listen, store=self.settings.store.partition("@")[2] or "local file")
+        log.info("listening", address=self.settings.listen, store=self.settings.store_place)
         try:
             self._server.run(sockets=[listener])
         finally:

@@ -189,6 +189,12 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def store_place(self) -> str:
+        """Where the store is, fit for a log."""
+        rest = self.store.removeprefix("sqlite:///").removeprefix("postgresql://")
+        return rest.partition("?")[0].rpartition("@")[2]
+
+    @property
     def host(self) -> str:
         return self.listen.rpartition(":")[0].strip("[]")
 

@@ -414,7 +414,7 @@ def test_the_acts_follow_an_incident_from_ack_to_reopening(desk: Run, opened: st
     assert re.search(r"response +due .* met", said.out)
     assert "sev3 by ann, judged sev2, acknowledged" in desk("severity", opened, "sev3", "--reason", "One pod only.").out
     assert desk("resolve", opened, "--summary", "It works again.").status == 0
-    assert re.search(r"ann +.*resolved", desk("show", opened).out)
+    assert re.search(r"ann +ann says that it is fixed", desk("show", opened).out)
     record = ["--root-cause", "A typo.", "--fix", "Reverted.", "--prevention", "A test."]
     assert ", closed, " in desk("close", opened, "--reason", "false_alarm", *record).out
     shown = daemon.get(f"/api/v1/incidents/{opened}").json()

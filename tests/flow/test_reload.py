@@ -1,4 +1,4 @@
-"""Reload: a good set of rules comes into force as a whole; a bad one leaves the former; what is open stays as it was."""
+"""Reload: a good set of rules comes into force whole; a bad one leaves the former; what is open stays as it was."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_without_a_file_relative_paths_begin_at_the_working_directory(
     assert found.backend.local.directory == tmp_path / "incidents"
 
 
-@pytest.mark.parametrize("store", ["sqlite://", "sqlite:////var/lib/triaged.db", "postgresql://me@db/triaged"])
+@pytest.mark.parametrize("store", ["sqlite:////var/lib/triaged.db", "postgresql://me@db/triaged"])
 def test_a_store_that_is_no_relative_file_stays_as_it_was_written(file: Path, store: str) -> None:
     assert loaded(file, f"store: {store}").store == store
 
@@ -358,6 +358,9 @@ def test_every_mistake_of_a_file_is_told_at_once(file: Path) -> None:
         ("listen:", "listen: expected a text"),
         ("public_url: triaged.example.com", "expected a URL with http:// or https://, got 'triaged.example.com'"),
         ("store: var/triaged.db", "store: expected sqlite:///FILE or postgresql://USER@HOST/NAME"),
+        ("store: sqlite://", "store: expected sqlite:///FILE"),
+        ("store: sqlite:///", "store: expected sqlite:///FILE"),
+        ('store: "sqlite:///a\\0b"', "store: expected sqlite:///FILE"),
         ("store: mysql://me@db/triaged", "store: expected sqlite:///FILE or postgresql://USER@HOST/NAME"),
         ("store: postgresql://me@db:port/x", "store: expected sqlite:///FILE or postgresql://USER@HOST/NAME"),
         ("backend: {type: gitlab}", "1:11: backend.type: expected 'github' or 'local'"),
@@ -450,6 +453,19 @@ api_tokens: {ann: {token: s3cret}}
 )
 def test_no_secret_is_in_what_is_said_of_a_mistake(file: Path, text: str) -> None:
     assert "s3cret" not in refused(file, text)
+
+
+@pytest.mark.parametrize(
+    ("store", "place"),
+    [
+        ("sqlite:////var/lib/triaged.db", "/var/lib/triaged.db"),
+        ("postgresql://me:s3cret@db:5433/triaged", "db:5433/triaged"),
+        ("postgresql://me:s3@cret@db/triaged", "db/triaged"),
+        ("postgresql:///triaged?host=/run/pg&password=s3cret", "/triaged"),
+    ],
+)
+def test_the_place_of_the_store_is_told_without_its_credentials(store: str, place: str) -> None:
+    assert Settings(store=store).store_place == place
 
 
 # ---------------------------------------------------------------- beyond loopback

@@ -52,7 +52,7 @@ def set_up(monkeypatch: pytest.MonkeyPatch, *, terminal: bool = False, level: st
 
 def fail_with(password: str) -> None:
     """A bug in a frame that holds a secret."""
-    {}[len(password)]
+    raise KeyError(len(password))
 
 
 def test_every_line_is_one_json_object_with_level_logger_and_an_instant_in_utc(

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -38,6 +39,10 @@ def demo(
         store=f"sqlite:///{directory.resolve()}/triaged.db",
         backend=config.BackendSettings(local=config.LocalSettings(directory=(directory / "incidents").resolve())),
     )
+    if not settings.loopback:
+        raise ConfigError(
+            f"listen: expected a loopback address such as 127.0.0.1:9876, got {listen}: the demo has no tokens"
+        )
     _fresh(directory)
     clock = CatchingUpClock(_DAY, speed=_DAY.total_seconds() / seconds + 1)
     start = clock.now()
@@ -52,10 +57,17 @@ def demo(
 
     player = Player(Day(defaults.DEMO_DAY, start), url=f"http://{listen}", clock=clock, read=app.store.read, say=say)
 
+    failed: list[str] = []
+
     def play() -> None:
         while not app.ready:
             clock.wait(player.stopped, timedelta(minutes=1))
-        player.play(start, _DAY)
+        try:
+            player.play(start, _DAY)
+        except httpx.HTTPError as error:
+            failed.append(f"The day cannot go on: {error}")
+            app.shut_down()
+            return
         if player.stopped.is_set():
             return
         console.print(
@@ -78,7 +90,9 @@ def demo(
         status = app.serve()
     finally:
         player.stopped.set()
-    raise typer.Exit(status)
+    for sentence in failed:
+        typer.echo(sentence, err=True)
+    raise typer.Exit(1 if failed else status)
 
 
 def _fresh(directory: Path) -> None:
