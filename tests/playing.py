@@ -165,7 +165,10 @@ class Play:
         """An alert resolves: ended now, or at a minute; not `stamped`, its sender gives no endsAt."""
         ends_at = (self.now if ended is None else minutes(ended)) if stamped else None
         last = self.episodes.get(name)
-        step = follow(last, _alert(name, ends_at=ends_at, status=AlertStatus.RESOLVED), self.now)
+        # Alertmanager names the start of what it resolves: that of an earlier episode where the resolve is a late copy.
+        starts_at = ends_at if last is None else last.starts_at
+        sent = _alert(name, starts_at=starts_at, ends_at=ends_at, status=AlertStatus.RESOLVED)
+        step = follow(last, sent, self.now)
         if last is None or step.change is not Change.ENDED:
             return []
         self.episodes[name] = replace(last, ended_at=step.at)

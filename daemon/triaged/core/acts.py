@@ -131,9 +131,10 @@ def _is_overtaken(incident: Incident, event: CloseAsked) -> bool:
     """Whether alerts that began after the close speak against it, as they would have had we known of it at once."""
     if event.at is None or incident.last_begun_at is None:
         return False
-    if incident.round_at is not None and incident.round_at > event.at:
+    # GitHub tells whole seconds: what began within the second of the close is taken to have begun after it.
+    if incident.round_at is not None and incident.round_at >= event.at:
         return True
-    if incident.last_begun_at <= event.at:
+    if incident.last_begun_at < event.at:
         return False
     return event.reason is CloseReason.COMPLETED or incident.judged.graver_than(event.seen or incident.judged)
 
