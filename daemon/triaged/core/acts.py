@@ -132,7 +132,7 @@ def _is_overtaken(incident: Incident, event: CloseAsked) -> bool:
     if event.at is None or incident.last_begun_at is None:
         return False
     # GitHub tells whole seconds: what began within the second of the close is taken to have begun after it.
-    if incident.round_at is not None and incident.round_at >= event.at:
+    if incident.round_at is not None and incident.round_at > event.at:
         return True
     if incident.last_begun_at < event.at:
         return False
