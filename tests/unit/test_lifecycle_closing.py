@@ -16,10 +16,12 @@ from playing import (
     counted,
     entries,
     publishes,
+    reopen,
     tallies,
     told,
 )
 from triaged.core.effects import CommentKind, PublishIssue
+from triaged.core.events import CloseAsked
 from triaged.core.model import (
     ActorKind,
     CloseReason,
@@ -317,3 +319,48 @@ def test_an_incident_that_a_person_closed_hears_of_earlier_starts_but_is_not_jud
     before = play.incident
     play.fire(says=SEV1, since=-30)
     assert play.incident == replace(before, started_at=minutes(-30))
+
+
+def found_late(at: float, reason: CloseReason = CloseReason.COMPLETED, seen: Severity | None = None) -> CloseAsked:
+    return replace(close(reason), at=minutes(at), seen=seen)
+
+
+def test_a_close_found_late_counts_from_its_own_instant() -> None:
+    play = Play()
+    play.fire()
+    play.to(30)
+    play.act(found_late(10))
+    assert (play.incident.state, play.incident.closed_at) == (State.CLOSED, minutes(10))
+    assert play.incident.restored_at == minutes(10)
+
+
+def test_a_close_found_late_does_not_cover_what_began_after_it() -> None:
+    play = Play()
+    play.fire("A")
+    play.to(30)
+    play.fire("B")
+    acted = play.act(found_late(10))
+    assert play.incident.state is State.OPEN
+    assert [kind for kind, _ in comments(acted)] == [CommentKind.REOPENED]
+
+
+def test_a_close_found_late_says_nothing_of_a_round_that_began_after_it() -> None:
+    play = Play()
+    play.fire()
+    play.act(close())
+    play.to(20)
+    play.act(reopen())
+    play.act(found_late(10, CloseReason.NOT_PLANNED))
+    assert play.incident.state is State.OPEN
+
+
+@pytest.mark.parametrize(("seen", "state"), [(Severity.SEV1, State.CLOSED), (Severity.SEV4, State.OPEN)])
+def test_a_not_planned_close_found_late_covers_what_began_after_it_unless_that_is_graver(
+    seen: Severity, state: State
+) -> None:
+    play = Play()
+    play.fire("A")
+    play.to(30)
+    play.fire("B")
+    play.act(found_late(10, CloseReason.NOT_PLANNED, seen))
+    assert play.incident.state is state
