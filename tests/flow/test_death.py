@@ -53,6 +53,7 @@ class MortalBackend:
         self._backend = backend
         self._fate = fate
         self.name = backend.name
+        self.settled_after = backend.settled_after
         self.ready_at = backend.ready_at
 
     def __getattr__(self, name: str) -> Any:

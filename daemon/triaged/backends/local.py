@@ -46,6 +46,7 @@ class LocalBackend:
     """Not thread safe, and alone with its folder but for people's editors: a file is replaced whole or not at all."""
 
     name = "local"
+    settled_after = timedelta()
 
     def __init__(self, directory: Path, clock: Clock) -> None:
         self._directory = directory.resolve()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from triaged.core.catalogue import Service
@@ -58,9 +58,14 @@ class Found:
 
 
 class Backend(Protocol):
-    """Where incidents are published. Every failure is a DeliveryError; reads are idempotent, writes are not."""
+    """Where incidents are published. Every failure is a DeliveryError; reads are idempotent, writes are not.
+
+    `settled_after` is how long a write may stay hidden from `find` and `has_comment`: nothing found by then, none was
+    written.
+    """
 
     name: str
+    settled_after: timedelta
 
     def ready_at(self, now: datetime, *, urgent: bool, creates: bool) -> datetime:
         """Earliest instant at which the backend's pace allows another write of this kind; `now` if at once."""

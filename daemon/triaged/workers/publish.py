@@ -27,9 +27,8 @@ from triaged.store.reading import Reader
 
 log = structlog.get_logger(__name__)
 
-# Seconds after the request at which it is looked for. GitHub ends a request after 10 s but may commit it all the same,
-# and its lists have been seen a minute behind.
-SEARCH_AFTER: Final = tuple(timedelta(seconds=s) for s in (2, 5, 15, 60, 90))
+# How long after the request it is looked for, until the backend has settled.
+SEARCH_AFTER: Final = tuple(timedelta(seconds=s) for s in (2, 5, 15, 60))
 _SHORTEST_BACKOFF: Final = timedelta(seconds=5)
 _LONGEST_BACKOFF: Final = timedelta(minutes=1)
 _GIVEN_UP: Final = timedelta(minutes=15)
@@ -184,8 +183,9 @@ class PublishWorker:
 
     def _search_again(self, item: Publication | PendingComment, intended_at: datetime, now: datetime) -> bool:
         """Plan the next look after one that found nothing; False once it is proven that nothing was written."""
-        if now < intended_at + SEARCH_AFTER[-1]:
-            next_at = next(intended_at + after for after in SEARCH_AFTER if intended_at + after > now)
+        if now < intended_at + self._backend.settled_after:
+            looks = (*SEARCH_AFTER, self._backend.settled_after)
+            next_at = next(intended_at + after for after in looks if intended_at + after > now)
             self._record(item, searches=item.searches + 1, due_at=to_us(next_at))
             return True
         again = {"intended_at": to_us(now), "searches": 0}

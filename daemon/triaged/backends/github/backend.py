@@ -34,6 +34,8 @@ class GitHubBackend:
     """
 
     name = "github"
+    # It ends a request after 10 s but may commit it all the same, and its lists have been seen a minute behind.
+    settled_after = timedelta(seconds=90)
 
     def __init__(self, settings: Settings, surroundings: Surroundings) -> None:
         self._repository = settings.repository
