@@ -323,3 +323,20 @@ def _alert(
         digest=b"",
         raw=b"",
     )
+
+
+def opened(severity: Severity = Severity.SEV2) -> Play:
+    """Fired at 0; it is 5."""
+    play = Play()
+    play.fire(says=severity)
+    play.to(5)
+    return play
+
+
+def verifying(severity: Severity = Severity.SEV2) -> Play:
+    """Fired at 0, silent since 10."""
+    play = Play()
+    play.fire(says=severity)
+    play.to(10)
+    play.resolve()
+    return play

@@ -11,7 +11,6 @@ from playing import (
     ANN,
     BOB,
     CONTEXT,
-    Play,
     ack,
     choose,
     close,
@@ -19,6 +18,7 @@ from playing import (
     counted,
     entries,
     fixed,
+    opened,
     publishes,
     reopen,
     tallies,
@@ -39,14 +39,6 @@ from triaged.errors import ActError
 
 SEV1, SEV2, SEV3, SEV4 = Severity
 PAGE = {"severity": "sev2", "team": "payments"}
-
-
-def opened(severity: Severity = SEV2) -> Play:
-    """Fired at 0; it is 5."""
-    play = Play()
-    play.fire(says=severity)
-    play.to(5)
-    return play
 
 
 # ---- ack

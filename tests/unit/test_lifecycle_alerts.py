@@ -17,6 +17,7 @@ from playing import (
     publishes,
     tallies,
     told,
+    verifying,
 )
 from triaged.core.effects import CommentKind, PublishIssue
 from triaged.core.events import GrowthAwaited
@@ -30,15 +31,6 @@ from triaged.core.model import (
 
 SEV1, SEV2, SEV3, SEV4 = Severity
 PAGE = {"severity": "sev2", "team": "payments"}
-
-
-def verifying(severity: Severity = SEV2) -> Play:
-    """Fired at 0, silent since 10."""
-    play = Play()
-    play.fire(says=severity)
-    play.to(10)
-    play.resolve()
-    return play
 
 
 # ---- severity

@@ -15,10 +15,12 @@ from playing import (
     comments,
     counted,
     entries,
+    opened,
     publishes,
     reopen,
     tallies,
     told,
+    verifying,
 )
 from triaged.core.effects import CommentKind, PublishIssue
 from triaged.core.events import CloseAsked
@@ -34,23 +36,6 @@ from triaged.core.model import (
 SEV1, SEV2, SEV3, SEV4 = Severity
 PAGE = {"severity": "sev2", "team": "payments"}
 A_DAY = 24 * 60
-
-
-def opened(severity: Severity = SEV2) -> Play:
-    """Fired at 0; it is 5."""
-    play = Play()
-    play.fire(says=severity)
-    play.to(5)
-    return play
-
-
-def verifying(severity: Severity = SEV2) -> Play:
-    """Fired at 0, silent since 10."""
-    play = Play()
-    play.fire(says=severity)
-    play.to(10)
-    play.resolve()
-    return play
 
 
 # ---- resolved
