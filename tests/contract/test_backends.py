@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
 import pytest
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from building import START, issue

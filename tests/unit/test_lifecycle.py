@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from building import START, minutes, verdict
 from playing import Play, ack, comments, counted, entries, publishes, tallies, told

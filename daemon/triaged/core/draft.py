@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from triaged.core.effects import Comment, CommentKind, Effect, PublishIssue, Tally
 from triaged.core.model import DAEMON, Actor, Entry, Incident, TimelineEntry
 from triaged.core.sla import Policy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(Struct, frozen=True, kw_only=True):
     """What `decide` may know beside incident and event: the policy frozen on the incident."""
 
     policy: Policy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """The incident as it is now, what was asked for, and what the timeline tells of it, in order."""
 
     incident: Incident

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum, unique
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishIssue:
+
+class PublishIssue(Struct, frozen=True, kw_only=True):
     """Make the issue look like the incident (a level: any number of them are one); `urgent` does not wait."""
 
     incident_id: int
@@ -26,8 +26,7 @@ class CommentKind(StrEnum):
     CLOSED_FIRING = "closed_firing"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comment:
+class Comment(Struct, frozen=True, kw_only=True):
     """Say something on the issue, once (an edge): `key` makes it unique within the incident."""
 
     incident_id: int
@@ -36,8 +35,7 @@ class Comment:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class Tally(Struct, frozen=True, kw_only=True):
     """Raise the store counter `metric` by one; with `seconds`, observe them in the store histogram instead."""
 
     metric: str

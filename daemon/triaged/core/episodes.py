@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto, unique
+
+from msgspec import Struct
 
 from triaged.core.model import Alert, AlertStatus, Episode
 
@@ -21,8 +22,7 @@ class Change(Enum):
     UNKNOWN = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """A change of an episode; `at` is its startsAt after a firing, its end after `ENDED`."""
 
     change: Change

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from triaged.core.episodes import Change
 from triaged.core.model import Actor, CloseReason, DeadlineKind, Severity, Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertFired:
+class AlertFired(Struct, frozen=True, kw_only=True):
     """An alert fires: `change` is BEGAN, CONTINUED or HEARD, `starts_at` its episode's; `name` is for people."""
 
     name: str
@@ -20,39 +20,34 @@ class AlertFired:
     starts_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertResolved:
+class AlertResolved(Struct, frozen=True, kw_only=True):
     """An episode of the incident ended at `ended_at`."""
 
     name: str
     ended_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grew:
+class Grew(Struct, frozen=True, kw_only=True):
     """Growth condition `ref` held; `verdict` is that of its alerts with all conditions that have held."""
 
     ref: str
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrowthAwaited:
+class GrowthAwaited(Struct, frozen=True, kw_only=True):
     """A growth condition may hold at `at`, by time alone; None: none waits for time."""
 
     at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadlinePassed:
+class DeadlinePassed(Struct, frozen=True, kw_only=True):
     """The deadline of this kind that was due at `due_at` has passed."""
 
     kind: DeadlineKind
     due_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(Struct, frozen=True, kw_only=True):
     """What a person writes down when resolving or closing; empty says nothing new."""
 
     summary: str = ""
@@ -61,31 +56,27 @@ class Record:
     prevention: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acknowledged:
+class Acknowledged(Struct, frozen=True, kw_only=True):
     """A person takes the incident, for a time or for as long as the policy says."""
 
     actor: Actor
     lasting: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeverityChosen:
+class SeverityChosen(Struct, frozen=True, kw_only=True):
     actor: Actor
     severity: Severity
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolveAsked:
+class ResolveAsked(Struct, frozen=True, kw_only=True):
     """A person says that the service works again."""
 
     actor: Actor
     record: Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CloseAsked:
+class CloseAsked(Struct, frozen=True, kw_only=True):
     """A close; one found on the issue later carries the instant `at` of the close, and the severity `seen` there."""
 
     actor: Actor
@@ -95,8 +86,7 @@ class CloseAsked:
     seen: Severity | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReopenAsked:
+class ReopenAsked(Struct, frozen=True, kw_only=True):
     actor: Actor
     reason: str = ""
 

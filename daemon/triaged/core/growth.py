@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
+
+from msgspec import Struct, field
 
 from triaged.core.model import Impact, Urgency
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refires:
+class Refires(Struct, frozen=True, kw_only=True):
     """So many firings again within a span."""
 
     count: int
     within: timedelta
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Growth:
+class Growth(Struct, frozen=True, kw_only=True):
     """What must be true of an incident's firing alerts that match `rule`, and what impact or urgency it then has.
 
     `ref` (`rule#index`) names it in stores and traces. `alerts`, `firing_for`, `distinct` (label → different values)

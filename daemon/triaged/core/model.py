@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -107,8 +108,7 @@ class ActorKind(StrEnum):
     BOT = "bot"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
+class Actor(Struct, frozen=True, kw_only=True):
     """Who did it: a person by the name that they are known by, or the daemon itself."""
 
     name: str
@@ -124,8 +124,7 @@ class AlertStatus(StrEnum):
     RESOLVED = "resolved"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
+class Alert(Struct, frozen=True, kw_only=True):
     """One label set of one source as it was just sent.
 
     `starts_at`/`ends_at` are None where the sender gave none; `digest` is blake2b-16 of source and raw bytes;
@@ -145,8 +144,7 @@ class Alert:
     mended: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Episode:
+class Episode(Struct, frozen=True, kw_only=True):
     """One firing of an alert, from a firing to its end.
 
     `starts_at` is the sender's earliest startsAt (the first firing's arrival where it gave none), `begun_at` the
@@ -171,16 +169,14 @@ class Episode:
     last: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class Key(Struct, frozen=True, kw_only=True):
     """Which alerts belong together: a versioned digest of label names and values, and the pairs in words."""
 
     digest: str
     pairs: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """What the rules say of one alert.
 
     `matched` are the names of the matching rules in order; `severity` is the matrix's answer limited by `at_most`;
@@ -211,8 +207,7 @@ class Verdict:
         return not self.matched
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
+class Incident(Struct, frozen=True, kw_only=True):
     """One problem, from its first alert to its closing; it carries counts and instants, never its alerts.
 
     `severity` is what acts: the person's `chosen` one, else `judged`, the gravest that the rules judged in this round
@@ -306,8 +301,7 @@ class DeadlineKind(StrEnum):
     GROWTH = "growth"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadline:
+class Deadline(Struct, frozen=True, kw_only=True):
     """The instant at which something of an incident is due; at most one of a kind stands for an incident."""
 
     incident_id: int
@@ -342,8 +336,7 @@ class Entry(StrEnum):
     PUBLISHED = "published"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimelineEntry:
+class TimelineEntry(Struct, frozen=True, kw_only=True):
     """What happened to an incident, when, by whom, in plain words; append-only."""
 
     incident_id: int
@@ -353,8 +346,7 @@ class TimelineEntry:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class Tried(Struct, frozen=True, kw_only=True):
     """One rule tried on one alert: `failed` is the first condition that did not hold, with the value that it saw."""
 
     rule: str

@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 from datetime import datetime
+from operator import attrgetter
+from typing import Final
 
 from triaged.core import wording
 from triaged.core.draft import Draft
 from triaged.core.model import Deadline, DeadlineKind, Entry, Incident, Objective, Outcome, Severity, State
 from triaged.core.sla import Policy
+
+
+_MOVE_DEADLINES: Final = attrgetter(
+    "state",
+    "severity",
+    "pending_until",
+    "grows_at",
+    "acknowledged_until",
+    "restored_at",
+    "response_due_at",
+    "response_at_risk_at",
+    "response_at_risk",
+    "response_outcome",
+    "resolution_due_at",
+    "resolution_at_risk_at",
+    "resolution_at_risk",
+    "resolution_outcome",
+)
+
+
+def same_deadlines(before: Incident, after: Incident) -> bool:
+    """Whether nothing changed that `standing` asks for: quicker than to derive both, for an alert that just joins."""
+    return bool(_MOVE_DEADLINES(before) == _MOVE_DEADLINES(after))
 
 
 def standing(incident: Incident, policy: Policy) -> tuple[Deadline, ...]:

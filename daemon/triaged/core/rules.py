@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from triaged.core.calendars import Calendar
 from triaged.core.catalogue import FACTS, Catalogue, Service, Team, label_needs

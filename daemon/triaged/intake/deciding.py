@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 
 import msgspec
+from msgspec.structs import replace
 
 from triaged.core.alerting import Place, place
 from triaged.core.draft import Context, Decision
@@ -25,7 +25,7 @@ from triaged.core.events import (
 )
 from triaged.core.lifecycle import begin, decide
 from triaged.core.model import Alert, Deadline, DeadlineKind, Episode, Incident, Key, Verdict
-from triaged.core.objectives import standing
+from triaged.core.objectives import same_deadlines, standing
 from triaged.core.sla import Policy
 from triaged.errors import ActError, NotFoundError
 from triaged.intake.units import Rules
@@ -59,7 +59,6 @@ class Deciding:
         self._owners: dict[str, int] = {}
         self._verdicts: dict[bytes, Verdict] = {}
         self._growing: dict[int, set[str]] = {}
-        self._stood: dict[int, tuple[Deadline, ...]] = {}
         self.batch = Batch()
 
     def read(self, alerts: Iterable[Alert], incident_ids: Iterable[int]) -> dict[bytes, Exception]:
@@ -293,12 +292,8 @@ class Deciding:
         batch = self.batch
         batch.incidents[incident.id] = incident
         batch.timeline.extend(decision.timeline)
-        stood = self._stood.get(incident.id)
-        if stood is None and before is not None:
-            stood = self._standing(before)
-        stands = self._stood[incident.id] = self._standing(incident)
-        if stood != stands:
-            batch.deadlines[incident.id] = stands
+        if before is None or not same_deadlines(before, incident):
+            batch.deadlines[incident.id] = self._standing(incident)
         for effect in decision.effects:
             match effect:
                 case PublishIssue():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from triaged.core.events import Act
 from triaged.core.model import Deadline
@@ -13,8 +14,7 @@ from triaged.core.rules import RuleSet
 from triaged.core.sla import Policy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Struct, frozen=True, kw_only=True):
     """The rules in force: what judges, the policy that new incidents freeze, and the texts that both came from."""
 
     rule_set: RuleSet
@@ -23,8 +23,7 @@ class Rules:
     policy_files: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(Struct, frozen=True, kw_only=True):
     """One webhook request: bytes in, an answer's status out; nothing else crosses."""
 
     id: str
@@ -32,8 +31,7 @@ class Delivery:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(Struct, frozen=True, kw_only=True):
     """A person's act on an incident. With `quietly`, one that changes nothing is no error: a worker saw it done."""
 
     incident_id: int
@@ -41,15 +39,13 @@ class Ask:
     quietly: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passed:
+class Passed(Struct, frozen=True, kw_only=True):
     """A deadline has passed."""
 
     deadline: Deadline
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """A worker's own statements (claims, results, retention), run in the writer's transaction in their turn."""
 
     run: Callable[[Any, datetime], Any]
@@ -58,8 +54,7 @@ class Job:
 Unit = Delivery | Ask | Passed | Job
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """What became of a unit: an HTTP status; `error` is for a person, `value` what a job gave."""
 
     status: int = 200

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
+
+from msgspec import Struct
 
 from triaged.core.catalogue import Service
 from triaged.core.model import CloseReason, Episode, Incident, Objective, TimelineEntry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Address(Struct, frozen=True, kw_only=True):
     """Where an issue is: backend, repository (or folder) and number together; `url` is for people."""
 
     backend: str
@@ -21,8 +21,7 @@ class Address:
     url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Issue:
+class Issue(Struct, frozen=True, kw_only=True):
     """An issue as it should be: `block` is the daemon's part of the body, `people` what people's part begins with."""
 
     incident_id: int
@@ -36,8 +35,7 @@ class Issue:
     urgent: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class Written(Struct, frozen=True, kw_only=True):
     """What the daemon wrote last to an issue, to tell people's work from its own."""
 
     block: str
@@ -45,8 +43,7 @@ class Written:
     closed: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """The issue as it was found before writing: whether, by whom and since when it is closed."""
 
     address: Address
@@ -96,8 +93,7 @@ class Backend(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """Everything that an issue tells: `episodes` are the firing ones first, at most some tens; `timeline` the newest.
 
     `targets` are the severity's targets as ops wrote them, by objective; `service` is the catalogue's entry, if any.

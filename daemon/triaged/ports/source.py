@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from triaged.core.model import Alert
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected:
+class Rejected(Struct, frozen=True, kw_only=True):
     """An alert that cannot be read: `reason` is the metric's label, `text` says what was expected and what came."""
 
     raw: bytes
@@ -18,8 +18,7 @@ class Rejected:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True):
     """The alerts of one body in their order, and those that could not be read."""
 
     alerts: tuple[Alert, ...]

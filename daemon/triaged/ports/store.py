@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from triaged.core.effects import Comment, CommentKind, Tally
 from triaged.core.growth import Growth
@@ -28,8 +29,7 @@ class Fate(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertRecord:
+class AlertRecord(Struct, frozen=True, kw_only=True):
     """One alert as it was sent, kept where it changed something; `reason` says why it was dropped, rejected, failed.
 
     `rule_set` is the hash of the rules that judged it; with `raw` and `received_at` any decision can be replayed.
@@ -47,8 +47,7 @@ class AlertRecord:
     id: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Publication:
+class Publication(Struct, frozen=True, kw_only=True):
     """The state of an incident's issue: what is wanted, what was written last, and who works on it.
 
     `wanted` counts changes, `done` is the count that the last publishing saw: they differ while something waits.
@@ -85,8 +84,7 @@ class Publication:
         return Address(backend=self.backend, repository=self.repository, number=self.number, url=self.url)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingComment:
+class PendingComment(Struct, frozen=True, kw_only=True):
     """A comment to be written once; `operation` stands in its marker, `intended_at` is set before it is sent."""
 
     id: int
@@ -115,8 +113,7 @@ class Write(StrEnum):
     COMMENT = "comment"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Waiting(Struct, frozen=True, kw_only=True):
     """The front of one sort: what would be written next, and how grave its incident is (rank 0 is sev1)."""
 
     write: Write
@@ -124,8 +121,7 @@ class Waiting:
     id: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
+class Counted(Struct, frozen=True, kw_only=True):
     """A row of `totals`: a store counter, or one bucket, sum or count of a store histogram."""
 
     metric: str
@@ -133,8 +129,7 @@ class Counted:
     value: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentRow:
+class IncidentRow(Struct, frozen=True, kw_only=True):
     """An incident with where its issue is, as lists and pages show it."""
 
     incident: Incident
@@ -142,8 +137,7 @@ class IncidentRow:
     failure: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """Which incidents to list: None is any; `before` continues a listing below an incident's number."""
 
     states: tuple[State, ...] | None = None
@@ -153,8 +147,7 @@ class Wanted:
     limit: int = 100
 
 
-@dataclass(slots=True, kw_only=True)
-class GrowthStep:
+class GrowthStep(Struct, kw_only=True):
     """An alert that counts for a growth condition began (or ended) to fire."""
 
     incident_id: int
@@ -166,16 +159,14 @@ class GrowthStep:
     began: bool
 
 
-@dataclass(slots=True, kw_only=True)
-class Want:
+class Want(Struct, kw_only=True):
     """The issue of this incident shall be made true; `rank` orders the queue."""
 
     severity: Severity
     urgent: bool
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(Struct):
     """Rows to write; maps are keyed so that several events of one incident are one row."""
 
     incidents: dict[int, Incident] = field(default_factory=dict)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec.structs import astuple
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
@@ -64,14 +65,14 @@ class Column:
 
 
 class Codec(Generic[T]):
-    """Rows of one dataclass, in the order of its fields."""
+    """Rows of one struct, in the order of its fields."""
 
     def __init__(self, cls: type[T]) -> None:
         hints = get_type_hints(cls)
         self.cls = cls
-        self.names: tuple[str, ...] = tuple(f.name for f in fields(cls))  # type: ignore[arg-type]  # T is a dataclass
+        self.names: tuple[str, ...] = cls.__struct_fields__
         self.columns: list[Column] = []
-        encoders: list[tuple[int, Callable[[Any], Any]]] = []
+        encoders: dict[int, Callable[[Any], Any]] = {}
         self._decoders: list[tuple[str, Callable[[Any], Any] | None]] = []
         for index, name in enumerate(self.names):
             kind = hints[name]
@@ -81,17 +82,27 @@ class Codec(Generic[T]):
             sql, encode, decode = _columns(kind)
             self.columns.append(Column(name=name, kind=sql, nullable=nullable))
             if encode is not None:
-                encoders.append((index, encode))
+                encoders[index] = encode
             self._decoders.append((name, decode))
-        self._encoders = tuple(encoders)
-        self._get = attrgetter(*self.names)
+        self._encoders = encoders
 
     def encode(self, value: T) -> tuple[Any, ...]:
-        row = list(self._get(value))
-        for index, encode in self._encoders:
+        row = list(astuple(value))
+        for index, encode in self._encoders.items():
             if row[index] is not None:
                 row[index] = encode(row[index])
         return tuple(row)
+
+    def changes(self, before: T, after: T) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+        """The columns in which two values differ, and what they hold after."""
+        names: list[str] = []
+        cells: list[Any] = []
+        for index, (old, new) in enumerate(zip(astuple(before), astuple(after), strict=True)):
+            if old is not new and old != new:
+                encode = self._encoders.get(index)
+                names.append(self.names[index])
+                cells.append(new if encode is None or new is None else encode(new))
+        return tuple(names), tuple(cells)
 
     def decode(self, row: Sequence[Any]) -> T:
         values = {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select, update
 
 from triaged.core.model import DAEMON, Entry, TimelineEntry

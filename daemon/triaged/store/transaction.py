@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import wraps
-from typing import ParamSpec, TypeVar
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 from sqlalchemy import (
@@ -47,6 +47,7 @@ class Statements:
     """The hot statements of one dialect, compiled once per store."""
 
     def __init__(self, dialect: Dialect, replica: str) -> None:
+        self._dialect = dialect
         self.incidents = upsert(dialect, s.incidents, s.INCIDENT.names, on=["id"])
         self.episodes = upsert(dialect, s.episodes, s.EPISODE.names, on=["id"])
         self.former = Statement(
@@ -142,6 +143,13 @@ class Statements:
             lambda v: select(s.verdicts.c.id, s.verdicts.c.body).where(s.verdicts.c.id.in_(v)), dialect
         )
 
+    @lru_cache(maxsize=256)  # noqa: B019 - as long-lived as the process; few sets of columns change together
+    def incidents_changing(self, names: tuple[str, ...]) -> Statement:
+        """The statement that writes these columns of an incident, and touches no index of the others."""
+        news: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+        changing = update(s.incidents).where(s.incidents.c.id == bindparam("of")).values(news)
+        return Statement(changing, self._dialect, [*(f"new_{name}" for name in names), "of"])
+
 
 def _translating(method: Callable[P, T]) -> Callable[P, T]:
     """A database that is not there is told apart from a bug, wherever in the transaction it shows."""
@@ -163,6 +171,7 @@ class Transaction:
         self.deleted: list[int] = []
         self._statements = statements
         self._recent = recent
+        self._incidents: dict[int, Incident] = {}
         self._owners: dict[str, int] = {}
         self._ids: dict[str, list[int]] = {"incident": [], "episode": []}
 
@@ -192,6 +201,7 @@ class Transaction:
         if missing:
             rows = self._statements.incidents_by_id.rows(self.connection, missing)
             found.update((incident.id, incident) for incident in map(s.INCIDENT.decode, rows))
+        self._incidents.update(found)
         return found
 
     @_translating
@@ -270,8 +280,7 @@ class Transaction:
     def save(self, batch: Batch, now: datetime) -> None:
         """Write a batch: parents before children, rows in the order of their keys."""
         run, c, now_us = self._statements, self.connection, to_us(now)
-        run.incidents.run(c, [s.INCIDENT.encode(batch.incidents[i]) for i in sorted(batch.incidents)])
-        self.saved.extend(batch.incidents.values())
+        self._save_incidents(batch.incidents)
         self._save_keys(batch.keys)
         run.former.run(c, [(i,) for i in batch.former])
         run.episodes.run(c, [s.EPISODE.encode(batch.episodes[i]) for i in sorted(batch.episodes)])
@@ -291,6 +300,24 @@ class Transaction:
         )
         run.growth.save(c, batch.growth, now)
         run.totals.save(c, batch.tallies)
+
+    def _save_incidents(self, incidents: Mapping[int, Incident]) -> None:
+        """Write whole what is new, and of what this transaction read the columns that changed."""
+        new: list[tuple[object, ...]] = []
+        changed: dict[tuple[str, ...], list[tuple[object, ...]]] = {}
+        for incident_id, incident in sorted(incidents.items()):
+            before = self._incidents.get(incident_id)
+            if before is None:
+                new.append(s.INCIDENT.encode(incident))
+                continue
+            names, cells = s.INCIDENT.changes(before, incident)
+            if names:
+                changed.setdefault(names, []).append((*cells, incident_id))
+        self._statements.incidents.run(self.connection, new)
+        for names, rows in changed.items():
+            self._statements.incidents_changing(names).run(self.connection, rows)
+        self._incidents.update(incidents)
+        self.saved.extend(incidents.values())
 
     def _save_keys(self, keys: Mapping[str, tuple[int, Key]]) -> None:
         rows = [(k, new, to_json(key.pairs), self._owners.get(k, 0)) for k, (new, key) in sorted(keys.items())]
