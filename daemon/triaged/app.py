@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -52,6 +53,8 @@ _POLICY_FILES: Final = ("severities.yaml", "calendars.yaml")
 _STOP_SECONDS: Final = 15.0
 # The writer and the event loop share one interpreter lock; the default of 5 ms lets either starve the other.
 _SWITCH_SECONDS: Final = 0.0005
+# The values of a batch hold no cycles and go with it: looking for some after every 700 of them costs 7 % of ingest.
+_COLLECT_AFTER: Final = (10_000, 20, 20)
 
 
 def rules_of(files: RuleFiles) -> Rules:
@@ -92,7 +95,7 @@ class App:
                 render=self.render,
                 clock=self.clock,
                 operation_id=operation_id,
-                interval=timedelta(seconds=10 if settings.backend.type == "github" else 1),
+                interval=timedelta(seconds=10),
             ),
             self.clock,
             self.metrics,
@@ -145,7 +148,10 @@ class App:
     def start(self) -> None:
         """Open the store and start the threads."""
         sys.setswitchinterval(_SWITCH_SECONDS)
+        gc.set_threshold(*_COLLECT_AFTER)
         self.open()
+        # What is there by now stays: no collection has to look at it again.
+        gc.freeze()
         for loop in self.loops:
             loop.start()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from hashlib import blake2b
@@ -522,7 +522,9 @@ def test_totals_sum_over_replicas(store: Store) -> None:
     tally = Tally(metric="episodes_total", labels={"source": "alertmanager"})
     save(store, tallies=[tally, tally])
     with store.begin() as transaction:
-        Totals(transaction.connection.dialect, "two").save(transaction.connection, [tally])
+        driver: Any = transaction.connection.connection.driver_connection
+        with closing(driver.cursor()) as cursor:
+            Totals(transaction.connection.dialect, "two").save(cursor, [tally])
     assert count(store, s.totals) == 2
     with store.read() as reader:
         assert reader.totals() == [Counted(metric="episodes_total", labels={"source": "alertmanager"}, value=3.0)]

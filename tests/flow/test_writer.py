@@ -161,6 +161,28 @@ def test_all_that_waits_goes_into_one_transaction_in_its_order(desk: Desk) -> No
     assert desk.writer.depth == 0
 
 
+def test_the_writer_waits_a_moment_for_the_companions_of_last_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Senders who were answered together send again together: one commit for all of them."""
+    monkeypatch.setattr(module, "_LINGER_SECONDS", SECONDS)
+    desk.hold()
+    for _ in range(8):
+        desk.submit()
+    desk.let_go()
+    desk.replies.wait(9)
+    for _ in range(8):
+        desk.submit()
+    desk.replies.wait(17)
+    assert desk.intake.batches == [8, 8]
+
+
+def test_a_sender_alone_waits_for_nobody(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LINGER_SECONDS", 10 * SECONDS)
+    for number in range(1, 4):
+        desk.submit()
+        desk.replies.wait(number)
+    assert desk.intake.batches == [1, 1, 1]
+
+
 def test_a_batch_has_a_bound_in_number_and_in_bytes(desk: Desk) -> None:
     desk.hold()
     for _ in range(module._MOST_AT_ONCE + 1):

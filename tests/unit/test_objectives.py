@@ -82,6 +82,30 @@ def test_for_a_finished_incident_nothing_stands(state: State) -> None:
     assert standing(finished) == {}
 
 
+STATES = [
+    OPEN,
+    replace(OPEN, state=State.ACKNOWLEDGED, acknowledged_until=minutes(9), grows_at=minutes(5)),
+    replace(OPEN, state=State.PENDING, pending_until=minutes(15), grows_at=minutes(5)),
+    replace(OPEN, state=State.VERIFYING, restored_at=minutes(20), former_state=State.OPEN),
+    replace(OPEN, state=State.RESOLVED, restored_at=minutes(20), resolved_at=minutes(30)),
+]
+OTHERS = (None, minutes(999), True, Outcome.BREACHED, *State)
+
+
+@pytest.mark.parametrize("before", STATES, ids=lambda one: one.state)
+@pytest.mark.parametrize("name", Incident.__struct_fields__)
+def test_deadlines_that_are_called_the_same_are_the_same(before: Incident, name: str) -> None:
+    for other in OTHERS:
+        after = replace(before, **{name: other})
+        if objectives.same_deadlines(before, after) and name != "id":
+            assert objectives.standing(after, POLICY) == objectives.standing(before, POLICY)
+
+
+def test_an_alert_that_only_joins_moves_no_deadline() -> None:
+    assert objectives.same_deadlines(OPEN, replace(OPEN, alerts=9, firing=9, last_begun_at=minutes(50)))
+    assert not objectives.same_deadlines(OPEN, replace(OPEN, response_due_at=minutes(50)))
+
+
 # ---- moving
 
 

@@ -45,5 +45,5 @@ def incident_key(names: Iterable[str], alert: Alert, *, service: str, team: str,
 
 def digest(parts: Sequence[str]) -> str:
     """32 hex digits of texts in their order; their lengths go before them, so that no two lists are the same form."""
-    form = f"{' '.join([str(len(part)) for part in parts])}\0{''.join(parts)}"
+    form = f"{' '.join(map(str, map(len, parts)))}\0{''.join(parts)}"
     return blake2b(form.encode(errors="surrogatepass"), digest_size=16).hexdigest()

@@ -11,7 +11,6 @@ from triaged.core.draft import Draft
 from triaged.core.model import Deadline, DeadlineKind, Entry, Incident, Objective, Outcome, Severity, State
 from triaged.core.sla import Policy
 
-
 _MOVE_DEADLINES: Final = attrgetter(
     "state",
     "severity",

@@ -23,7 +23,7 @@ def span(length: timedelta) -> str:
 
 def instant(at: datetime) -> str:
     """`2026-11-23 08:09 UTC`: an instant to the minute, in UTC."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{at.astimezone(UTC).isoformat(' ', 'minutes')[:16]} UTC"
 
 
 def count(number: int, noun: str) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from hashlib import blake2b
 
-import msgspec
 from msgspec.structs import replace
 
 from triaged.core.alerting import Place, place
@@ -29,9 +27,8 @@ from triaged.core.objectives import same_deadlines, standing
 from triaged.core.sla import Policy
 from triaged.errors import ActError, NotFoundError
 from triaged.intake.units import Rules
+from triaged.intake.verdicts import Verdicts, encode
 from triaged.ports.store import AlertRecord, Batch, Fate, GrowthStep, Transaction, Want
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Deciding:
@@ -42,8 +39,7 @@ class Deciding:
         transaction: Transaction,
         rules: Rules,
         policy: Callable[[str], Policy],
-        growth_of_verdict: dict[str, tuple[str, ...]],
-        stored_verdicts: Collection[str],
+        verdicts: Verdicts,
         judged: Callable[[bytes], object],
         now: datetime,
     ) -> None:
@@ -51,8 +47,7 @@ class Deciding:
         self._rules = rules
         self._policy = policy
         self._now = now
-        self._growth_of_verdict = growth_of_verdict
-        self._stored_verdicts = stored_verdicts
+        self._remembered = verdicts
         self._judged = judged
         self._incidents: dict[int, Incident] = {}
         self._episodes: dict[str, Episode] = {}
@@ -342,19 +337,19 @@ class Deciding:
         return last is not None and last.digest == alert.digest and self._judged(alert.digest) is not None
 
     def _remember(self, verdict: Verdict) -> str:
-        body = _encode(verdict)
-        digest = blake2b(body + self._rules.rule_set.hash.encode(), digest_size=16).hexdigest()
-        if digest not in self._stored_verdicts:
-            self.batch.verdicts[digest] = (self._rules.rule_set.hash, body.decode())
-        self._growth_of_verdict[digest] = verdict.growing
-        return digest
+        rule_set = self._rules.rule_set.hash
+        verdict_id = self._remembered.id(verdict, rule_set)
+        if verdict_id not in self._remembered.kept and verdict_id not in self.batch.verdicts:
+            self.batch.verdicts[verdict_id] = (rule_set, encode(verdict).decode())
+        self._remembered.growing[verdict_id] = verdict.growing
+        return verdict_id
 
     def _growing_of(self, verdict_id: str) -> tuple[str, ...]:
         """The growth conditions that an alert with this verdict counts for."""
-        found = self._growth_of_verdict.get(verdict_id)
+        found = self._remembered.growing.get(verdict_id)
         if found is None:
             verdict = self._transaction.verdict(verdict_id)
-            found = self._growth_of_verdict[verdict_id] = verdict.growing if verdict else ()
+            found = self._remembered.growing[verdict_id] = verdict.growing if verdict else ()
         return found
 
     def _keep(self, episode: Episode) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
+from prometheus_client import Counter as Metric
 
 from triaged.core.model import Alert, Incident
 from triaged.core.sla import Policy
@@ -14,13 +16,13 @@ from triaged.errors import ActError, Conflict, NotFoundError, PayloadError, Stor
 from triaged.intake.deciding import Deciding
 from triaged.intake.known import Known
 from triaged.intake.units import Answer, Ask, Delivery, Job, Passed, Rules, Unit
+from triaged.intake.verdicts import Verdicts
 from triaged.metrics import Metrics
 from triaged.ports.source import Read, Reading, Rejected
 from triaged.ports.store import AlertRecord, Batch, Fate, Store, Transaction
 
 log = structlog.get_logger(__name__)
 
-_VERDICTS_REMEMBERED = 100_000
 _CONFLICTS = 3
 _CULPRITS = 20
 # Workers look for themselves every five seconds: only what is due before then is worth waking them.
@@ -34,7 +36,7 @@ class _Told:
         self.answers: dict[int, Answer] = {}
         self.learned: list[tuple[str, bytes, str]] = []
         self.same: list[tuple[str, bytes, str]] = []
-        self.counted: list[Callable[[], None]] = []
+        self.counted: Counter[tuple[Metric, tuple[str, ...]]] = Counter()
         self.kept: list[str] = []
         self.publishes = False
         self.deadlines = False
@@ -71,8 +73,7 @@ class Intake:
         self._ending_drops = _ending_drops(rules)
         self._read_policy = read_policy
         self._policies: dict[str, Policy] = {}
-        self._growth_of_verdict: dict[str, tuple[str, ...]] = {}
-        self._kept: set[str] = set()
+        self._verdicts = Verdicts()
         self.known = known
         self.metrics = metrics
 
@@ -84,7 +85,7 @@ class Intake:
         """Judge by other rules from the next batch on; what old rules dropped is asked again."""
         self._rules = rules
         self._ending_drops = _ending_drops(rules)
-        self._kept.clear()
+        self._verdicts.forget()
         self.known.clear()
 
     def process(self, units: Sequence[Unit], now: datetime) -> list[Answer]:
@@ -132,15 +133,15 @@ class Intake:
 
     def _committed(self, told: _Told, rules: Rules) -> None:
         """What an attempt learned under these rules counts from now on."""
-        self._kept.update(told.kept)
+        self._verdicts.kept.update(told.kept)
         # A job of this very batch may have brought other rules: they shall be asked.
         if self._rules is rules:
             for fingerprint, digest, status in told.learned:
                 self.known.learn(fingerprint, digest, status)
             for fingerprint, digest, status in told.same:
                 self.known.same(fingerprint, digest, status)
-        for count in told.counted:
-            count()
+        for (metric, labels), number in told.counted.items():
+            (metric.labels(*labels) if labels else metric).inc(number)
         if told.publishes or told.deadlines:
             self._woken(told.publishes, told.deadlines)
 
@@ -149,13 +150,12 @@ class Intake:
     ) -> None:
         """Read, decide, write: deliveries, acts and deadlines in their order, then growth, then the workers' jobs."""
         readings = self._parse(units, told)
-        self._bound()
+        self._verdicts.bound()
         deciding = Deciding(
             transaction,
             self._rules,
             lambda h: self._policy(transaction, h),
-            self._growth_of_verdict,
-            self._kept,
+            self._verdicts,
             self.known.status,
             now,
         )
@@ -192,18 +192,12 @@ class Intake:
                     told.answers[index] = Answer(status=error.status, error=str(error))
         return readings
 
-    def _bound(self) -> None:
-        """What is remembered of verdicts only saves work: it may be forgotten at any time."""
-        for memory in (self._growth_of_verdict, self._kept):
-            if len(memory) > _VERDICTS_REMEMBERED:
-                memory.clear()
-
     def _save(self, transaction: Transaction, batch: Batch, told: _Told, now: datetime) -> None:
         rules = self._rules
-        if batch.records and rules.rule_set.hash not in self._kept:
+        if batch.records and rules.rule_set.hash not in self._verdicts.kept:
             transaction.keep_files("rule_sets", rules.rule_set.hash, rules.files, now)
             told.kept.append(rules.rule_set.hash)
-        if batch.incidents and rules.policy.hash not in self._kept:
+        if batch.incidents and rules.policy.hash not in self._verdicts.kept:
             transaction.keep_files("policies", rules.policy.hash, rules.policy_files, now)
             told.kept.append(rules.policy.hash)
         told.kept.extend(batch.verdicts)
@@ -243,31 +237,31 @@ class Intake:
             )
             deciding.batch.records.append(_unreadable(delivery, bad, self._rules.rule_set.hash, now))
             told.learned.append((f"unreadable {bad.digest.hex()}", bad.digest, "rejected"))
-            told.counted.append(self.metrics.rejected.labels(delivery.source, bad.reason).inc)
+            told.counted[self.metrics.rejected, (delivery.source, bad.reason)] += 1
             counts[Fate.REJECTED] = counts.get(Fate.REJECTED, 0) + 1
         return Answer(counts=counts)
 
     def _tell(self, alert: Alert, fate: Fate | None, deciding: Deciding, told: _Told) -> None:
         """Remember what is to be known and counted once the transaction is committed."""
         status = alert.status.value
-        told.counted.append(self.metrics.received.labels(alert.source, status).inc)
+        told.counted[self.metrics.received, (alert.source, status)] += 1
         if fate is Fate.FAILED:
             # Not known at the door: the next firing tries again, as `db retry` does.
-            told.counted.append(self.metrics.rejected.labels(alert.source, "failed").inc)
+            told.counted[self.metrics.rejected, (alert.source, "failed")] += 1
         elif fate is None:
-            told.counted.append(self.metrics.duplicates.labels(alert.source, status).inc)
+            told.counted[self.metrics.duplicates, (alert.source, status)] += 1
             if deciding.goes_on(alert):
                 told.same.append((alert.fingerprint, alert.digest, status))
         elif fate is Fate.DROPPED:
             rule = deciding.rule_that_dropped(alert)
-            told.counted.append(self.metrics.dropped.labels(rule).inc)
+            told.counted[self.metrics.dropped, (rule,)] += 1
             # Once the rule has ended, what still fires must be judged: it stays unknown at the door.
             if rule not in self._ending_drops:
                 told.learned.append((alert.fingerprint, alert.digest, status))
         else:
             told.learned.append((alert.fingerprint, alert.digest, status))
             if fate is Fate.BEGAN and deciding.unmatched(alert):
-                told.counted.append(self.metrics.unmatched.inc)
+                told.counted[self.metrics.unmatched, ()] += 1
 
     def _set_apart(self, unit: Unit, failure: Exception, now: datetime) -> Answer:
         """The unit that fails alone: its alerts are kept raw, so that a repaired release can take them in."""

@@ -24,18 +24,22 @@ def limit(
         raise Unreadable("no_labels", "labels: expected at least one label with a value, got none")
     if len(labels) > MOST_LABELS:
         raise Unreadable("too_many_labels", f"labels: expected at most {MOST_LABELS}, got {len(labels)}")
-    for name, value in labels.items():
-        if len(name) > LONGEST_NAME or len(value) > LONGEST_VALUE:
-            text = (
-                f"labels.{name[:50]}: expected at most {LONGEST_VALUE:,} characters, got {max(len(name), len(value)):,}"
-            )
-            raise Unreadable("label_too_long", text)
+    if too_long := _too_long(labels):
+        name, value = too_long
+        text = f"labels.{name[:50]}: expected at most {LONGEST_VALUE:,} characters, got {max(len(name), len(value)):,}"
+        raise Unreadable("label_too_long", text)
     if len(annotations) > MOST_LABELS:
         mended.append(f"annotations: kept {MOST_LABELS} of {len(annotations)}")
         annotations = dict(list(annotations.items())[:MOST_LABELS])
-    for name, value in annotations.items():
-        if len(name) > LONGEST_NAME or len(value) > LONGEST_VALUE:
-            mended.append(f"annotations.{name[:50]}: cut to {LONGEST_VALUE:,} of {len(value):,} characters")
-            annotations = {n[:LONGEST_NAME]: v[:LONGEST_VALUE] for n, v in annotations.items()}
-            break
+    if too_long := _too_long(annotations):
+        name, value = too_long
+        mended.append(f"annotations.{name[:50]}: cut to {LONGEST_VALUE:,} of {len(value):,} characters")
+        annotations = {n[:LONGEST_NAME]: v[:LONGEST_VALUE] for n, v in annotations.items()}
     return labels, annotations
+
+
+def _too_long(texts: dict[str, str]) -> tuple[str, str] | None:
+    """The first name with its value of which one is too long."""
+    if max(map(len, texts), default=0) <= LONGEST_NAME and max(map(len, texts.values()), default=0) <= LONGEST_VALUE:
+        return None
+    return next((n, v) for n, v in texts.items() if len(n) > LONGEST_NAME or len(v) > LONGEST_VALUE)

@@ -25,7 +25,7 @@ from triaged.core.keys import digest
 from triaged.ports.store import GrowthStep
 from triaged.store import schema as s
 from triaged.store.codec import from_us, to_us
-from triaged.store.statements import Statement, upsert
+from triaged.store.statements import Cursor, Statement, upsert
 
 _LONGEST = 200
 
@@ -75,7 +75,7 @@ class GrowthTable:
             select(func.min(members.c.since_at)).where(*_of(members)), dialect, ["incident_id", "ref"]
         )
 
-    def save(self, connection: Connection, steps: Iterable[GrowthStep], now: datetime) -> None:
+    def save(self, cursor: Cursor, steps: Iterable[GrowthStep], now: datetime) -> None:
         """Write joinings and leavings of alerts down, in order."""
         joined: list[tuple[int, str, int, int]] = []
         left: list[tuple[int, str, int]] = []
@@ -91,21 +91,19 @@ class GrowthTable:
                 refired.append((*row, to_us(now)))
             by = 1 if step.began else -1
             counted.extend((step.incident_id, step.ref, label, _short(v), by) for label, v in step.values.items())
-        self._join.run(connection, joined)
-        self._leave.run(connection, left)
-        self._refire.run(connection, refired)
-        self._count.run(connection, counted)
+        self._join.run(cursor, joined)
+        self._leave.run(cursor, left)
+        self._refire.run(cursor, refired)
+        self._count.run(cursor, counted)
 
-    def holds(
-        self, connection: Connection, incident_id: int, growth: Growth, now: datetime
-    ) -> tuple[bool, datetime | None]:
+    def holds(self, cursor: Cursor, incident_id: int, growth: Growth, now: datetime) -> tuple[bool, datetime | None]:
         """Whether all that the condition asks holds now, else the instant at which time alone may make it hold.
 
         Every query stops at the threshold, so that its cost does not grow with the incident.
         """
 
         def reaches(question: Statement, *parameters: object, wanted: int) -> bool:
-            found: int = question.scalar(connection, (*parameters, wanted))
+            found: int = question.scalar(cursor, (*parameters, wanted))
             return found >= wanted
 
         mine = (incident_id, growth.ref)
@@ -118,7 +116,7 @@ class GrowthTable:
             since = to_us(now - growth.refires.within)
             if not reaches(self._recent, *mine, since, wanted=growth.refires.count):
                 return False, None
-        oldest = self._oldest.scalar(connection, mine)
+        oldest = self._oldest.scalar(cursor, mine)
         if oldest is None:
             return False, None
         if growth.firing_for is not None:

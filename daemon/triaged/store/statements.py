@@ -7,13 +7,28 @@ same SQL goes to the driver directly, inside the transaction that SQLAlchemy beg
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, Dialect, Table, bindparam
+from sqlalchemy import Dialect, Table, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
 _CHUNK = 512
+
+
+class Cursor(Protocol):
+    """What is used of a driver's cursor (PEP 249)."""
+
+    @property
+    def rowcount(self) -> int: ...
+
+    def execute(self, sql: str, parameters: Sequence[Any], /) -> object: ...
+
+    def executemany(self, sql: str, rows: Sequence[tuple[Any, ...]], /) -> object: ...
+
+    def fetchall(self) -> list[Any]: ...
+
+    def close(self) -> None: ...
 
 
 class Statement:
@@ -26,26 +41,18 @@ class Statement:
         if order != tuple(names):
             raise AssertionError(f"expected the parameters {tuple(names)}, the compiled statement takes {order}")
 
-    def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+    def run(self, cursor: Cursor, rows: Sequence[tuple[Any, ...]]) -> int:
         """How many rows of the table changed."""
         if not rows:
             return 0
-        cursor = _cursor(connection)
-        try:
-            cursor.executemany(self.sql, rows)
-            changed: int = cursor.rowcount
-        finally:
-            cursor.close()
-        return changed
+        cursor.executemany(self.sql, rows)
+        return cursor.rowcount
 
-    def scalar(self, connection: Connection, row: tuple[Any, ...]) -> Any:
+    def scalar(self, cursor: Cursor, row: tuple[Any, ...]) -> Any:
         """The one value that a question of one row and column gives."""
-        cursor = _cursor(connection)
-        try:
-            found = cursor.execute(self.sql, row).fetchone()
-        finally:
-            cursor.close()
-        return None if found is None else found[0]
+        cursor.execute(self.sql, row)
+        found = cursor.fetchall()
+        return found[0][0] if found else None
 
 
 def upsert(  # noqa: PLR0913 - one statement, described once
@@ -80,7 +87,7 @@ class Lookup:
         self._dialect = dialect
         self._compiled: dict[int, str] = {}
 
-    def rows(self, connection: Connection, values: Iterable[Any]) -> list[Any]:
+    def rows(self, cursor: Cursor, values: Iterable[Any]) -> list[Any]:
         found: list[Any] = []
         wanted = list(dict.fromkeys(values))
         for start in range(0, len(wanted), _CHUNK):
@@ -91,15 +98,6 @@ class Lookup:
             if sql is None:
                 element = self._build([bindparam(f"v{i}") for i in range(size)])
                 sql = self._compiled[size] = str(element.compile(dialect=self._dialect))
-            cursor = _cursor(connection)
-            try:
-                found.extend(cursor.execute(sql, chunk).fetchall())
-            finally:
-                cursor.close()
+            cursor.execute(sql, chunk)
+            found.extend(cursor.fetchall())
         return found
-
-
-def _cursor(connection: Connection) -> Any:
-    driver = connection.connection.driver_connection
-    assert driver is not None  # noqa: S101 - the connection is in a transaction
-    return driver.cursor()

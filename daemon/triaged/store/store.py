@@ -43,8 +43,10 @@ class Store:
         Raises StoreError where the database cannot be reached or written, Conflict where it shall run again.
         """
         with translated(), self._writer.begin() as connection:
-            transaction = Transaction(connection, self._statements, self._recent)
-            yield transaction
+            driver: Any = connection.connection.driver_connection
+            with closing(driver.cursor()) as cursor:
+                transaction = Transaction(connection, cursor, self._statements, self._recent)
+                yield transaction
         self._remember(transaction)
 
     @contextmanager

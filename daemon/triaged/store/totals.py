@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Dialect, func, select
 from triaged.core.effects import Tally
 from triaged.ports.store import Counted
 from triaged.store import schema as s
-from triaged.store.statements import upsert
+from triaged.store.statements import Cursor, upsert
 
 _MINUTE: Final = 60.0
 _HOUR: Final = 3_600.0
@@ -43,14 +43,14 @@ class Totals:
             change=lambda new: {"value": s.totals.c.value + new.value},
         )
 
-    def save(self, connection: Connection, tallies: Iterable[Tally]) -> None:
+    def save(self, cursor: Cursor, tallies: Iterable[Tally]) -> None:
         """Raise the rows of these tallies; sorted, so that two transactions never wait for each other crosswise."""
         sums: dict[tuple[str, str], float] = {}
         for tally in tallies:
             for metric, labels, value in _rows(tally):
                 key = (metric, msgspec.json.encode(labels, order="sorted").decode())
                 sums[key] = sums.get(key, 0.0) + value
-        self._raise.run(connection, [(m, labels, self._replica, v) for (m, labels), v in sorted(sums.items())])
+        self._raise.run(cursor, [(m, labels, self._replica, v) for (m, labels), v in sorted(sums.items())])
 
 
 def read(connection: Connection) -> list[Counted]:

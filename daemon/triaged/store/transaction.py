@@ -31,7 +31,7 @@ from triaged.store import schema as s
 from triaged.store.codec import to_json, to_us
 from triaged.store.engine import translated
 from triaged.store.growth import GrowthTable
-from triaged.store.statements import Lookup, Statement, upsert
+from triaged.store.statements import Cursor, Lookup, Statement, upsert
 from triaged.store.totals import Totals
 
 P = ParamSpec("P")
@@ -165,8 +165,11 @@ def _translating(method: Callable[P, T]) -> Callable[P, T]:
 class Transaction:
     """One transaction of the writer; nothing it read or wrote is valid after it."""
 
-    def __init__(self, connection: Connection, statements: Statements, recent: Mapping[int, Incident]) -> None:
+    def __init__(
+        self, connection: Connection, cursor: Cursor, statements: Statements, recent: Mapping[int, Incident]
+    ) -> None:
         self.connection = connection
+        self._cursor = cursor
         self.saved: list[Incident] = []
         self.deleted: list[int] = []
         self._statements = statements
@@ -178,13 +181,13 @@ class Transaction:
     @_translating
     def last_episodes(self, fingerprints: Iterable[str]) -> dict[str, Episode]:
         """The newest episode of each alert that ever fired, by fingerprint."""
-        rows = self._statements.last_episodes.rows(self.connection, fingerprints)
+        rows = self._statements.last_episodes.rows(self._cursor, fingerprints)
         return {episode.fingerprint: episode for episode in map(s.EPISODE.decode, rows)}
 
     @_translating
     def owners(self, keys: Iterable[str]) -> dict[str, int]:
         """The incident that owns each key, or owned it last."""
-        found: dict[str, int] = dict(map(tuple, self._statements.owners.rows(self.connection, keys)))
+        found: dict[str, int] = dict(map(tuple, self._statements.owners.rows(self._cursor, keys)))
         self._owners.update(found)
         return found
 
@@ -199,14 +202,14 @@ class Transaction:
             else:
                 found[incident_id] = recent
         if missing:
-            rows = self._statements.incidents_by_id.rows(self.connection, missing)
+            rows = self._statements.incidents_by_id.rows(self._cursor, missing)
             found.update((incident.id, incident) for incident in map(s.INCIDENT.decode, rows))
         self._incidents.update(found)
         return found
 
     @_translating
     def verdict(self, verdict_id: str) -> Verdict | None:
-        rows = self._statements.verdicts_by_id.rows(self.connection, [verdict_id])
+        rows = self._statements.verdicts_by_id.rows(self._cursor, [verdict_id])
         return msgspec.json.decode(rows[0][1], type=Verdict) if rows else None
 
     @_translating
@@ -231,17 +234,19 @@ class Transaction:
 
     @_translating
     def growth_holds(self, incident_id: int, condition: Growth, now: datetime) -> tuple[bool, datetime | None]:
-        return self._statements.growth.holds(self.connection, incident_id, condition, now)
+        return self._statements.growth.holds(self._cursor, incident_id, condition, now)
 
-    @_translating
     def next_id(self, of: str) -> int:
         """A fresh id of an incident or episode; gaps may occur, none is used twice."""
         ids = self._ids[of]
         if not ids:
-            count = _IDS_AT_ONCE[of]
-            last = self._statements.next_id.scalar(self.connection, (of, count))
-            ids.extend(range(last, last - count, -1))
+            ids.extend(self._fresh_ids(of, _IDS_AT_ONCE[of]))
         return ids.pop()
+
+    @_translating
+    def _fresh_ids(self, of: str, count: int) -> range:
+        last = self._statements.next_id.scalar(self._cursor, (of, count))
+        return range(last, last - count, -1)
 
     @_translating
     def keep_files(self, table: str, digest: str, files: Mapping[str, str], now: datetime) -> None:
@@ -279,7 +284,7 @@ class Transaction:
     @_translating
     def save(self, batch: Batch, now: datetime) -> None:
         """Write a batch: parents before children, rows in the order of their keys."""
-        run, c, now_us = self._statements, self.connection, to_us(now)
+        run, c, now_us = self._statements, self._cursor, to_us(now)
         self._save_incidents(batch.incidents)
         self._save_keys(batch.keys)
         run.former.run(c, [(i,) for i in batch.former])
@@ -313,15 +318,15 @@ class Transaction:
             names, cells = s.INCIDENT.changes(before, incident)
             if names:
                 changed.setdefault(names, []).append((*cells, incident_id))
-        self._statements.incidents.run(self.connection, new)
+        self._statements.incidents.run(self._cursor, new)
         for names, rows in changed.items():
-            self._statements.incidents_changing(names).run(self.connection, rows)
+            self._statements.incidents_changing(names).run(self._cursor, rows)
         self._incidents.update(incidents)
         self.saved.extend(incidents.values())
 
     def _save_keys(self, keys: Mapping[str, tuple[int, Key]]) -> None:
         rows = [(k, new, to_json(key.pairs), self._owners.get(k, 0)) for k, (new, key) in sorted(keys.items())]
-        if self._statements.keys.run(self.connection, rows) != len(rows):
+        if self._statements.keys.run(self._cursor, rows) != len(rows):
             raise Conflict("a key belongs to another unfinished incident meanwhile")
         self._owners.update((k, new) for k, (new, _) in keys.items())
 
