@@ -95,7 +95,7 @@ class App:
                 render=self.render,
                 clock=self.clock,
                 operation_id=operation_id,
-                interval=timedelta(seconds=10),
+                interval=timedelta(seconds=10 if settings.backend.type == "github" else 1),
             ),
             self.clock,
             self.metrics,

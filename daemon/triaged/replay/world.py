@@ -1,0 +1,74 @@
+"""The write path in virtual time: the real intake, rules and deadlines on a store in memory; nothing is published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from triaged import rulefiles
+from triaged.clock import FakeClock
+from triaged.core.model import Incident
+from triaged.errors import StoreError
+from triaged.intake.intake import Intake
+from triaged.intake.known import Known
+from triaged.intake.units import Answer, Passed, Rules, Unit
+from triaged.metrics import Metrics
+from triaged.ports.source import Read
+from triaged.store.store import Store
+
+_AT_ONCE = 1_000
+
+
+class World:
+    """A daemon without network and threads, whose time moves only when it is told to. A context manager.
+
+    `at` is aware, UTC; `readers` maps source names to what reads their bodies.
+    """
+
+    def __init__(self, rules: Rules, at: datetime, *, readers: Mapping[str, Read]) -> None:
+        self.clock = FakeClock(at)
+        self.store = Store("sqlite://")
+        self.store.migrate()
+        self.intake = Intake(
+            self.store,
+            rules,
+            readers=readers,
+            read_policy=rulefiles.read_policy,
+            known=Known(),
+            metrics=Metrics(),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.store.close()
+
+    def ask(self, *units: Unit) -> list[Answer]:
+        """Take units in at the present instant, in one transaction; what each was answered."""
+        return self.intake.process(units, self.clock.now())
+
+    def advance(self, at: datetime) -> None:
+        """Move to `at`; each deadline due at or before it acts first, at its own instant."""
+        while (due_at := self._next_due()) is not None and due_at <= at:
+            self.clock.move_to(max(due_at, self.clock.now()))
+            with self.store.read() as reader:
+                due = reader.due(self.clock.now(), _AT_ONCE)
+            for answer in self.ask(*(Passed(deadline=deadline) for deadline in due)):
+                if answer.status != 200:
+                    raise StoreError(answer.error)
+        self.clock.move_to(max(at, self.clock.now()))
+
+    def incident(self, incident_id: int) -> Incident | None:
+        with self.store.read() as reader:
+            row = reader.incident(incident_id)
+        return None if row is None else row.incident
+
+    def _next_due(self) -> datetime | None:
+        with self.store.read() as reader:
+            deadline = reader.next_due()
+        return None if deadline is None else deadline.due_at
