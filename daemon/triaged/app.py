@@ -8,7 +8,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,18 +22,21 @@ import uvicorn
 from triaged import defaults, rulefiles
 from triaged.clock import Clock, SystemClock
 from triaged.config import Settings, SourceSettings
-from triaged.core.sla import Policy
 from triaged.errors import ConfigError
+from triaged.explaining.former import Former
 from triaged.ids import operation_id
 from triaged.intake.intake import Intake
+from triaged.intake.keying import gain_keys
 from triaged.intake.known import Known
 from triaged.intake.units import Delivery, Job, Rules
 from triaged.intake.writer import Writer
 from triaged.metrics import Metrics
 from triaged.ports.backend import Backend, Issue
+from triaged.ports.mapping import SourceMapping
 from triaged.ports.store import Fate
 from triaged.rulefiles import RuleFiles
 from triaged.sources import alertmanager
+from triaged.sources.sns import Handshake
 from triaged.store import queue
 from triaged.store.reading import Reader
 from triaged.store.store import Store
@@ -40,12 +44,15 @@ from triaged.store.transaction import Transaction
 from triaged.web.api import build
 from triaged.web.auth import ApiTokens, Role, SourceAuth, TokenSource
 from triaged.web.desk import Desk
+from triaged.web.doors import Door, doors
 from triaged.web.ingest import Application, Ingest
 from triaged.workers.deadlines import DeadlinesWorker
 from triaged.workers.loop import Loop
 from triaged.workers.publish import PublishWorker
+from triaged.workers.reload import ReloadWorker, Signature, signature
 from triaged.workers.report import gather
 from triaged.workers.retention import RetentionWorker
+from triaged.workers.subscribe import SubscribeWorker, fetch
 
 log = structlog.get_logger(__name__)
 
@@ -73,12 +80,19 @@ class App:
         self.store = open_store(settings)
         self.known = Known()
         self._folder = settings.rules or defaults.RULES
-        self._policies: dict[str, Policy] = {}
-        rules = rules_of(rulefiles.load(self._folder))
+        self.former = Former()
+        self._auths = {name: _auth(settings, name) for name in settings.source_names}
+        self._closed: tuple[str, ...] = ()
+        self._reloading = threading.Lock()
+        self._watch = ReloadWorker(self._folder, self.reload)
+        self.refused: tuple[str, ...] = ()
+        files = rulefiles.load(self._folder)
+        rules = rules_of(files)
         self.intake = Intake(
             self.store,
             rules,
-            readers=dict.fromkeys(settings.source_names, alertmanager.read),
+            # What a mapped source sends is read at the door; kept alerts of all sources are in Alertmanager's form.
+            readers=defaultdict(lambda: alertmanager.read),
             read_policy=rulefiles.read_policy,
             known=self.known,
             metrics=self.metrics,
@@ -110,8 +124,11 @@ class App:
             self.clock,
             self.metrics,
         )
-        self.loops = (self.publish, self.deadlines, self.retention)
-        self.application = self._application()
+        self._subscribe = SubscribeWorker(fetch)
+        self.subscribe = Loop(self._subscribe, self.clock, self.metrics)
+        watch = Loop(self._watch, self.clock, self.metrics)
+        self.loops = (self.publish, self.deadlines, self.retention, self.subscribe, watch)
+        self.application = self._application(files.sources)
         self._server: _Server | None = None
         self._serving = False
         self._dead = False
@@ -169,6 +186,7 @@ class App:
             for fingerprint, digest in reader.known(self.intake.rules.rule_set.hash):
                 self.known.learn(fingerprint, digest, "firing")
         self.writer.start()
+        self.writer.run(self._gain_keys)
 
     def stop(self) -> None:
         """Stop workers between two steps, commit what waits, leave one whole database file."""
@@ -208,28 +226,52 @@ class App:
         return taken, left
 
     def reload(self) -> list[str]:
-        """Read the rules again: all of them come into force, or none; the lines of what is wrong."""
+        """Read the rules again: all of them come into force, or none; the lines of what is wrong. Thread-safe."""
+        with self._reloading:
+            return self._reload()
+
+    def _reload(self) -> list[str]:
+        read = signature(self._folder)
         try:
-            rules = rules_of(rulefiles.load(self._folder))
+            files = rulefiles.load(self._folder)
+            rules = rules_of(files)
+            _expect_same(self._folder, read)
         except ConfigError as error:
-            self.metrics.reloaded.set(0)
+            self._refuse(read, str(error).splitlines())
             log.warning("rules refused, the former ones stay in force", errors=str(error))
             return str(error).splitlines()
-        except Exception:
+        except Exception as error:
             # A bug of ours in reading them must neither end the daemon nor look like success.
-            self.metrics.reloaded.set(0)
+            self._refuse(read, [f"a bug of triaged hinders reading them: {type(error).__name__}"])
             raise
-        self.writer.run(lambda _transaction, _now: self.intake.use(rules))
+        self.writer.run(partial(self._use, rules))
+        self.application.use(self._doors(files.sources))
+        self._watch.has_read(read)
+        self.refused = ()
         self._show(rules)
         log.info("rules in force", hash=rules.rule_set.hash)
         return []
+
+    def _refuse(self, read: Signature, problems: Iterable[str]) -> None:
+        self._watch.has_read(read)
+        self.refused = tuple(problems)
+        self.metrics.reloaded.set(0)
 
     @property
     def ready(self) -> bool:
         """Whether alerts can be taken in: proven by a row that is written and gone in one commit."""
         return self._serving and not self._dead and self.writer.ask(Job(run=_prove)).status == 200
 
-    def _application(self) -> Ingest:
+    def _use(self, rules: Rules, transaction: Transaction, now: datetime) -> None:
+        self.intake.use(rules)
+        self._gain_keys(transaction, now)
+
+    def _gain_keys(self, transaction: Transaction, now: datetime) -> None:
+        gained = gain_keys(transaction, self.intake.rules.rule_set, now)
+        if gained:
+            log.info("open incidents gained keys", keys=gained)
+
+    def _application(self, mappings: Mapping[str, SourceMapping]) -> Ingest:
         settings = self.settings
         tokens = {
             name: TokenSource(role=Role(token.role), token=token.token, file=token.token_file)
@@ -245,21 +287,43 @@ class App:
             public_url=settings.public_url,
             ready=lambda: self.ready,
             reload=self.reload,
+            refused=lambda: self.refused,
             loopback=settings.loopback,
             backend=settings.backend.type,
-            sources=settings.source_names,
+            sources=lambda: tuple(sorted({door.source for door in application.doors.values()})),
         )
         pages: Any = build(desk)
-        application: Application = pages
-        return Ingest(
-            application,
-            sources=_paths(settings),
+        inner: Application = pages
+        application = Ingest(
+            inner,
+            doors=self._doors(mappings),
             # On PostgreSQL another replica may have changed an alert since: there the stored digest alone decides.
             digests=alertmanager.digests if self.store.alone else _none_known,
-            known=self.known,
+            known=self.known if self.store.alone else Known(),
             submit=self.writer.submit,
             metrics=self.metrics,
+            shake=self._shake,
         )
+        return application
+
+    def _doors(self, mappings: Mapping[str, SourceMapping]) -> dict[str, Door]:
+        """Where alerts come in. Without tokens of its own a mapped source is open on loopback, and else closed."""
+        anybody = self.settings.loopback or self.settings.insecure_no_auth
+        nobody = None if not anybody else SourceAuth()
+        mapped = {
+            name: Door(source=name, auth=self._auths.get(name, nobody), mapping=mapping)
+            for name, mapping in mappings.items()
+        }
+        closed = tuple(name for name, door in mapped.items() if door.auth is None)
+        if closed and closed != self._closed:
+            log.warning("sources closed", sources=closed, why="the configuration has no tokens for them under sources")
+        self._closed = closed
+        return doors(self._auths, mapped)
+
+    def _shake(self, handshake: Handshake, door: Door) -> None:
+        topics = frozenset() if door.mapping is None else door.mapping.topics
+        if self._subscribe.offer(handshake, topics):
+            self.subscribe.wake()
 
     def render(self, reader: Reader, incident_id: int) -> Issue | None:
         from triaged.backends.issue import render  # noqa: PLC0415 - costs a start nothing that publishes nothing
@@ -268,19 +332,10 @@ class App:
             reader,
             incident_id,
             rules=self.intake.rules,
-            policy=self._policy,
+            former=self.former,
             public_url=self.settings.public_url,
         )
         return None if report is None else render(report)
-
-    def _policy(self, reader: Reader, digest: str) -> Policy:
-        """A frozen policy; the one in force where the store does not have it."""
-        found = self._policies.get(digest)
-        if found is None:
-            files: Mapping[str, str] | None = reader.policy_files(digest)
-            found = self.intake.rules.policy if files is None else rulefiles.read_policy(files)
-            self._policies[digest] = found
-        return found
 
     def _woken(self, publishes: bool, deadlines: bool) -> None:
         if publishes:
@@ -363,14 +418,9 @@ def _secret(text: str | None, file: Path | None) -> str:
         raise ConfigError(f"{file}: expected a file with a token: {error.strerror}") from error
 
 
-def _paths(settings: Settings) -> dict[str, tuple[str, SourceAuth]]:
-    """Path endings below the ingest prefix: `alertmanager`, and `alertmanager/NAME` for each further one."""
-    found = {}
-    for name in settings.source_names:
-        source = settings.sources.get(name, SourceSettings())
-        auth = SourceAuth(source.tokens, tokens_file=source.tokens_file, basic_auth_file=source.basic_auth_file)
-        found["alertmanager" if name == "alertmanager" else f"alertmanager/{name}"] = (name, auth)
-    return found
+def _auth(settings: Settings, name: str) -> SourceAuth:
+    source = settings.sources.get(name, SourceSettings())
+    return SourceAuth(source.tokens, tokens_file=source.tokens_file, basic_auth_file=source.basic_auth_file)
 
 
 def _listener(settings: Settings) -> socket.socket:
@@ -389,6 +439,12 @@ def _listener(settings: Settings) -> socket.socket:
 
 def _forget(record_id: int, transaction: Transaction, _now: datetime) -> None:
     transaction.forget_record(record_id)
+
+
+def _expect_same(folder: Path, read: Signature) -> None:
+    """Raises ConfigError where the files changed meanwhile: what was read may be half of one set, half of another."""
+    if signature(folder) != read:
+        raise ConfigError(f"{folder}: expected files that lie still, they changed while they were read")
 
 
 def _prove(transaction: Transaction, _now: datetime) -> None:

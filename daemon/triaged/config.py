@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 
 from triaged.errors import ConfigError, Finding
 from triaged.rulefiles.marks import Items, Node, Scalar, Table, compose
+from triaged.rulefiles.texts import read_text
 from triaged.rulefiles.words import some_span
 
 _FORBID = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -279,12 +280,11 @@ def _no_json(problem: str) -> str:
 
 
 def _composed(file: Path) -> Node:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(f"{file}: expected a configuration file, found none") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: cannot be read: {error}") from error
+    if not file.exists() and not file.is_symlink():
+        raise ConfigError(f"{file}: expected a configuration file, found none")
+    text = read_text(file, str(file))
+    if isinstance(text, Finding):
+        raise ConfigError(findings=(text,))
     findings: list[Finding] = []
     node = compose(str(file), text, findings)
     if node is None or findings:

@@ -14,7 +14,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, Index, inspect, text
+from sqlalchemy import MetaData, Table, CheckConstraint, Index, inspect, text
 
 from building import episode, incident, minutes
 from triaged.core.effects import Tally
@@ -130,9 +130,12 @@ def test_data_survives_a_migration_from_the_first_schema(opened: Callable[[], St
         migrating.upgrade(transaction.connection, "0001")
     with store.begin() as transaction:
         number = transaction.next_id("incident")
+        connection = transaction.connection
+        first = Table("incidents", MetaData(), autoload_with=connection)
+        values = dict(zip(schema.INCIDENT.names, schema.INCIDENT.encode(incident()), strict=True))
+        connection.execute(first.insert().values({name: values[name] for name in first.columns.keys()}))
         transaction.save(
             Batch(
-                incidents={12: incident()},
                 keys={KEY.digest: (12, KEY)},
                 episodes={1: episode()},
                 tallies=[Tally(metric="m_total", labels={})],

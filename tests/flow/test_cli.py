@@ -30,7 +30,6 @@ from world import START, alert, body, settings_for, world
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 PAYLOADS = sorted((FIXTURES / "alertmanager").glob("am*.json"))
-BAD_RULES = sorted((FIXTURES / "rules" / "bad").glob("triage-*.yaml"))
 
 
 @dataclass(frozen=True)
@@ -122,47 +121,10 @@ def test_an_unknown_command_or_option_exits_with_2(run: Run) -> None:
     assert "No such option" in refused(run("check", "--cofnig", "x"))
 
 
-# ---------------------------------------------------------------- check
+# ---------------------------------------------------------------- wrong configuration
 
 
-def test_check_of_the_shipped_rules_counts_them(run: Run) -> None:
-    said = run("check")
-    assert said.status == 0
-    assert re.match(r"\d+ rules, \d+ services and \d+ teams are well formed", said.out)
-
-
-def test_check_reads_the_rules_that_the_configuration_names(run: Run, rules: Path) -> None:
-    said = run("check", "--config", config_in(rules.parent, rules="rules"))
-    assert said.status == 0
-    assert said.out.startswith("5 rules, 1 service and 2 teams are well formed")
-    assert str(rules) in said.out
-    assert run("check", "--rules", rules).out == said.out
-
-
-def test_check_takes_config_yaml_of_the_working_directory_where_none_is_named(run: Run) -> None:
-    Path("config.yaml").write_text("lisen: here\n")
-    assert "config.yaml:1:1: lisen: unknown key 'lisen'" in refused(run("check"))
-
-
-@pytest.mark.parametrize("file", BAD_RULES, ids=lambda file: file.stem)
-def test_check_of_bad_rules_says_each_finding_with_its_place_and_exits_with_2(
-    run: Run, rules: Path, file: Path
-) -> None:
-    (rules / "triage.yaml").write_bytes(file.read_bytes())
-    for line in refused(run("check", "--rules", rules)).splitlines():
-        assert re.match(r"(\S+\.yaml:\d+:\d+: |… and \d+ more)", line), line
-
-
-def test_check_warns_of_rules_that_end_soon_and_still_exits_with_0(run: Run, rules: Path) -> None:
-    text = (rules / "triage.yaml").read_text()
-    (rules / "triage.yaml").write_text(text.replace("{name: grave,", "{name: grave, until: 2020-01-01,"))
-    said = run("check", "--rules", rules)
-    assert said.status == 0
-    assert re.search(r"^warning: triage\.yaml:\d+:\d+: .*until", said.err, re.MULTILINE)
-    assert "5 rules" in said.out
-
-
-@pytest.mark.parametrize("command", [["check"], ["explain", "payload.json"], ["serve"], ["db", "migrate"]])
+@pytest.mark.parametrize("command", [["explain", "payload.json"], ["serve"], ["db", "migrate"]])
 def test_every_command_refuses_a_wrong_configuration_with_its_place(
     run: Run, tmp_path: Path, command: list[str]
 ) -> None:
@@ -197,7 +159,7 @@ def test_explain_tells_the_arithmetic_the_key_and_the_targets(run: Run, rules: P
     file = payload_in(rules.parent, body([alert("Broken", labels={"grave": "2", "app": "checkout"})]))
     lines = run("explain", file, "--rules", rules).out.splitlines()
     told = [line.strip() for line in lines]
-    assert "severity   sev2  (impact significant × urgency high)" in told
+    assert "severity   sev2  (impact significant (rule serious) × urgency high (rule serious) = sev2)" in told
     assert "category   error   team payments   service checkout" in told
     assert 'key        alertname="Broken", service="checkout"' in told
     assert "targets    response 1h, resolution 8h" in told

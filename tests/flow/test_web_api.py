@@ -207,7 +207,7 @@ def test_an_act_that_the_state_does_not_allow_is_409_and_changes_nothing(desk: W
 def test_an_unknown_act_is_404_with_the_acts_that_there_are(desk: WebDesk) -> None:
     desk.fire("A")
     said = error(desk, f"{ONE}/explode", {}, 404)
-    assert said == "expected one of the acts ack, severity, resolve, close or reopen, got 'explode'"
+    assert said == "expected one of the acts ack, severity, resolve, close, reopen, merge or split, got 'explode'"
 
 
 def test_an_act_on_an_unknown_incident_is_404(desk: WebDesk) -> None:

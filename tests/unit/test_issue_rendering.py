@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,15 +16,16 @@ from markdown_it.token import Token
 from msgspec.structs import replace
 
 from building import START, entry, episode, incident, issue, minutes, report, service
-from triaged.backends.document import compose
+from triaged.backends.document import compose, fit
 from triaged.backends.issue import render
 from triaged.backends.text import clean, code, link, passage, prose, table
-from triaged.core.model import Category, CloseReason, Entry, Impact, Outcome, Severity, State, Urgency
-from triaged.ports.backend import Report
+from triaged.core.model import Category, CloseReason, Entry, Impact, Key, Outcome, Severity, State, Tried, Urgency
+from triaged.core.trace import Arithmetic, Grows
+from triaged.ports.backend import Report, Why
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 OUR_HTML = re.compile(
-    r"<!-- triaged:[a-z0-9]+( [a-z0-9= ]+)? -->\n?|<details>\n<summary>[\w ,]+</summary>\n|</details>\n?"
+    r"<!-- triaged:[a-z0-9]+( [a-z0-9= ]+)? -->\n?|<details>\n<summary>[\w ,?-]+</summary>\n|</details>\n?"
 )
 OUR_HOSTS = {"triaged.example.com", "runbooks.example.com", "grafana.example.com", "prometheus.example.com"}
 OUR_HOSTS |= {"logs.example.com"}
@@ -130,7 +132,49 @@ def hostile(text: str) -> Report:
         episodes=(hit, other),
         timeline=(entry(text, by=text), entry(text)),
         service=service(name=text, functions=(text,)),
+        why=why(
+            rules=(Tried(rule=text, matched=True, sets={"team": text, text: text}, because=text),),
+            arithmetic=replace(why().arithmetic, impact_by=(text,), urgency_by=(text, text)),
+            growing=(Grows(ref=text, when=text, sets={"impact": text}, because=text, held=True),),
+            keys=(Key(digest=text, pairs=((text, text),)),),
+            rule_set=text,
+        ),
     )
+
+
+def why(**changes: Any) -> Why:
+    """How INC-12's alert was judged."""
+    built = Why(
+        rule_set="47b8a7ad55d092227a04a2baa13e3751",
+        rules=(
+            Tried(
+                rule="revenue-degraded",
+                matched=True,
+                sets={"impact": "significant", "urgency": "high"},
+                because="Some purchases fail or take too long.",
+            ),
+        ),
+        arithmetic=Arithmetic(
+            impact=Impact.SIGNIFICANT,
+            impact_by=("revenue-degraded",),
+            urgency=Urgency.HIGH,
+            urgency_by=(),
+            cell=Severity.SEV2,
+            at_most=None,
+            at_most_by=(),
+            severity=Severity.SEV2,
+        ),
+        growing=(),
+        keys=(Key(digest="v1:1", pairs=(("service", "checkout"), ("cluster", "eu-1"))),),
+        keys_left_out=0,
+    )
+    return replace(built, **changes)
+
+
+def why_of(known: Why, **changes: Any) -> str:
+    """The section of the issue, from its fold's beginning to its end."""
+    shown = render(report(why=known, incident=incident(**changes))).block
+    return "<details>" + shown.partition("<details>")[2].partition("</details>")[0]
 
 
 def assert_harmless(markdown: str) -> Page:
@@ -377,6 +421,65 @@ def test_the_timeline_is_folded_and_shows_the_newest_thirty_first() -> None:
     for order in (entries, entries[::-1]):
         fold = render(report(timeline=order)).block.split("<summary>", 1)[1]
         assert re.findall(r"entry (\d+)\.", fold) == [str(number) for number in range(39, 9, -1)]
+
+
+def test_why_the_severity_is_folded_and_tells_the_sum_the_rules_the_keys_and_the_rule_set() -> None:
+    assert why_of(why()) == (
+        "<details>\n<summary>Why Sev-2?</summary>\n\n"
+        "Impact **significant** (`revenue-degraded`) × urgency **high** (the default) = **Sev-2**\n\n"
+        "| Rule | Sets | Because |\n"
+        "| --- | --- | --- |\n"
+        "| `revenue-degraded` | impact `significant`, urgency `high` | Some purchases fail or take too long. |\n\n"
+        "- Alerts belong here by `service=checkout` `cluster=eu-1`\n\n"
+        "Rules `47b8a7ad55d0`. Every rule that was tried: `triaged explain INC-12` or "
+        "[INC-12](https://triaged.example.com/incidents/INC-12).\n\n"
+    )
+
+
+def test_a_limit_and_growth_are_told_in_the_fold() -> None:
+    limited = replace(why().arithmetic, at_most=Severity.SEV4, at_most_by=("staging",), severity=Severity.SEV4)
+    grows = Grows(ref="r#0", when="3 different values of pod", sets={"impact": "minor"}, because="Many.", held=False)
+    shown = why_of(
+        why(arithmetic=limited, growing=(grows, replace(grows, held=True, because=""))), judged=Severity.SEV4
+    )
+    assert "= **Sev-2**, at most Sev-4 (`staging`): **Sev-4**" in shown
+    assert "- Grows to impact `minor` at 3 different values of pod (`r#0`): Many." in shown
+    assert "- Grew to impact `minor` at 3 different values of pod (`r#0`)\n" in shown
+
+
+def test_a_severity_that_was_judged_earlier_is_told_with_its_rules() -> None:
+    assert "earlier, by `grave`; the daemon never lowers it." in why_of(why(), judged=Severity.SEV1, matched=("grave",))
+    assert "Judged Sev-1 earlier, by the default" in why_of(why(), judged=Severity.SEV1, matched=())
+    assert "earlier" not in why_of(why())
+
+
+def test_many_rules_keys_and_conditions_are_cut_with_an_honest_count() -> None:
+    one, grows = why().rules[0], Grows(ref="r#0", when="2 alerts", sets={}, because="", held=False)
+    shown = why_of(why(rules=(one,) * 14, growing=(grows,) * 7, keys_left_out=3))
+    assert shown.count("| `revenue-degraded` |") == 10
+    assert "… and 4 more rules." in shown
+    assert "- … and 2 more conditions" in shown
+    assert "- … and by 3 more keys" in shown
+
+
+def test_where_no_rule_matched_the_fold_has_no_table() -> None:
+    assert "| Rule |" not in why_of(why(rules=()))
+
+
+def test_without_the_rules_that_judged_it_there_is_no_such_fold() -> None:
+    assert "<summary>Why" not in issue().block
+
+
+def test_a_block_without_room_loses_whole_folds_and_says_so() -> None:
+    whole = render(report(why=why(rules=why().rules * 10, keys_left_out=2))).block
+    folds = []
+    for most in range(len(whole) - 1, 600, -40):
+        cut = fit(whole, most)
+        assert len(cut) <= most
+        assert cut.count("<details>") == cut.count("</details>")
+        assert "*Shortened: " in cut
+        folds.append(cut.count("<details>"))
+    assert {0, 1, 2} == set(folds)
 
 
 def test_where_it_was_published_before_is_told_in_the_issue() -> None:

@@ -1,4 +1,4 @@
-"""Alertmanager's matcher syntax; the cases were compared with a running Alertmanager 0.25 and the source of 0.34."""
+"""Alertmanager's matcher syntax; tests/e2e/test_matchers_as_alertmanager.py asks running ones whether it is."""
 
 from __future__ import annotations
 
@@ -104,6 +104,10 @@ def test_a_comma_in_an_unquoted_value_belongs_to_it_where_one_matcher_is_asked_f
         ('foo=~"(?=a)"', "expected a regular expression that RE2 accepts, got (?=a) (invalid perl operator: (?="),
         ('foo=~"[[:word"', "expected a regular expression that RE2 accepts, got [[:word"),
         (r'foo=~"a\Cb"', r"expected a regular expression without \C, got a\Cb"),
+        ('foo=~"x{9999999999}"', "expected a regular expression with counts up to 1000, got x{9999999999}"),
+        ('foo=~"x{1,9999999999}"', "expected a regular expression with counts up to 1000, got x{1,9999999999}"),
+        ("foo=~(?P<é>x)", "expected a regular expression with group names of ASCII letters, got (?P<é>x)"),
+        (r'a="x\,",b="y"', r"expected an escape like \n, \\ or \u00e9 at character 5, got \,"),
         ('foo=~"\ud800"', "expected a regular expression that RE2 accepts, got \ud800 (no valid UTF-8)"),
     ],
 )
@@ -154,6 +158,10 @@ def test_a_very_long_text_is_shown_cut_in_an_error() -> None:
         # Alertmanager puts the pattern between ^(?: and )$, so this is what it does too.
         ('a=~"b)|(?:c"', ["b", "bx", "c", "xc"], ["xb", "cx"]),
         (r'a=~"\\Qa\\C\\E"', ["a\\C"], ["ab"]),
+        (r'a=~"\\Q(?P<é>\\E"', ["(?P<é>"], ["é"]),
+        (r'a=~"[]{9999999999}[:alpha:]]"', ["]", "9", "b"], ["[", "]]"]),
+        (r'a=~"\\{9999999999}|x{09999999999}"', ["{9999999999}", "x{09999999999}"], ["x"]),
+        ('a=~"(?P<n>b)(?<m>c)"', ["bc"], ["b"]),
     ],
 )
 def test_a_matcher_is_anchored_and_takes_an_absent_label_as_empty(

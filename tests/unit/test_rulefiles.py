@@ -34,6 +34,10 @@ def with_rules(*rules: str, services: str = "") -> RuleFiles:
     return read({**MINIMAL, "triage.yaml": text, "services.yaml": services}, today=TODAY)
 
 
+def warnings(files: RuleFiles) -> list[str]:
+    return [str(finding) for finding in files.warnings]
+
+
 def findings_of(files: dict[str, str]) -> tuple[Finding, ...]:
     with pytest.raises(ConfigError) as caught:
         read(files)
@@ -123,7 +127,7 @@ def test_the_example_of_the_documentation_is_read_whole() -> None:
     files = read(PRODUCT, today=TODAY)
     staging, checkout, crash = files.rules.rules
 
-    assert files.warnings == ()
+    assert warnings(files) == ["calendars.yaml:10:1: sale: nothing uses calendar sale"]
     assert (staging.name, staging.at_most, staging.because) == ("staging", Severity.SEV4, "Nobody outside works there.")
     assert [matcher.text for matcher in checkout.match + checkout.service] == [
         'alertname=~"HighErrorRate|LatencyP99High"',
@@ -244,11 +248,7 @@ def test_words_that_only_look_like_true_or_false_are_words_where_words_stand() -
     assert with_rules("- {name: a, match: ['country=\"no\"']}").rules.rules[0].match[0].value == "no"
 
 
-# ---------------------------------------------------------------- warnings
-
-
-def warnings(files: RuleFiles) -> list[str]:
-    return [str(finding) for finding in files.warnings]
+# ---------------------------------------------------------------- warnings (more in test_check_doubts.py)
 
 
 def test_a_rule_that_ended_or_ends_within_two_weeks_is_warned_of() -> None:
@@ -274,18 +274,21 @@ def test_two_rules_with_the_very_same_conditions_are_warned_of() -> None:
         "- {name: c, match: [x=1, y=2], during: always}",
     )
 
-    assert warnings(files) == ["triage.yaml:10:3: rules[1]: rule b has the very conditions of a: make one of the two"]
+    assert warnings(files) == [
+        "triage.yaml:10:10: rules[1].name: rule b has the very conditions of a: make one of the two"
+    ]
 
 
 def test_a_service_without_a_team_is_warned_of() -> None:
     assert warnings(with_rules("- {name: a}", services="services: {shop: {tier: 1}}\n")) == [
-        "services.yaml:1:18: services.shop: service shop has no team: its incidents go to the default team"
+        "services.yaml:1:12: services.shop: service shop has no team: its incidents go to the default team"
     ]
 
 
 def test_a_default_team_that_the_catalogue_does_not_name_is_warned_of() -> None:
     assert warnings(with_rules("- {name: a}", services="teams: {platforms: {}}\n")) == [
-        "triage.yaml:6:67: default.team: team platform is not in services.yaml; did you mean platforms?"
+        "services.yaml:1:9: teams.platforms: no service, no rule and no default names team platforms",
+        "triage.yaml:6:67: default.team: team platform is not in services.yaml; did you mean platforms?",
     ]
 
 
@@ -293,15 +296,15 @@ def test_files_that_this_release_does_not_use_are_warned_of_once_each() -> None:
     files = {
         **MINIMAL,
         "heartbeats.yaml": "",
-        "tests/a.yaml": "",
-        "tests/b.yaml": "",
+        "templates/a": "",
+        "templates/b": "",
         "triage.yml": "",
         "README.md": "",
     }
 
-    assert warnings(read(files)) == [
+    assert warnings(read(files, today=TODAY)) == [
         "heartbeats.yaml:1:1: not used by this release",
-        "tests:1:1: not used by this release",
+        "templates:1:1: not used by this release",
         "triage.yml:1:1: no file of the rules: not read; did you mean triage.yaml?",
     ]
 
@@ -349,12 +352,12 @@ def test_a_frozen_policy_with_a_mistake_is_refused(files: dict[str, str]) -> Non
 def test_a_folder_is_read_as_its_texts(tmp_path: Path) -> None:
     for name, text in {**PRODUCT, "..data": "", "notes.txt": "\x00"}.items():
         (tmp_path / name).write_text(text)
-    (tmp_path / "tests").mkdir()
+    (tmp_path / "templates").mkdir()
 
     files = load(tmp_path, today=TODAY)
 
     assert files.hash == read(PRODUCT).hash
-    assert [finding.file for finding in files.warnings] == ["tests"]
+    assert [finding.file for finding in files.warnings] == ["calendars.yaml", "templates"]
 
 
 def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
@@ -375,7 +378,7 @@ def test_files_that_cannot_be_read_are_found_with_all_else(tmp_path: Path) -> No
 
     assert str(caught.value).splitlines() == [
         "calendars.yaml:1:4: a: expected a key zone, got none",
-        "services.yaml:1:1: expected a file that can be read, got: Is a directory",
+        "services.yaml:1:1: expected a file that can be read, got: a folder",
         "severities.yaml:1:1: expected at most 1,048,576 bytes, got more",
         "triage.yaml:2:12: expected UTF-8, got the byte 0xe9",
     ]

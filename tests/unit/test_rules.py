@@ -242,7 +242,7 @@ def test_what_a_matching_rule_sets_is_told_in_words() -> None:
         "key": "service, cluster",
         "team": "search",
         "repository": "acme/x",
-        "delay": "0:15:00",
+        "delay": "15 min",
         "close": "daemon",
         "labels": "x, y",
         "restricted": "true",

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import assert_never
 
 from triaged.backends.firing import firing, lead, says
+from triaged.backends.folded import folded, folded_into
 from triaged.backends.guidance import base_of, guidance, page_of
 from triaged.backends.text import code, link, passage, prose, table
+from triaged.backends.why import why
 from triaged.core import wording
 from triaged.core.model import DAEMON, Incident, Objective, Outcome, Severity, State
 from triaged.ports.backend import Report
@@ -33,12 +35,15 @@ def block(report: Report) -> str:
     sections = (
         _heading(report.incident),
         _notice(report.incident),
+        folded_into(report),
         _what(report),
         _facts(report),
         guidance(report),
         _targets(report),
         firing(report, page=page_of(report)),
+        folded(report),
         *_record(report.incident),
+        why(report),
         _timeline(report),
         OWNED,
     )
@@ -46,7 +51,10 @@ def block(report: Report) -> str:
 
 
 def _heading(incident: Incident) -> str:
-    return f"### {SEVERITIES[incident.severity]} · {_state(incident)}"
+    state = _state(incident)
+    if incident.parent is not None and incident.state is not State.CLOSED:
+        state = f"folded into INC-{incident.parent}"
+    return f"### {SEVERITIES[incident.severity]} · {state}"
 
 
 def _state(incident: Incident) -> str:

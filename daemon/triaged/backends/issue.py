@@ -6,7 +6,7 @@ from triaged.backends.block import block
 from triaged.backends.document import fit
 from triaged.backends.text import label_name, title
 from triaged.core.keys import digest
-from triaged.core.model import Incident, Severity, State
+from triaged.core.model import CloseReason, Incident, Severity, State
 from triaged.ports.backend import Issue, Report
 
 LONGEST_TITLE = 256
@@ -36,8 +36,9 @@ def render(report: Report) -> Issue:
     people = "" if incident.restricted else PEOPLE
     heading = title(f"{incident.name} {incident.title}", most=LONGEST_TITLE)
     labels = _labels(incident)
-    closed = incident.state is State.CLOSED
-    reason = incident.close_reason if closed else None
+    folded = incident.parent is not None
+    closed = folded or incident.state is State.CLOSED
+    reason = CloseReason.DUPLICATE if folded else incident.close_reason if closed else None
     return Issue(
         incident_id=incident.id,
         title=heading,
@@ -48,6 +49,7 @@ def render(report: Report) -> Issue:
         close_reason=reason,
         digest=digest([heading, shown, people, *labels, str(closed), str(reason)]),
         urgent=incident.severity in (Severity.SEV1, Severity.SEV2),
+        folded=folded,
     )
 
 

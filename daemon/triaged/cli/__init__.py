@@ -7,7 +7,7 @@ import sys
 import typer
 
 from triaged import __version__
-from triaged.cli import check, db, demo, incidents, serve
+from triaged.cli import check, db, demo, explain, incidents, schema, serve, test
 from triaged.errors import TriagedError
 
 app = typer.Typer(
@@ -35,7 +35,9 @@ def _options(
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
-app.command("explain")(check.explain)
+app.command("schema")(schema.schema)
+app.command("test")(test.run)
+app.command("explain")(explain.explain)
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(db.app, name="db")
 

@@ -124,6 +124,25 @@ def reopen(name: Name, reason: Reason = None, by: By = None, url: Url = _HERE, t
     _act(name, "reopen", {"reason": reason, "by": by}, url, token_file)
 
 
+@app.command()
+def merge(  # noqa: PLR0913 - one option a field
+    name: Name,
+    into: Annotated[str, typer.Argument(help="The incident that tells of it from then on.", metavar="INTO")],
+    reason: Reason = None,
+    by: By = None,
+    url: Url = _HERE,
+    token_file: TokenFile = None,
+) -> None:
+    """Fold it into another incident: it is the same problem."""
+    _act(name, "merge", {"into": into, "reason": reason, "by": by}, url, token_file)
+
+
+@app.command()
+def split(name: Name, reason: Reason = None, by: By = None, url: Url = _HERE, token_file: TokenFile = None) -> None:
+    """Make a folded incident a problem of its own again."""
+    _act(name, "split", {"reason": reason, "by": by}, url, token_file)
+
+
 def _act(name: str, act: str, fields: dict[str, str | None], url: str, token_file: Path | None) -> None:
     body = {field: value for field, value in fields.items() if value is not None}
     _print(_call("POST", url, f"/incidents/{quote(name, safe='')}/{act}", token_file, json=body), timeline=False)
@@ -166,6 +185,8 @@ def _print(incident: dict[str, Any], *, timeline: bool) -> None:
     by = f" by {incident['chosen_by']}, judged {incident['judged']}" if incident.get("chosen_by") else ""
     console.print(told(f"{incident['id']}  {incident['title']}", style="bold"))
     console.print(told(f"  {incident['severity']}{by}, {incident['state']}, {incident['firing']} firing"))
+    if incident.get("parent"):
+        console.print(told(f"  folded into {incident['parent']}: {incident['fold']}"))
     for objective in ("response", "resolution"):
         target = incident[objective]
         outcome = target["outcome"] or ("at risk" if target["at_risk"] else "running")

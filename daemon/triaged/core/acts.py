@@ -6,7 +6,17 @@ from triaged.core import objectives, wording
 from triaged.core.alerting import reopen, verify
 from triaged.core.draft import Draft
 from triaged.core.effects import CommentKind
-from triaged.core.events import Acknowledged, CloseAsked, Record, ReopenAsked, ResolveAsked, SeverityChosen
+from triaged.core.events import (
+    Acknowledged,
+    CloseAsked,
+    ParentClosed,
+    Record,
+    ReopenAsked,
+    ResolveAsked,
+    SeverityChosen,
+    SplitAsked,
+)
+from triaged.core.folding import split
 from triaged.core.model import CloseReason, Entry, Incident, State
 from triaged.errors import ActError
 
@@ -118,10 +128,14 @@ def close(draft: Draft, event: CloseAsked) -> None:
             f"Closed by {event.actor.name} while {still} of it still fire. They will not reopen it.",
         )
     draft.publish(urgent=True)
+    draft.for_folded = ParentClosed(close=event)
 
 
 def reopen_by_person(draft: Draft, event: ReopenAsked) -> None:
-    """A person opens it again: a new round with its own objectives."""
+    """A person opens it again: a new round with its own objectives. Of one that is folded: it is split off."""
+    if draft.incident.parent is not None and draft.incident.state.unfinished:
+        split(draft, SplitAsked(actor=event.actor, reason=event.reason))
+        return
     _allow(draft, (State.RESOLVED, State.CLOSED), "reopened")
     reason = f": {event.reason}" if event.reason else ""
     reopen(draft, f"{event.actor.name} asked for it{reason}", by=event.actor)

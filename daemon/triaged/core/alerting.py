@@ -11,6 +11,7 @@ from triaged.core.draft import Draft
 from triaged.core.effects import CommentKind
 from triaged.core.episodes import Change
 from triaged.core.events import AlertFired, AlertResolved
+from triaged.core.folding import fold, home, unfold_if_alone, unfold_if_graver
 from triaged.core.judging import judge
 from triaged.core.model import DAEMON, Actor, CloseReason, Entry, Incident, Severity, State, Verdict
 from triaged.core.sla import Policy
@@ -77,9 +78,12 @@ def fired(draft: Draft, event: AlertFired) -> None:
                 open_now(draft, f"{event.name} does not wait")
         case State.OPEN | State.ACKNOWLEDGED:
             judge(draft, event.verdict, why=f"{event.name} fires")
+            unfold_if_alone(draft)
         case State.VERIFYING:
             _back_from_verifying(draft, event)
             judge(draft, event.verdict, why=f"{event.name} fires")
+            unfold_if_graver(draft)
+            unfold_if_alone(draft)
         case State.RESOLVED | State.CLOSED:
             if place(incident, event, draft.policy, draft.now) is Place.REOPEN:
                 reopen(draft, f"{event.name} fires again")
@@ -116,13 +120,17 @@ def open_first(draft: Draft, event: AlertFired) -> None:
 
 
 def open_now(draft: Draft, why: str) -> None:
-    """Open the incident: it has a number, an issue and clocks from this instant."""
+    """Open the incident: from this instant it has a number, and an issue and clocks unless it is folded."""
     draft.set(state=State.OPEN, opened_at=draft.now, pending_until=None)
-    objectives.start_round(draft)
-    draft.tally("incidents_opened_total")
     draft.tell(Entry.OPENED, f"opened as {draft.incident.severity}: {why}")
     if draft.incident.follows is not None:
         draft.tell(Entry.FOLLOWED, f"follows INC-{draft.incident.follows}")
+    found = home(draft)
+    if found is not None:
+        fold(draft, *found)
+        return
+    objectives.start_round(draft)
+    draft.tally("incidents_opened_total")
     draft.publish(urgent=True)
 
 
@@ -148,6 +156,9 @@ def reopen(draft: Draft, why: str, *, by: Actor = DAEMON) -> None:
         closed_by_kind=None,
         close_reason=None,
         closed_covering=None,
+        parent=None,
+        fold=None,
+        folded_at=None,
     )
     objectives.start_round(draft)
     draft.tally("incidents_reopened_total")

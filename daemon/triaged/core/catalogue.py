@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from types import MappingProxyType
@@ -72,6 +72,12 @@ class Catalogue:
         services = tuple(services)
         self.services: Mapping[str, Service] = MappingProxyType({service.name: service for service in services})
         self.labels = frozenset(matcher.name for service in services for matcher in service.match)
+        needs = {service.name: service.depends_on for service in services}
+        needed_by: dict[str, list[str]] = {}
+        for name, others in needs.items():
+            for other in others:
+                needed_by.setdefault(other, []).append(name)
+        self._needs, self._needed_by = needs, needed_by
         self._matching = tuple(service for service in services if service.match)
         self._index = Index([label_needs(service.match) for service in self._matching])
 
@@ -84,9 +90,27 @@ class Catalogue:
         named = labels.get("service", "")
         return named if named in self.services else ""
 
+    def needs(self, service: str) -> tuple[str, ...]:
+        """Every service that this one depends on, directly or through others, nearest first."""
+        return _reached(service, self._needs)
+
+    def needed_by(self, service: str) -> tuple[str, ...]:
+        """Every service that depends on this one, directly or through others, nearest first."""
+        return _reached(service, self._needed_by)
+
     def facts_of(self, service: str) -> Mapping[str, tuple[str, ...]]:
         """What rules can ask of the named service; every fact is "" for one that the catalogue does not know."""
         return self.services[service].facts if service in self.services else UNKNOWN
+
+
+def _reached(start: str, edges: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    left = list(edges.get(start, ()))
+    for name in left:
+        if name not in found and name != start:
+            found[name] = None
+            left.extend(edges.get(name, ()))
+    return tuple(found)
 
 
 def label_needs(matchers: Iterable[Matcher]) -> list[list[tuple[str, str]]]:

@@ -9,36 +9,52 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from triaged.core.effects import Comment, CommentKind, Effect, PublishIssue, Tally
-from triaged.core.model import DAEMON, Actor, Entry, Incident, TimelineEntry
+from triaged.core.events import Event
+from triaged.core.model import DAEMON, Actor, Entry, Fold, Incident, TimelineEntry
 from triaged.core.sla import Policy
 
 
 class Context(Struct, frozen=True, kw_only=True):
-    """What `decide` may know beside incident and event: the policy frozen on the incident."""
+    """What `decide` may know beside incident and event: the policy frozen on the incident, and other incidents.
+
+    `parent` is what the incident is folded into; `parents` is what may take it in, where that may be asked, in the
+    order of preference.
+    """
 
     policy: Policy
+    parent: Incident | None = None
+    parents: tuple[tuple[Fold, Incident], ...] = ()
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """The incident as it is now, what was asked for, and what the timeline tells of it, in order."""
+    """The incident as it is now, what was asked for, and what the timeline tells of it, in order.
+
+    `for_folded` is to be decided, in the same transaction, for each incident that is folded into this one.
+    """
 
     incident: Incident
     effects: tuple[Effect, ...]
     timeline: tuple[TimelineEntry, ...]
+    for_folded: Event | None = None
 
 
 class Draft:
     """Collects one decision; lives only inside `decide`, so that its pieces stay small functions."""
 
-    __slots__ = ("before", "effects", "incident", "now", "policy", "timeline")
+    __slots__ = ("before", "context", "effects", "for_folded", "incident", "now", "timeline")
 
     def __init__(self, incident: Incident, context: Context, now: datetime) -> None:
         self.before = incident
         self.incident = incident
-        self.policy = context.policy
+        self.context = context
         self.now = now
         self.effects: list[Effect] = []
         self.timeline: list[TimelineEntry] = []
+        self.for_folded: Event | None = None
+
+    @property
+    def policy(self) -> Policy:
+        return self.context.policy
 
     def set(self, **changes: Any) -> None:
         self.incident = replace(self.incident, **changes)
@@ -49,11 +65,14 @@ class Draft:
         )
 
     def publish(self, *, urgent: bool = False) -> None:
-        """Ask for an issue that looks like the incident; one that is still held back has none."""
-        if self.incident.opened_at is not None:
+        """Ask for an issue that looks like the incident; one that is held back or folded has none of its own."""
+        if self.incident.opened_at is not None and self.incident.parent is None:
             self.effects.append(PublishIssue(incident_id=self.incident.id, urgent=urgent))
 
     def comment(self, kind: CommentKind, text: str) -> None:
+        """Notify everybody on the issue; of what is folded its parent tells."""
+        if self.incident.parent is not None:
+            return
         if self.incident.restricted:
             # Whoever may see the issue may not be allowed to see the alert.
             text = f"{str(kind).replace('_', ' ').capitalize()}: the incident's own page says more."
@@ -62,10 +81,20 @@ class Draft:
         self.effects.append(Comment(incident_id=self.incident.id, kind=kind, key=key, text=text))
 
     def tally(self, metric: str, *, seconds: timedelta | None = None, **labels: str) -> None:
-        """Raise a store counter, labelled with the severity and team of this instant and `labels`."""
+        """Raise a store counter, labelled with the severity and team of this instant and `labels`.
+
+        What is folded counts with its parent.
+        """
+        if self.incident.parent is not None:
+            return
         all_labels = {"severity": str(self.incident.severity), "team": self.incident.team, **labels}
         amount = None if seconds is None else max(0.0, seconds.total_seconds())
         self.effects.append(Tally(metric=metric, labels=all_labels, seconds=amount))
 
     def done(self) -> Decision:
-        return Decision(incident=self.incident, effects=tuple(self.effects), timeline=tuple(self.timeline))
+        return Decision(
+            incident=self.incident,
+            effects=tuple(self.effects),
+            timeline=tuple(self.timeline),
+            for_folded=self.for_folded,
+        )

@@ -47,6 +47,26 @@ class DeadlinePassed(Struct, frozen=True, kw_only=True):
     due_at: datetime
 
 
+class FoldAsked(Struct, frozen=True, kw_only=True):
+    """The first of the context's parents that may take the incident in shall do so."""
+
+
+class ParentQuiet(Struct, frozen=True, kw_only=True):
+    """The parent's own alerts have been quiet for its window."""
+
+
+class ParentClosed(Struct, frozen=True, kw_only=True):
+    """A person closed the parent, which holds for what is folded into it."""
+
+    close: CloseAsked
+
+
+class StormGoesOn(Struct, frozen=True, kw_only=True):
+    """Incidents still open as fast as in a storm; asked again at `until`."""
+
+    until: datetime
+
+
 class Record(Struct, frozen=True, kw_only=True):
     """What a person writes down when resolving or closing; empty says nothing new."""
 
@@ -91,5 +111,21 @@ class ReopenAsked(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-Act = Acknowledged | SeverityChosen | ResolveAsked | CloseAsked | ReopenAsked
-Event = AlertFired | AlertResolved | Grew | GrowthAwaited | DeadlinePassed | Act
+class MergeAsked(Struct, frozen=True, kw_only=True):
+    """The incident is the same problem as incident `into`, which the context brings along, says a person."""
+
+    actor: Actor
+    into: int
+    reason: str = ""
+
+
+class SplitAsked(Struct, frozen=True, kw_only=True):
+    """The incident is a problem of its own, says a person."""
+
+    actor: Actor
+    reason: str = ""
+
+
+Act = Acknowledged | SeverityChosen | ResolveAsked | CloseAsked | ReopenAsked | MergeAsked | SplitAsked
+Folding = FoldAsked | ParentQuiet | ParentClosed | StormGoesOn
+Event = AlertFired | AlertResolved | Grew | GrowthAwaited | DeadlinePassed | Folding | Act

@@ -5,6 +5,7 @@ from __future__ import annotations
 from triaged.core import objectives
 from triaged.core.draft import Draft
 from triaged.core.effects import CommentKind
+from triaged.core.folding import unfold_if_graver
 from triaged.core.model import Entry, State, Verdict
 
 _MOST_LABELS = 20
@@ -44,6 +45,7 @@ def judge(draft: Draft, verdict: Verdict, *, why: str) -> None:
         draft.comment(CommentKind.JUDGED_ABOVE, text[0].upper() + text[1:])
     draft.publish(urgent=True)
     _end_acknowledgement(draft)
+    unfold_if_graver(draft)
 
 
 def _end_acknowledgement(draft: Draft) -> None:

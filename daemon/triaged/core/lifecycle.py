@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from triaged.core import acts, alerting, judging, timers
+from triaged.core import acts, alerting, folding, judging, timers
 from triaged.core.draft import Context, Decision, Draft
 from triaged.core.events import (
     Acknowledged,
@@ -14,13 +14,20 @@ from triaged.core.events import (
     CloseAsked,
     DeadlinePassed,
     Event,
+    FoldAsked,
     Grew,
     GrowthAwaited,
+    MergeAsked,
+    ParentClosed,
+    ParentQuiet,
     ReopenAsked,
     ResolveAsked,
     SeverityChosen,
+    SplitAsked,
+    StormGoesOn,
 )
 from triaged.core.model import Entry, Incident, Severity, State
+from triaged.errors import ActError
 
 
 def begin(  # noqa: PLR0913 - the facts of a birth; each has one source in intake
@@ -76,19 +83,42 @@ def decide(incident: Incident, event: Event, context: Context, now: datetime) ->
                 draft.set(grows_at=event.at)
         case DeadlinePassed():
             timers.passed(draft, event)
-        case Acknowledged():
-            acts.acknowledge(draft, event)
-        case SeverityChosen():
-            acts.choose_severity(draft, event)
-        case ResolveAsked():
-            acts.resolve(draft, event)
-        case CloseAsked():
-            acts.close(draft, event)
+        case FoldAsked():
+            folding.fold_if_asked(draft, event)
+        case ParentQuiet():
+            folding.parent_quiet(draft, event)
+        case ParentClosed():
+            acts.close(draft, event.close)
+        case StormGoesOn():
+            draft.set(storm_until=event.until)
+        case MergeAsked():
+            _refuse_folded(incident)
+            folding.merge(draft, event)
+        case SplitAsked():
+            folding.split(draft, event)
         case ReopenAsked():
             acts.reopen_by_person(draft, event)
+        case Acknowledged():
+            _refuse_folded(incident)
+            acts.acknowledge(draft, event)
+        case SeverityChosen():
+            _refuse_folded(incident)
+            acts.choose_severity(draft, event)
+        case ResolveAsked():
+            _refuse_folded(incident)
+            acts.resolve(draft, event)
+        case CloseAsked():
+            _refuse_folded(incident)
+            acts.close(draft, event)
         case _:
             assert_never(event)
     return draft.done()
+
+
+def _refuse_folded(incident: Incident) -> None:
+    """The acts on the parent hold for what is folded into it."""
+    if incident.parent is not None and incident.state.unfinished:
+        raise ActError(f"{incident.name} is folded into INC-{incident.parent}: act on that, or split it off first")
 
 
 def title(event: AlertFired) -> str:

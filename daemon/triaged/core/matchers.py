@@ -27,7 +27,13 @@ ESCAPE = re.compile(r"""\\(?:([abfnrtv\\"])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|
 CONTROLS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", '"': '"'}
 WRAPPED = re.compile(r"\((?:\?:)?([^()]*)\)", re.DOTALL)
 PLAIN = re.compile(r"(?:[^\\.+*?()|\[\]{}^$]|\\[!-/:-@\[-^`{-~])*", re.DOTALL)
-ONE_BYTE = re.compile(r"(?:[^\\]|\\Q(?:(?!\\E).)*(?:\\E|\Z)|\\[^CQ])*\\C", re.DOTALL)
+# What RE2 takes and Go, hence Alertmanager, does not; quotations, escapes and classes are passed over.
+REFUSED = re.compile(
+    r"""[^\\\[({]+|\\Q.*?(?:\\E|\Z)|(?P<byte>\\C)|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]"""
+    r"""|(?P<count>{(?:[1-9][0-9]{9,}(?:,[0-9]*)?|[0-9]+,[1-9][0-9]{9,})})|(?P<name>\(\?P?<\w*[^\x00-\x7f>]\w*>)|.""",
+    re.DOTALL,
+)
+INSTEAD = {"byte": "without \\C", "count": "with counts up to 1000", "name": "with group names of ASCII letters"}
 OPERATORS = "an operator (=, !=, =~ or !~)"
 SHOWN = 60
 """Characters of a wrong text that an error shows."""
@@ -104,9 +110,10 @@ def _read(text: str, classic: Callable[[], tuple[Matcher, ...]]) -> tuple[Matche
 def _parts(text: str) -> list[str]:
     parts, begin, quoted, escaped = [], 0, False, False
     for at, char in enumerate(text):
-        if char == "," and not quoted:
-            parts.append(text[begin:at])
-            begin = at + 1
+        if char == ",":  # which, unlike anything else, ends no escape
+            if not quoted:
+                parts.append(text[begin:at])
+                begin = at + 1
             continue
         if char == '"' and not escaped:
             quoted = not quoted
@@ -262,17 +269,19 @@ def _compile(operator: Operator, value: str) -> tuple[frozenset[str] | None, Cal
 
 
 def _regex(pattern: str) -> re2._Regexp:
-    if ONE_BYTE.match(pattern):  # RE2's own; Go, hence Alertmanager, refuses it
-        raise ValueError(f"expected a regular expression without \\C, got {_shown(pattern)}")
     options = re2.Options()
     options.log_errors = False
     options.never_capture = True
     try:
-        return re2.compile(f"^(?:{pattern})$", options)
+        regex = re2.compile(f"^(?:{pattern})$", options)
     except (re2.error, UnicodeEncodeError) as problem:
         said = problem.args[0]
         reason = _shown(said.decode(errors="replace")) if isinstance(said, bytes) else "no valid UTF-8"
         raise ValueError(f"expected a regular expression that RE2 accepts, got {_shown(pattern)} ({reason})") from None
+    for token in REFUSED.finditer(pattern):
+        if token.lastgroup:
+            raise ValueError(f"expected a regular expression {INSTEAD[token.lastgroup]}, got {_shown(pattern)}")
+    return regex
 
 
 @lru_cache(maxsize=32_768)

@@ -102,6 +102,15 @@ class CloseReason(StrEnum):
 
 
 @unique
+class Fold(StrEnum):
+    """Why an incident is folded into another."""
+
+    STORM = "storm"
+    DEPENDENCY = "dependency"
+    MERGE = "merge"
+
+
+@unique
 class ActorKind(StrEnum):
     DAEMON = "daemon"
     PERSON = "person"
@@ -217,6 +226,8 @@ class Incident(Struct, frozen=True, kw_only=True):
     resolve while it fired.
     `former_state` is where a re-fire during `verifying` goes back to. `round_at` is when the present round began.
     `grown` are growth conditions that held. `policy` is the hash of the frozen severities and calendars.
+    While it is folded into `parent` (for the reason `fold`) it has no issue, notifications or clocks of its own.
+    `storm_until` is when a storm is asked again whether it goes on.
     """
 
     id: int
@@ -275,6 +286,10 @@ class Incident(Struct, frozen=True, kw_only=True):
     grows_at: datetime | None = None
     grown: tuple[str, ...] = ()
     follows: int | None = None
+    parent: int | None = None
+    fold: Fold | None = None
+    folded_at: datetime | None = None
+    storm_until: datetime | None = None
     summary: str = ""
     root_cause: str = ""
     fix: str = ""
@@ -299,6 +314,7 @@ class DeadlineKind(StrEnum):
     ACKNOWLEDGEMENT = "acknowledgement"
     VERIFICATION = "verification"
     GROWTH = "growth"
+    STORM = "storm"
 
 
 class Deadline(Struct, frozen=True, kw_only=True):
@@ -333,6 +349,8 @@ class Entry(StrEnum):
     NOT_REQUIRED = "not_required"
     KEY = "key"
     FOLLOWED = "followed"
+    FOLDED = "folded"
+    UNFOLDED = "unfolded"
     PUBLISHED = "published"
 
 
@@ -347,11 +365,15 @@ class TimelineEntry(Struct, frozen=True, kw_only=True):
 
 
 class Tried(Struct, frozen=True, kw_only=True):
-    """One rule tried on one alert: `failed` is the first condition that did not hold, with the value that it saw."""
+    """One rule tried on one alert: `failed` is the first condition that did not hold, with the value that it saw.
+
+    `held` are the conditions of a rule that matched, each with the value that it saw, where somebody asked for them.
+    """
 
     rule: str
     matched: bool
     failed: str = ""
     saw: str = ""
+    held: tuple[tuple[str, str], ...] = ()
     sets: Mapping[str, str] = field(default_factory=dict)
     because: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from operator import attrgetter
 from typing import Final
@@ -16,6 +17,8 @@ _MOVE_DEADLINES: Final = attrgetter(
     "severity",
     "pending_until",
     "grows_at",
+    "parent",
+    "storm_until",
     "acknowledged_until",
     "restored_at",
     "response_due_at",
@@ -38,6 +41,7 @@ def standing(incident: Incident, policy: Policy) -> tuple[Deadline, ...]:
     """The deadlines of an incident, derived from what it is: at most one of each kind.
 
     In `verifying` objectives and escalation wait; a re-fire brings them back, and what passed meanwhile acts at once.
+    What is folded has no clocks of its own.
     """
     due: dict[DeadlineKind, datetime | None] = {}
     state = incident.state
@@ -48,17 +52,23 @@ def standing(incident: Incident, policy: Policy) -> tuple[Deadline, ...]:
         due[DeadlineKind.VERIFICATION] = incident.restored_at + policy.severities[incident.severity].verify_for
     elif state in (State.OPEN, State.ACKNOWLEDGED):
         due[DeadlineKind.GROWTH] = incident.grows_at
-        if state is State.ACKNOWLEDGED:
-            due[DeadlineKind.ACKNOWLEDGEMENT] = incident.acknowledged_until
-        elif incident.response_outcome is None:
-            due[DeadlineKind.RESPONSE] = incident.response_due_at
-            if not incident.response_at_risk:
-                due[DeadlineKind.RESPONSE_AT_RISK] = incident.response_at_risk_at
-        if incident.resolution_outcome is None:
-            due[DeadlineKind.RESOLUTION] = incident.resolution_due_at
-            if not incident.resolution_at_risk:
-                due[DeadlineKind.RESOLUTION_AT_RISK] = incident.resolution_at_risk_at
+        due[DeadlineKind.STORM] = incident.storm_until
+        if incident.parent is None:
+            due.update(_clocks(incident))
     return tuple(Deadline(incident_id=incident.id, kind=kind, due_at=at) for kind, at in due.items() if at is not None)
+
+
+def _clocks(incident: Incident) -> Iterator[tuple[DeadlineKind, datetime | None]]:
+    if incident.state is State.ACKNOWLEDGED:
+        yield DeadlineKind.ACKNOWLEDGEMENT, incident.acknowledged_until
+    elif incident.response_outcome is None:
+        yield DeadlineKind.RESPONSE, incident.response_due_at
+        if not incident.response_at_risk:
+            yield DeadlineKind.RESPONSE_AT_RISK, incident.response_at_risk_at
+    if incident.resolution_outcome is None:
+        yield DeadlineKind.RESOLUTION, incident.resolution_due_at
+        if not incident.resolution_at_risk:
+            yield DeadlineKind.RESOLUTION_AT_RISK, incident.resolution_at_risk_at
 
 
 def start_round(draft: Draft) -> None:

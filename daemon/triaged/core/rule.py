@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Literal
 
+from triaged.core import wording
 from triaged.core.catalogue import asks
 from triaged.core.growth import Growth
 from triaged.core.matchers import Matcher
@@ -101,7 +102,7 @@ class Rule:
             "key": None if self.key is None else ", ".join(self.key),
             "team": self.team,
             "repository": self.repository,
-            "delay": None if self.delay is None else str(self.delay),
+            "delay": None if self.delay is None else wording.span(self.delay),
             "close": self.close,
             "labels": ", ".join(self.labels) or None,
             "restricted": None if self.restricted is None else str(self.restricted).lower(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -39,6 +39,15 @@ class Defaults:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Storm:
+    """It storms while at least `opened` incidents open `within` a span; the storm itself is of this severity."""
+
+    opened: int
+    within: timedelta
+    severity: Severity = Severity.SEV2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Moment:
     """What rules ask of an instant: which calendars are open; `state` is equal where no rule can see a difference."""
 
@@ -63,6 +72,7 @@ class RuleSet:
     catalogue: Catalogue
     teams: Mapping[str, Team]
     calendars: Mapping[str, Calendar]
+    storm: Storm | None = None
     _index: Index = field(init=False, repr=False)
     _service_facts: Mapping[str, Sequence[Hashable]] = field(init=False, repr=False)
     _growths: Mapping[str, Growth] = field(init=False, repr=False)

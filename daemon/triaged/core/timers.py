@@ -8,7 +8,7 @@ from triaged.core import objectives, wording
 from triaged.core.alerting import open_now
 from triaged.core.draft import Draft
 from triaged.core.effects import CommentKind
-from triaged.core.events import DeadlinePassed
+from triaged.core.events import DeadlinePassed, ParentQuiet
 from triaged.core.model import DAEMON, CloseReason, DeadlineKind, Entry, Objective, Outcome, State
 
 
@@ -34,6 +34,9 @@ def passed(draft: Draft, event: DeadlinePassed) -> None:  # noqa: C901 - a table
             _verified(draft)
         case DeadlineKind.GROWTH:
             draft.set(grows_at=None)
+            return
+        case DeadlineKind.STORM:
+            # Whether it goes on is a question to the store: the answer follows as an event of its own.
             return
         case _:
             assert_never(event.kind)
@@ -84,8 +87,10 @@ def _verified(draft: Draft) -> None:
     draft.tell(Entry.RESOLVED, f"resolved: quiet since {wording.instant(restored_at)}, after {lasted}")
     draft.comment(CommentKind.RESOLVED, f"Resolved. Restored at {wording.instant(restored_at)}, after {lasted}.")
     draft.publish(urgent=True)
+    draft.for_folded = ParentQuiet()
     policy = draft.policy.severities[incident.severity]
-    if (incident.close or policy.close) == "daemon":
+    # Of one that is folded no person would know that it waits for them.
+    if (incident.close or policy.close) == "daemon" or incident.parent is not None:
         draft.set(
             state=State.CLOSED,
             closed_at=draft.now,

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from triaged.core import storm
 from triaged.core.alerting import Place, place
 from triaged.core.draft import Context, Decision
 from triaged.core.effects import Comment, PublishIssue, Tally
@@ -17,15 +18,20 @@ from triaged.core.events import (
     AlertResolved,
     DeadlinePassed,
     Event,
+    FoldAsked,
     Grew,
     GrowthAwaited,
+    MergeAsked,
     ReopenAsked,
+    StormGoesOn,
 )
 from triaged.core.lifecycle import begin, decide
-from triaged.core.model import Alert, Deadline, DeadlineKind, Episode, Incident, Key, Verdict
+from triaged.core.model import Alert, Deadline, DeadlineKind, Episode, Fold, Incident, Key, State, Verdict
 from triaged.core.objectives import same_deadlines, standing
+from triaged.core.rules import Storm
 from triaged.core.sla import Policy
 from triaged.errors import ActError, NotFoundError
+from triaged.intake.family import Family
 from triaged.intake.units import Rules
 from triaged.intake.verdicts import Verdicts, encode
 from triaged.ports.store import AlertRecord, Batch, Fate, GrowthStep, Transaction, Want
@@ -54,6 +60,7 @@ class Deciding:
         self._owners: dict[str, int] = {}
         self._verdicts: dict[bytes, Verdict] = {}
         self._growing: dict[int, set[str]] = {}
+        self._family = Family(transaction, rules.rule_set.catalogue, self._incidents, self._load)
         self.batch = Batch()
 
     def read(self, alerts: Iterable[Alert], incident_ids: Iterable[int]) -> dict[bytes, Exception]:
@@ -85,6 +92,10 @@ class Deciding:
         fate: Fate
         incident_id: int | None
         match step.change:
+            case Change.UNKNOWN if alert.status == "resolved" and self._verdict(alert).dropped is not None:
+                # Other rules may not drop it: a backtest of them has to know that it ended.
+                verdict = self._verdict(alert)
+                fate, incident_id, reason = Fate.DROPPED, None, f"rule {verdict.matched[-1]}: {verdict.dropped}"
             case Change.UNKNOWN | Change.STALE:
                 return None
             case Change.ENDED:
@@ -131,7 +142,11 @@ class Deciding:
             raise NotFoundError(f"INC-{incident_id} does not exist")
         if isinstance(act, ReopenAsked):
             self._refuse_second_owner(incident)
-        self._apply(incident, act)
+        if isinstance(act, MergeAsked):
+            self._merge(incident, act)
+        else:
+            self._apply(incident, act)
+        self.batch.acts.append((incident_id, act))
         return self._incidents[incident_id]
 
     def passed(self, deadline: Deadline) -> None:
@@ -141,13 +156,17 @@ class Deciding:
             return
         if deadline.kind is DeadlineKind.GROWTH:
             self._growing.setdefault(incident.id, set()).update(self._transaction.growth_refs(incident.id))
-        self._apply(incident, DeadlinePassed(kind=deadline.kind, due_at=deadline.due_at))
+        if deadline.kind is DeadlineKind.STORM and deadline in self._standing(incident):
+            self._ask_storm(incident)
+        passed = DeadlinePassed(kind=deadline.kind, due_at=deadline.due_at)
+        self._apply(self._incidents[incident.id], passed)
         # A row that stands for nothing would come back for ever: write what stands, even when nothing changed.
         self.batch.deadlines[incident.id] = self._standing(self._incidents[incident.id])
 
     def grow(self) -> bool:
         """Ask the growth conditions of what joined; whether anything grew. The batch before must have been saved."""
         self.batch = Batch()
+        self._family.saved()
         for incident_id, refs in self._growing.items():
             self._ask_growth(incident_id, sorted(refs - set(self._incidents[incident_id].grown)))
         self._growing.clear()
@@ -173,7 +192,7 @@ class Deciding:
 
     def _ended(self, alert: Alert, last: Episode, step: Step) -> None:
         incident = self._incidents[last.incident_id]
-        self._apply(incident, AlertResolved(name=_name(alert), ended_at=step.at))
+        self._apply(incident, AlertResolved(name=_name(last), ended_at=step.at))
         self._keep(replace(last, ended_at=step.at, digest=alert.digest))
         self._count_growth(last, self._growing_of(last.verdict), began=False)
 
@@ -208,10 +227,12 @@ class Deciding:
         if verdict.dropped is not None and not (former is not None and former.state.unfinished):
             return Fate.DROPPED, None, f"rule {verdict.matched[-1]}: {verdict.dropped}"
         owner = self._incidents.get(self._owners.get(verdict.key.digest, 0))
+        if former is not None and (owner is None or (former.state.unfinished and not owner.state.unfinished)):
+            # Other rules, or another release, gave the alert a key since that leads nowhere: it leads to where it was.
+            owner = former
         change = step.change
-        if change is Change.CONTINUED:
-            owner = owner or former
-            change = Change.CONTINUED if owner is former else Change.BEGAN
+        if change is Change.CONTINUED and owner is not former:
+            change = Change.BEGAN
         grown = verdict if owner is None else self._grown(owner, verdict)
         fired = AlertFired(name=_name(alert), source=alert.source, verdict=grown, change=change, starts_at=step.at)
         if owner is None or place(owner, fired, self._policy(owner.policy), self._now) is Place.OPEN:
@@ -263,7 +284,7 @@ class Deciding:
         self._count_growth(episode, verdict.growing, began=True)
 
     def _open(self, fired: AlertFired, *, follows: int | None) -> Incident:
-        context = Context(policy=self._rules.policy)
+        context = Context(policy=self._rules.policy, parents=self._parents(fired.verdict.service, fired.source))
         decision = begin(
             fired,
             context,
@@ -276,13 +297,18 @@ class Deciding:
         return decision.incident
 
     def _apply(self, incident: Incident, event: Event) -> None:
-        self._absorb(decide(incident, event, Context(policy=self._policy(incident.policy)), self._now))
+        policy, parent = self._policy(incident.policy), self._family.parent(incident)
+        # Only one that opens asks for a parent: held back before, or over.
+        opens = incident.state is State.PENDING or not incident.state.unfinished
+        parents = self._parents(incident.service, incident.source) if opens else ()
+        self._absorb(decide(incident, event, Context(policy=policy, parent=parent, parents=parents), self._now))
 
     def _absorb(self, decision: Decision) -> None:
         incident = decision.incident
         before = self._incidents.get(incident.id)
-        if incident == before and not decision.timeline and not decision.effects:
+        if incident == before and not decision.timeline and not decision.effects and decision.for_folded is None:
             return
+        children = self._family.folded_into(incident) if decision.for_folded is not None else []
         self._incidents[incident.id] = incident
         batch = self.batch
         batch.incidents[incident.id] = incident
@@ -292,15 +318,101 @@ class Deciding:
         for effect in decision.effects:
             match effect:
                 case PublishIssue():
-                    former = batch.wants.get(incident.id)
+                    former = batch.wants.get(effect.incident_id)
                     urgent = effect.urgent or (former is not None and former.urgent)
-                    batch.wants[incident.id] = Want(severity=incident.severity, urgent=urgent)
+                    severity = self._incidents[effect.incident_id].severity
+                    batch.wants[effect.incident_id] = Want(severity=severity, urgent=urgent)
                 case Comment():
                     batch.comments.append((effect, incident.severity))
                 case Tally():
                     known = self._rules.rule_set.known_team(effect.labels.get("team", ""))
                     labels = {**effect.labels, "team": known} if "team" in effect.labels else effect.labels
                     batch.tallies.append(replace(effect, labels=labels))
+        for child in children:
+            if decision.for_folded is not None and self._incidents[child.id].parent == incident.id:
+                self._apply(self._incidents[child.id], decision.for_folded)
+        if incident.opened_at is not None and (before is None or before.opened_at is None):
+            self._opened(incident)
+
+    def _opened(self, incident: Incident) -> None:
+        """One opened: it counts for a storm, and is perhaps the cause of symptoms that opened before it."""
+        self._family.opened(incident)
+        if incident.parent is not None:
+            return
+        for symptom in self._family.symptoms(incident.service):
+            context = Context(
+                policy=self._policy(symptom.policy),
+                parent=self._family.parent(symptom),
+                parents=((Fold.DEPENDENCY, self._incidents[incident.id]),),
+            )
+            self._absorb(decide(symptom, FoldAsked(), context, self._now))
+
+    def _merge(self, incident: Incident, act: MergeAsked) -> None:
+        self._load([act.into])
+        into = self._incidents.get(act.into)
+        if into is None or into.opened_at is None:
+            raise ActError(f"INC-{act.into} does not exist")
+        context = Context(
+            policy=self._policy(incident.policy), parent=self._family.parent(incident), parents=((Fold.MERGE, into),)
+        )
+        self._absorb(decide(incident, act, context, self._now))
+
+    def _parents(self, service: str, source: str) -> tuple[tuple[Fold, Incident], ...]:
+        """What may take in an incident of this service that opens now: its cause rather than a storm."""
+        if source == storm.SOURCE:
+            return ()
+        causes = self._family.causes(service)
+        raging = self._storm()
+        return causes if raging is None else (*causes, (Fold.STORM, raging))
+
+    def _storm(self) -> Incident | None:
+        """The storm that rages now. The opening that is being decided counts, and may begin one."""
+        told = self._rules.rule_set.storm
+        if told is None:
+            return None
+        found = self._last_storm()
+        if found is not None and found.state in (State.OPEN, State.ACKNOWLEDGED):
+            return found
+        rages = self._family.opened_within(told, self._now) + 1 >= told.opened
+        if found is not None and found.firing:
+            # A person closed it while it raged: that holds until it is over.
+            if not rages:
+                self._end_storm()
+            return None
+        return self._begin_storm(told) if rages else None
+
+    def _last_storm(self) -> Incident | None:
+        digest = storm.KEY.digest
+        if digest not in self._owners:
+            self._owners[digest] = self._transaction.owners([digest]).get(digest, 0)
+        self._load(filter(None, [self._owners[digest]]))
+        return self._incidents.get(self._owners[digest])
+
+    def _begin_storm(self, told: Storm) -> Incident:
+        alert = storm.begins(told, self._now)
+        self._verdicts[alert.digest] = storm.verdict(told, self._rules.rule_set.default)
+        last = self._transaction.last_episodes([alert.fingerprint]).get(alert.fingerprint)
+        _, incident_id, _ = self._fired(alert, last, follow(last, alert, self._now))
+        incident = self._incidents[incident_id or 0]
+        if incident.state.unfinished:
+            self._apply(incident, StormGoesOn(until=self._now + told.within))
+        return self._incidents[incident.id]
+
+    def _ask_storm(self, incident: Incident) -> None:
+        """A storm goes on while incidents open as fast as when it began."""
+        told = self._rules.rule_set.storm
+        if told is not None and self._family.opened_within(told, self._now) >= told.opened:
+            self._apply(incident, StormGoesOn(until=self._now + told.within))
+        else:
+            self._end_storm()
+
+    def _end_storm(self) -> None:
+        alert = storm.ends(self._now)
+        last = self._episodes.get(alert.fingerprint)
+        last = last or self._transaction.last_episodes([alert.fingerprint]).get(alert.fingerprint)
+        if last is not None and last.ended_at is None:
+            self._load([last.incident_id])
+            self._ended(alert, last, Step(change=Change.ENDED, at=self._now))
 
     def _own(self, incident: Incident, key: Key) -> bool:
         """Give the incident a key of its alerts, unless another unfinished incident owns it; whether it is new."""
@@ -401,6 +513,6 @@ class Deciding:
         self._incidents.update(self._transaction.incidents(missing))
 
 
-def _name(alert: Alert) -> str:
-    """What people call the alert: its alertname, else its first label."""
+def _name(alert: Alert | Episode) -> str:
+    """What people call the alert: its alertname, else its first label. A resolve may not repeat what it was called."""
     return alert.labels.get("alertname") or next(iter(alert.labels.values()))

@@ -187,10 +187,13 @@ class Intake:
         for index, unit in enumerate(units):
             if isinstance(unit, Delivery):
                 try:
-                    readings[index] = self._readers[unit.source](unit.source, unit.body)
+                    readings[index] = self._read(unit)
                 except PayloadError as error:
                     told.answers[index] = Answer(status=error.status, error=str(error))
         return readings
+
+    def _read(self, delivery: Delivery) -> Reading:
+        return delivery.reading or self._readers[delivery.source](delivery.source, delivery.body)
 
     def _save(self, transaction: Transaction, batch: Batch, told: _Told, now: datetime) -> None:
         rules = self._rules
@@ -271,7 +274,7 @@ class Intake:
             return Answer(status=500, error=f"{type(failure).__name__}: {failure}")
         reason = _traceback(failure)
         try:
-            reading = self._readers[unit.source](unit.source, unit.body)
+            reading = self._read(unit)
             with self._store.begin() as transaction:
                 batch = Batch()
                 batch.records.extend(_record(unit, alert, Fate.FAILED, reason, now) for alert in reading.alerts)

@@ -12,6 +12,7 @@ from triaged.core.events import Act
 from triaged.core.model import Deadline
 from triaged.core.rules import RuleSet
 from triaged.core.sla import Policy
+from triaged.ports.source import Reading
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -24,11 +25,15 @@ class Rules(Struct, frozen=True, kw_only=True):
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """One webhook request: bytes in, an answer's status out; nothing else crosses."""
+    """One webhook request: bytes in, an answer's status out; nothing else crosses.
+
+    `reading` is there where the door had to read the body already.
+    """
 
     id: str
     source: str
     body: bytes
+    reading: Reading | None = None
 
 
 class Ask(Struct, frozen=True, kw_only=True):

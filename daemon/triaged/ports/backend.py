@@ -9,7 +9,8 @@ from typing import Protocol
 from msgspec import Struct
 
 from triaged.core.catalogue import Service
-from triaged.core.model import CloseReason, Episode, Incident, Objective, TimelineEntry
+from triaged.core.model import CloseReason, Episode, Incident, Key, Objective, TimelineEntry, Tried
+from triaged.core.trace import Arithmetic, Grows
 
 
 class Address(Struct, frozen=True, kw_only=True):
@@ -33,6 +34,15 @@ class Issue(Struct, frozen=True, kw_only=True):
     close_reason: CloseReason | None
     digest: str
     urgent: bool
+    folded: bool = False
+    """Whether another issue tells of it: then none is made for it, and one that there is stays closed."""
+
+
+class Related(Struct, frozen=True, kw_only=True):
+    """Another incident, and where its issue is."""
+
+    incident: Incident
+    address: Address | None
 
 
 class Written(Struct, frozen=True, kw_only=True):
@@ -93,10 +103,27 @@ class Backend(Protocol):
         ...
 
 
+class Why(Struct, frozen=True, kw_only=True):
+    """How the gravest alert of an incident was judged: the rules that matched, the sum, what may grow.
+
+    `rule_set` is the hash of the rules that judged it; `keys` are some that the incident owns, `keys_left_out` how many
+    more there are. Nothing in it depends on the rules in force or on the time of asking.
+    """
+
+    rule_set: str
+    rules: tuple[Tried, ...]
+    arithmetic: Arithmetic
+    growing: tuple[Grows, ...]
+    keys: tuple[Key, ...]
+    keys_left_out: int
+
+
 class Report(Struct, frozen=True, kw_only=True):
     """Everything that an issue tells: `episodes` are the firing ones first, at most some tens; `timeline` the newest.
 
+    `parent` is what it is folded into; `folded` the newest of the `folded_count` incidents that are folded into it.
     `targets` are the severity's targets as ops wrote them, by objective; `service` is the catalogue's entry, if any.
+    `why` is None where the rules that judged it cannot be had any more.
     """
 
     incident: Incident
@@ -105,3 +132,7 @@ class Report(Struct, frozen=True, kw_only=True):
     targets: Mapping[Objective, str]
     service: Service | None
     public_url: str
+    parent: Related | None = None
+    folded: tuple[Related, ...] = ()
+    folded_count: int = 0
+    why: Why | None = None

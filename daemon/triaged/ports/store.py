@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from triaged.core.effects import Comment, CommentKind, Tally
+from triaged.core.events import Act
 from triaged.core.growth import Growth
 from triaged.core.model import Deadline, Episode, Incident, Key, Severity, State, TimelineEntry, Verdict
 from triaged.ports.backend import Address
@@ -181,6 +182,7 @@ class Batch(Struct):
     comments: list[tuple[Comment, Severity]] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
     growth: list[GrowthStep] = field(default_factory=list)
+    acts: list[tuple[int, Act]] = field(default_factory=list)
 
 
 class Transaction(Protocol):
@@ -195,6 +197,25 @@ class Transaction(Protocol):
         ...
 
     def incidents(self, ids: Iterable[int]) -> dict[int, Incident]: ...
+
+    def working_on(self, services: Iterable[str]) -> list[int]:
+        """The ids of open and acknowledged incidents of these services, oldest first."""
+        ...
+
+    def folded_into(self, incident_id: int) -> list[int]:
+        """The ids of incidents that are folded into this one and not closed, oldest first."""
+        ...
+
+    def opened_since(self, at: datetime, most: int) -> int:
+        """How many incidents opened at or after `at`, counted up to `most`."""
+        ...
+
+    def judged_otherwise(self, rule_set: str, version: str) -> Iterable[Episode]:
+        """Firing episodes of unfinished incidents that another rule set (by its hash) judged last.
+
+        Also those whose incident was opened by another version of keys. Read to the end before any other call.
+        """
+        ...
 
     def verdict(self, verdict_id: str) -> Verdict | None: ...
 

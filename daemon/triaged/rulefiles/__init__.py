@@ -1,5 +1,6 @@
 """The operator's rule files: from a folder of YAML to one compiled set, or to everything that is wrong with it."""
 
+from triaged.rulefiles.doubts import History, unmet
 from triaged.rulefiles.folder import RuleFiles, load, read, read_policy
 
-__all__ = ["RuleFiles", "load", "read", "read_policy"]
+__all__ = ["History", "RuleFiles", "load", "read", "read_policy", "unmet"]

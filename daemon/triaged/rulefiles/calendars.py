@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -12,9 +12,17 @@ from zoneinfo import ZoneInfo, available_timezones
 from triaged.core.calendars import Calendar
 from triaged.core.sla import ALWAYS
 from triaged.rulefiles import words
+from triaged.rulefiles.names import Names
 from triaged.rulefiles.values import Fields, Value
 
-KEYS = ("zone", "hours", "holidays", "closed", "open", "periods")
+KEYS = {
+    "zone": "Hours and dates are local there.",
+    "hours": "A weekday, or a range like monday-friday, with its hours. Left out: every day, all day.",
+    "holidays": "Public holidays of a country or a part of it; closed all day.",
+    "closed": "More dates on which it is closed.",
+    "open": "Dates on which it is open in spite of all that.",
+    "periods": "Where given, it is open only within these.",
+}
 ALWAYS_OPEN = Calendar(name=ALWAYS, zone=ZoneInfo("UTC"), weekly={})
 
 Hours = tuple[tuple[time, time], ...]
@@ -63,8 +71,7 @@ def _weekly(value: Value) -> Mapping[int, Hours]:
         days = key.plain(words.weekdays) or ()
         if twice := [day for day in days if day in weekly]:
             key.complain(f"expected every weekday once, got {words.WEEKDAYS[twice[0]]} again")
-        found = spans.each(_hours) if not spans.word else tuple(filter(None, [_hours(spans)]))
-        weekly |= dict.fromkeys(days, found)
+        weekly |= dict.fromkeys(days, spans.one_or_each(_hours))
     if not weekly:
         value.complain("expected at least one weekday with hours; leave `hours` out for every day, all day")
     return weekly
@@ -76,8 +83,8 @@ def _hours(value: Value) -> tuple[time, time] | None:
 
 def _period(value: Value, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
     fields = value.fields(("from", "to"), required=("from", "to"))
-    begin = fields.read("from", lambda at: at.plain(lambda text: words.instant(text, zone)))
-    end = fields.read("to", lambda at: at.plain(lambda text: words.instant(text, zone)))
+    begin = fields.read("from", lambda at: at.plain(partial(words.instant, zone=zone)))
+    end = fields.read("to", lambda at: at.plain(partial(words.instant, zone=zone)))
     if begin is None or end is None:
         return None
     if end <= begin:
@@ -100,15 +107,11 @@ def _holidays(value: Value) -> Callable[[int], frozenset[date]] | None:
     known: Mapping[str, list[str]] = holidays.list_supported_countries(include_aliases=True)
     fields = value.fields(("country", "subdivision"), required=("country",))
     country = fields.read("country", lambda code: code.one_of(known, "a country's ISO code like DE"))
+    subdivisions = Names(known[country] if country else None)
+    what = f"a subdivision of {country} ({', '.join(subdivisions) or 'it has none'})" if country else "a code like BE"
+    subdivision = fields.read("subdivision", lambda code: code.one_of(subdivisions, what))
     if country is None:
         return None
-    subdivisions = known[country]
-    subdivision = fields.read(
-        "subdivision",
-        lambda code: code.one_of(
-            subdivisions, f"a subdivision of {country} ({', '.join(subdivisions) or 'it has none'})"
-        ),
-    )
 
     @lru_cache(maxsize=64)
     def dates(year: int) -> frozenset[date]:

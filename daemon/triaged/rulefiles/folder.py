@@ -11,37 +11,45 @@ from types import MappingProxyType
 from triaged.core.calendars import Calendar
 from triaged.core.catalogue import Catalogue
 from triaged.core.keys import digest
+from triaged.core.model import Severity
 from triaged.core.rules import RuleSet
-from triaged.core.sla import Policy
+from triaged.core.sla import Policy, SeverityPolicy
 from triaged.errors import ConfigError, Finding
-from triaged.rulefiles import calendars, services, severities, triage
-from triaged.rulefiles.marks import LARGEST, compose
+from triaged.ports.mapping import SourceMapping
+from triaged.rulefiles import calendars, services, severities, sources, triage
+from triaged.rulefiles.doubts import Sheet, doubts
+from triaged.rulefiles.marks import compose
+from triaged.rulefiles.names import Names
+from triaged.rulefiles.texts import read_text
 from triaged.rulefiles.values import Value
 from triaged.rulefiles.words import nearest
 
 TRIAGE, SERVICES, SEVERITIES, CALENDARS = "triage.yaml", "services.yaml", "severities.yaml", "calendars.yaml"
 USED = (TRIAGE, SERVICES, SEVERITIES, CALENDARS)
 REQUIRED = (TRIAGE, SEVERITIES)
-NOT_YET = ("heartbeats.yaml", "maintenance.yaml", "sources", "templates", "tests")
+SOURCES = "sources"
+"""The folder of mapped sources: `sources/NAME.yaml`."""
+TESTS = "tests"
+"""The folder of tests, `tests/*.yaml`: it judges nothing, so it does not count for the hash."""
+NOT_YET = ("heartbeats.yaml", "maintenance.yaml", "templates")
 """Files and folders of the rule language that this release does not act on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleFiles:
-    """A rules folder that was read without an error; `files` are the texts that count, by name; `hash` is of them."""
+    """A rules folder that was read without an error; `files` are the texts that count, by name; `hash` is of them.
+
+    `sources` are the mapped ones by name; `warnings` are there only where they were asked for, `sheet` is where
+    everything stands.
+    """
 
     rules: RuleSet
     policy: Policy
+    sources: Mapping[str, SourceMapping]
     files: Mapping[str, str]
     hash: str
     warnings: tuple[Finding, ...]
-
-
-class _Anything(frozenset[str]):
-    """The names of a file that cannot be read: none of them is unknown, so that one mistake is told once."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
+    sheet: Sheet
 
 
 def load(directory: Path, *, today: date | None = None) -> RuleFiles:
@@ -51,12 +59,12 @@ def load(directory: Path, *, today: date | None = None) -> RuleFiles:
         names = sorted(path.name for path in directory.iterdir() if not path.name.startswith("."))
     except OSError as problem:
         raise ConfigError(f"{directory}: expected a folder with rules, got: {problem.strerror}") from None
-    files = {name: _text(directory / name, findings) if name in USED else "" for name in names}
-    return _read(files, findings, today)
+    files = {name: _text(directory, name, findings) if name in USED else "" for name in names}
+    return _read({**files, **_source_texts(directory, findings)}, findings, today)
 
 
 def read(files: Mapping[str, str], *, today: date | None = None) -> RuleFiles:
-    """The rule set of these texts by file name; with `today` also warnings of rules that end soon.
+    """The rule set of these texts by file name; with `today` (UTC) also warnings of what is hardly meant so.
 
     Raises ConfigError with all findings at once.
     """
@@ -69,82 +77,124 @@ def read_policy(files: Mapping[str, str]) -> Policy:
     Raises ConfigError with all findings at once.
     """
     findings: list[Finding] = []
-    policy = _policy(files, _calendars(files, findings), findings)
-    if policy is None or findings:
+    roots = _roots(files, (SEVERITIES, CALENDARS), findings)
+    known = _calendars(roots)
+    found = _severities(roots, Names(known))
+    if findings:
         raise ConfigError(findings=_sorted(findings))
-    return policy
+    return _policy(files, found, known or {})
 
 
 def _read(files: Mapping[str, str | None], findings: list[Finding], today: date | None) -> RuleFiles:
-    known = _calendars(files, findings)
-    policy = _policy(files, known, findings)
-    calendar_names = _Anything() if known is None else known.keys()
-    root = _root(SERVICES, files, findings)
-    catalogue = services.read(root, calendar_names)
-    teams = _Anything() if root is None and SERVICES in files else catalogue.teams.keys()
-    root = _root(TRIAGE, files, findings)
-    file = triage.read(root, triage.Known(teams=teams, calendars=calendar_names, today=today)) if root else None
-    if findings or known is None or policy is None or file is None or file.default is None:
+    mapped = [name for name in sorted(files) if _is_source(name)]
+    roots = _roots(files, (*USED, *mapped), findings)
+    known = _calendars(roots)
+    calendar_names = Names(known)
+    found = _severities(roots, calendar_names)
+    catalogue = services.read(roots.get(SERVICES), calendar_names)
+    teams = catalogue.team_names if roots.get(SERVICES) or SERVICES not in roots else Names(None)
+    root = roots.get(TRIAGE)
+    file = triage.read(root, triage.Known(teams=teams, calendars=calendar_names)) if root else None
+    found_sources = _sources(roots, mapped)
+    if findings or known is None or file is None or file.default is None:
         raise ConfigError(findings=_sorted(findings))
-    texts = _texts(files, USED)
+    texts = _texts(files, (*USED, *mapped))
     rules = RuleSet(
         hash=digest(texts),
         matrix=file.matrix,
         default=file.default,
         key=file.key,
+        storm=file.storm,
         rules=file.rules,
         catalogue=Catalogue(catalogue.services),
         teams=MappingProxyType(catalogue.teams),
         calendars=_whole(known),
     )
-    warnings = [*file.warnings, *catalogue.warnings, *_unused(files)]
+    sheet = Sheet(
+        roots={name: value for name, value in roots.items() if value},
+        rules=rules,
+        calendars=calendar_names,
+        teams=catalogue.team_names,
+        people=catalogue.people,
+    )
+    warnings = [] if today is None else [*doubts(sheet, today), *_unused(files)]
     return RuleFiles(
         rules=rules,
-        policy=policy,
+        policy=_policy(files, found, known),
+        sources=MappingProxyType(found_sources),
         files=dict(zip(texts[::2], texts[1::2], strict=True)),
         hash=rules.hash,
         warnings=_sorted(warnings),
+        sheet=sheet,
     )
 
 
-def _text(path: Path, findings: list[Finding]) -> str | None:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
-        return raw.decode("utf-8-sig") if len(raw) <= LARGEST else raw.decode("latin-1")
-    except UnicodeDecodeError as problem:
-        before = problem.object[: problem.start].decode(errors="replace")
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        message = f"expected UTF-8, got the byte 0x{problem.object[problem.start]:02x}"
-        findings.append(Finding(file=path.name, line=line, column=column, path="", message=message))
-    except OSError as problem:
-        findings.append(_at_top(path.name, f"expected a file that can be read, got: {problem.strerror}"))
-    return None
+def _source_texts(directory: Path, findings: list[Finding]) -> dict[str, str | None]:
+    """The texts of the folder of sources by name, `sources/NAME.yaml`; what is no such file has none."""
+    paths = (path for path in (directory / SOURCES).glob("*.y*ml") if not path.name.startswith("."))
+    names = sorted(f"{SOURCES}/{path.name}" for path in paths)
+    if len(names) > sources.MOST_SOURCES:
+        findings.append(_at_top(SOURCES, f"expected at most {sources.MOST_SOURCES} files, got {len(names)}"))
+        return {}
+    return {name: _text(directory, name, findings) if _is_source(name) else "" for name in names}
 
 
-def _root(name: str, files: Mapping[str, str | None], findings: list[Finding]) -> Value | None:
-    """The file's value; None where it is absent (a finding, if it must be there) or cannot be read (a finding)."""
-    text = files.get(name)
-    if name not in files and name in REQUIRED:
-        findings.append(_at_top(name, "expected the file, got none"))
-    node = None if text is None else compose(name, text, findings)
-    return None if node is None else Value(node=node, path="", file=name, findings=findings)
+def _is_source(name: str) -> bool:
+    return name.startswith(f"{SOURCES}/") and name.endswith(".yaml")
 
 
-def _calendars(files: Mapping[str, str | None], findings: list[Finding]) -> dict[str, Calendar | None] | None:
-    root = _root(CALENDARS, files, findings)
-    return None if root is None and CALENDARS in files else calendars.read(root)
+def _sources(roots: Mapping[str, Value | None], names: list[str]) -> dict[str, SourceMapping]:
+    found: dict[str, SourceMapping] = {}
+    for file in names:
+        root = roots[file]
+        name = file.removeprefix(f"{SOURCES}/").removesuffix(".yaml")
+        mapping = None if root is None else sources.read(name, root)
+        if mapping is not None:
+            found[name] = mapping
+    return found
+
+
+def _text(directory: Path, name: str, findings: list[Finding]) -> str | None:
+    found = read_text(directory / name, name)
+    if isinstance(found, Finding):
+        findings.append(found)
+        return None
+    return found
+
+
+def _roots(
+    files: Mapping[str, str | None], names: tuple[str, ...], findings: list[Finding]
+) -> dict[str, Value | None]:
+    """The value of each file that is there, None where it cannot be read; findings also for what must be there."""
+    roots: dict[str, Value | None] = {}
+    for name in names:
+        if name not in files:
+            if name in REQUIRED:
+                findings.append(_at_top(name, "expected the file, got none"))
+            continue
+        text = files[name]
+        node = None if text is None else compose(name, text, findings)
+        roots[name] = None if node is None else Value(node=node, path="", file=name, findings=findings)
+    return roots
+
+
+def _calendars(roots: Mapping[str, Value | None]) -> dict[str, Calendar | None] | None:
+    """The calendars by name; None where their file cannot be read."""
+    root = roots.get(CALENDARS)
+    return None if root is None and CALENDARS in roots else calendars.read(root)
+
+
+def _severities(roots: Mapping[str, Value | None], names: Names) -> dict[Severity, SeverityPolicy]:
+    root = roots.get(SEVERITIES)
+    return {} if root is None else severities.read(root, names)
 
 
 def _policy(
-    files: Mapping[str, str | None], known: Mapping[str, Calendar | None] | None, findings: list[Finding]
-) -> Policy | None:
-    root = _root(SEVERITIES, files, findings)
-    if root is None:
-        return None
-    found = severities.read(root, _Anything() if known is None else known.keys())
-    texts = _texts(files, (SEVERITIES, CALENDARS))
-    return Policy(hash=digest(texts), severities=found, calendars=_whole(known or {}))
+    files: Mapping[str, str | None],
+    found: Mapping[Severity, SeverityPolicy],
+    known: Mapping[str, Calendar | None],
+) -> Policy:
+    return Policy(hash=digest(_texts(files, (SEVERITIES, CALENDARS))), severities=found, calendars=_whole(known))
 
 
 def _whole(known: Mapping[str, Calendar | None]) -> Mapping[str, Calendar]:
@@ -162,14 +212,15 @@ def _texts(files: Mapping[str, str | None], names: tuple[str, ...]) -> list[str]
 
 
 def _unused(files: Mapping[str, str | None]) -> list[Finding]:
-    tops = dict.fromkeys(name.partition("/")[0] for name in files)
-    known = (*USED, *NOT_YET)
+    inner = f"{SOURCES}/"
+    tops = dict.fromkeys(name if name.startswith(inner) else name.partition("/")[0] for name in files)
+    known = (*USED, *NOT_YET, SOURCES, TESTS)
     return [
         _at_top(name, "not used by this release")
         if name in NOT_YET
         else _at_top(name, "no file of the rules: not read", nearest(name, known))
         for name in tops
-        if name in NOT_YET or (name not in USED and name.endswith((".yaml", ".yml")))
+        if name in NOT_YET or (name not in USED and not _is_source(name) and name.endswith((".yaml", ".yml")))
     ]
 
 

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
 from triaged.core.catalogue import Service, Team, Users
-from triaged.errors import Finding
 from triaged.rulefiles import words
+from triaged.rulefiles.names import Names
 from triaged.rulefiles.values import Fields, Value
 
-SERVICE_KEYS = (
-    "match",
-    "team",
-    "tier",
-    "users",
-    "functions",
-    "revenue",
-    "code",
-    "runbook",
-    "links",
-    "healthy",
-    "depends_on",
-)
+KEYS = {
+    "services": "What you run: an alert belongs to the first whose match holds, else to the one its label names.",
+    "teams": "Who answers for it.",
+    "people": "Who is on call.",
+}
+SERVICE_KEYS = {
+    "match": "Alerts whose labels meet all of these matchers belong to it.",
+    "team": "Who answers for it.",
+    "tier": "How important it is; 1 is the most important.",
+    "users": "How many users it has.",
+    "functions": "The business functions that need it.",
+    "revenue": "Whether customers pay here.",
+    "code": "Repositories where changes are looked for.",
+    "runbook": "What to do, as a URL.",
+    "links": "URLs by name.",
+    "healthy": "Queries that must hold before it counts as restored.",
+    "depends_on": "Services without which it does not work.",
+}
+TEAM_KEYS = {
+    "repository": "Where its issues go.",
+    "channels": "Where it is notified.",
+    "on_call": "Whose turn it is.",
+    "hours": "The calendar in which it works.",
+}
+PERSON_KEYS = {"github": "The name at GitHub.", "notify": "Where notifications go, as URLs."}
 NAME = r"[^\s#,/][^#,\n]{0,99}"
 REPOSITORY = r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+"
 LOWEST_TIER = 9
@@ -31,32 +43,27 @@ LOWEST_TIER = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueFile:
-    """What services.yaml says; `teams` are all that it names."""
+    """What services.yaml says; `team_names` and `people` know which of them it uses itself."""
 
     services: tuple[Service, ...] = ()
-    teams: Mapping[str, Team]
-    warnings: tuple[Finding, ...] = ()
+    teams: Mapping[str, Team] = field(default_factory=dict)
+    team_names: Names = field(default_factory=lambda: Names(()))
+    people: Names = field(default_factory=lambda: Names(()))
 
 
 def read(root: Value | None, calendars: Collection[str]) -> CatalogueFile:
     """The catalogue; without a file an empty one."""
     if root is None:
-        return CatalogueFile(teams={})
-    fields = root.fields(("services", "teams", "people"))
-    people = [name for name, value in _named(fields, "people") if _person(value)]
+        return CatalogueFile()
+    fields = root.fields(KEYS)
+    people = Names(name for name, value in _named(fields, "people") if _person(value))
     teams = {name: _team(name, value, people, calendars) for name, value in _named(fields, "teams")}
+    team_names = Names(teams)
     entries = _named(fields, "services")
     names = [name for name, _ in entries]
-    services, warnings, needs = [], [], {}
-    for name, value in entries:
-        inner = value.fields(SERVICE_KEYS)
-        service = _service(name, inner, teams, names)
-        services.append(service)
-        needs[name] = service.depends_on
-        if "team" not in inner:
-            warnings.append(value.noted(f"service {name} has no team: its incidents go to the default team"))
-    _no_cycle(needs, dict(entries))
-    return CatalogueFile(services=tuple(services), teams=teams, warnings=tuple(warnings))
+    services = [_service(name, value.fields(SERVICE_KEYS), team_names, names) for name, value in entries]
+    _no_cycle({service.name: service.depends_on for service in services}, dict(entries))
+    return CatalogueFile(services=tuple(services), teams=teams, team_names=team_names, people=people)
 
 
 def _named(fields: Fields, key: str) -> list[tuple[str, Value]]:
@@ -66,14 +73,14 @@ def _named(fields: Fields, key: str) -> list[tuple[str, Value]]:
 
 
 def _person(value: Value) -> bool:
-    fields = value.fields(("github", "notify"))
+    fields = value.fields(PERSON_KEYS)
     fields.read("github", lambda name: name.shaped(r"[A-Za-z0-9-]{1,39}", "a GitHub user name"))
     fields.many("notify", lambda urls: urls.names(lambda url: url.shaped(r"[a-z0-9+.-]+:.+", "a URL like mailto://…")))
     return True
 
 
 def _team(name: str, value: Value, people: Collection[str], calendars: Collection[str]) -> Team:
-    fields = value.fields(("repository", "channels", "on_call", "hours"))
+    fields = value.fields(TEAM_KEYS)
     fields.many("channels", Value.names)
     fields.read("hours", lambda hours: hours.one_of(calendars, "a calendar of calendars.yaml"))
     fields.read("on_call", lambda shifts: _on_call(shifts, people))

@@ -12,16 +12,19 @@ from triaged.rulefiles import words
 from triaged.rulefiles.values import Value
 
 REQUIRED = ("targets", "compliance", "verify_for", "close")
-KEYS = (
-    *REQUIRED,
-    "calendar",
-    "at_risk",
-    "reopen_within",
-    "update_every",
-    "acknowledgement_for",
-    "review",
-    "escalation",
-)
+KEYS = {
+    "targets": "How long response and resolution may take: a duration, or working days like 1bd.",
+    "compliance": "The share of the targets that you promise to meet.",
+    "verify_for": "How long all must stay quiet before the incident is resolved.",
+    "close": "Who closes it once resolved.",
+    "calendar": "Where durations count: always (elapsed time), or while that calendar is open.",
+    "at_risk": "The share of a target after which it is at risk; 0.75 if left out.",
+    "reopen_within": "What begins so soon after its end reopens the incident; 24h if left out.",
+    "update_every": "How often stakeholders are told.",
+    "acknowledgement_for": "An acknowledgement ends after so long without anything happening.",
+    "review": "When the post-incident review is due.",
+    "escalation": "Who is notified, and after how long.",
+}
 OBJECTIVES = tuple(objective.value for objective in Objective)
 AT_RISK = 0.75
 REOPEN_WITHIN = timedelta(hours=24)
@@ -40,7 +43,7 @@ def _policy(value: Value, calendars: Collection[str]) -> SeverityPolicy | None:
     fields = value.fields(KEYS, required=REQUIRED)
     targets = fields.read("targets", _targets) or {}
     calendar = fields.read("calendar", lambda name: name.one_of(calendars, "a calendar of calendars.yaml")) or ALWAYS
-    if calendar == ALWAYS and BUSINESS not in calendars and any(target.business_days for target in targets.values()):
+    if calendar == ALWAYS and any(target.business_days for target in targets.values()) and BUSINESS not in calendars:
         fields["targets"].complain(
             f"expected a calendar for working days (bd), got {ALWAYS}",
             f"set `calendar`, or describe a calendar {BUSINESS} in calendars.yaml",

@@ -4,53 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from triaged.core.catalogue import FACTS
 from triaged.core.growth import Growth, Refires
 from triaged.core.model import Category, Impact, Severity, Urgency
 from triaged.core.rule import Rule
-from triaged.core.rules import Defaults
-from triaged.errors import Finding
+from triaged.core.rules import Defaults, Storm
 from triaged.rulefiles import words
 from triaged.rulefiles.services import repository
 from triaged.rulefiles.severities import closer
 from triaged.rulefiles.values import Fields, Value
 
-KEYS = ("matrix", "default", "key", "storm", "rules")
+KEYS = {
+    "matrix": "The severity of each impact, for urgency critical, high, medium, low.",
+    "default": "What holds where no rule sets it.",
+    "key": "Which alerts belong together: label names, or service, team, category, source.",
+    "storm": "When many incidents at once become one.",
+    "rules": "Tried from top to bottom; all that match count.",
+}
 REQUIRED = ("matrix", "default", "key", "rules")
-CONDITIONS = ("match", "annotations", "source", "service", "until", "during", "outside")
-SETTINGS = (
-    "impact",
-    "urgency",
-    "at_most",
-    "category",
-    "key",
-    "team",
-    "repository",
-    "delay",
-    "close",
-    "labels",
-    "restricted",
-    "stop",
-    "drop",
-    "because",
-    "grows",
-)
+CONDITIONS = {
+    "match": "Holds when the labels meet all of these matchers, in Alertmanager's syntax.",
+    "annotations": "Holds when the annotations meet all of these matchers.",
+    "source": "Holds when the name of the source meets these matchers.",
+    "service": "Holds when the catalogue's entry for the alert meets these matchers.",
+    "until": "The last day (UTC) of the rule.",
+    "during": "Holds while this calendar is open.",
+    "outside": "Holds while this calendar is closed.",
+}
+SETTINGS = {
+    "impact": "How much is hurt; the gravest of all matches counts.",
+    "urgency": "How soon it must be mended; the gravest of all matches counts.",
+    "at_most": "No graver than this, whatever else matches.",
+    "category": "What kind of trouble it is; the first match that sets it counts.",
+    "key": "Which alerts belong together; the first match that sets it counts.",
+    "team": "Who it goes to; the first match that sets it counts.",
+    "repository": "Where its issue goes; the first match that sets it counts.",
+    "delay": "How long it must last before it becomes an incident.",
+    "close": "Who closes it once resolved.",
+    "labels": "Labels of the incident; those of all matches.",
+    "restricted": "Whether details are not for everybody.",
+    "stop": "No rule after this one is tried.",
+    "drop": "No incident, for this reason.",
+    "because": "One sentence for whoever is woken up.",
+    "grows": "What makes it graver as more alerts join or time passes.",
+}
+RULE_KEYS = {"name": "Unique; traces, metrics and logs call the rule by it.", **CONDITIONS, **SETTINGS}
 DEFAULTS = ("impact", "urgency", "category", "team")
 STEADY = ("key", "drop", "delay", "repository")
 """What a rule may set only if neither annotations nor calendars decide whether it matches."""
 UNSTEADY = ("annotations", "during", "outside")
-ENDS_SOON = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """The names of the other files, and today where it matters."""
+    """The names of the other files."""
 
     teams: Collection[str]
     calendars: Collection[str]
-    today: date | None
     default_team: str | None = None
 
 
@@ -61,29 +73,23 @@ class TriageFile:
     matrix: Mapping[Impact, Mapping[Urgency, Severity]]
     default: Defaults | None
     key: tuple[str, ...]
+    storm: Storm | None
     rules: tuple[Rule, ...]
-    warnings: tuple[Finding, ...]
 
 
 def read(root: Value, known: Known) -> TriageFile:
     """The rules with all that they need, as far as they have no findings."""
     fields = root.fields(KEYS, required=REQUIRED)
     default = fields.read("default", _default)
-    fields.read("storm", _storm)
-    warnings: list[Finding] = []
-    if default and known.teams and default.team not in known.teams:
-        place = fields["default"].fields(DEFAULTS)["team"]
-        warnings.append(
-            place.noted(f"team {default.team} is not in services.yaml", words.nearest(default.team, known.teams))
-        )
+    storm = fields.read("storm", _storm)
     known = replace(known, default_team=default.team if default else None)
-    rules = fields.many("rules", lambda rules: _rules(rules, known, warnings))
+    rules = fields.many("rules", lambda rules: _rules(rules, known))
     return TriageFile(
         matrix=fields.read("matrix", _matrix) or {},
         default=default,
         key=fields.many("key", _key),
+        storm=storm,
         rules=rules,
-        warnings=tuple(warnings),
     )
 
 
@@ -115,34 +121,28 @@ def _key(value: Value) -> tuple[str, ...]:
     return value.names()
 
 
-def _storm(value: Value) -> None:
+def _storm(value: Value) -> Storm | None:
     fields = value.fields(("opened", "within", "severity"), required=("opened", "within"))
-    fields.read("opened", Value.whole)
-    fields.read("within", _some_span)
-    fields.read("severity", lambda word: word.choice(Severity))
+    opened = fields.read("opened", Value.whole)
+    within = fields.read("within", _some_span)
+    severity = fields.read("severity", lambda word: word.choice(Severity))
+    if not (opened and within):
+        return None
+    return Storm(opened=opened, within=within, severity=severity or Severity.SEV2)
 
 
-def _rules(value: Value, known: Known, warnings: list[Finding]) -> list[Rule]:
+def _rules(value: Value, known: Known) -> list[Rule]:
     rules: list[Rule] = []
     lines: dict[str, int] = {}
-    conditions: dict[object, str] = {}
     for item in value.items():
-        fields = item.fields((*CONDITIONS, "name", *SETTINGS), required=("name",))
+        fields = item.fields(RULE_KEYS, required=("name",))
         name = fields.read("name", _name)
         if name is None:
             name = "?"
         elif name in lines:
             fields["name"].complain(f"expected every rule name once, got {name} here and in line {lines[name]}")
         lines.setdefault(name, item.node.line)
-        rule = _rule(name, fields, known)
-        rules.append(rule)
-        same = _conditions(rule)
-        if same in conditions:
-            warnings.append(
-                item.noted(f"rule {name} has the very conditions of {conditions[same]}: make one of the two")
-            )
-        conditions.setdefault(same, name)
-        warnings += _ending(fields, rule, known.today)
+        rules.append(_rule(name, fields, known))
     return rules
 
 
@@ -234,19 +234,3 @@ def _refires(value: Value) -> Refires | None:
 
 def _some_span(value: Value) -> timedelta | None:
     return value.plain(words.some_span, "a duration like 15m")
-
-
-def _conditions(rule: Rule) -> object:
-    matchers = (rule.match, rule.annotations, rule.source, rule.service)
-    return (*map(frozenset, matchers), rule.during, rule.outside)
-
-
-def _ending(fields: Fields, rule: Rule, today: date | None) -> list[Finding]:
-    if rule.until is None or today is None:
-        return []
-    last = rule.until.date() - timedelta(days=1)
-    if last < today:
-        return [fields["until"].noted(f"rule {rule.name} ended on {last}: remove it, or move the date")]
-    if last <= today + ENDS_SOON:
-        return [fields["until"].noted(f"rule {rule.name} ends on {last}")]
-    return []

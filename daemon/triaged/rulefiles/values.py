@@ -63,6 +63,12 @@ class Value:
         paths = [_below(self.path, key.text) for key, _ in self.node.entries]
         return [(self._at(k, at), self._at(v, at)) for at, (k, v) in zip(paths, self.node.entries, strict=True)]
 
+    def below(self, name: str) -> Value | None:
+        """The value of that key, None where there is none."""
+        entries = self.node.entries if isinstance(self.node, Table) else ()
+        node = next((value for key, value in entries if key.text == name), None)
+        return None if node is None else self._at(node, _below(self.path, name))
+
     @property
     def nothing(self) -> bool:
         return isinstance(self.node, Scalar) and self.node.kind == "null"
@@ -86,6 +92,14 @@ class Value:
     def each(self, read: Callable[[Value], T | None]) -> tuple[T, ...]:
         """What `read` makes of every item, without those that it complained of."""
         return tuple(found for item in self.items() if (found := read(item)) is not None)
+
+    def one_or_each(self, read: Callable[[Value], T | None]) -> tuple[T, ...]:
+        """What `read` makes of a word, or of every item of a list."""
+        return self.each(read) if not self.word else tuple(found for one in (self,) if (found := read(one)) is not None)
+
+    def either(self, word: Callable[[Value], T], table: Callable[[Value], T]) -> T:
+        """What `table` makes of a mapping, or `word` of anything else."""
+        return table(self) if isinstance(self.node, Table) else word(self)
 
     def names(self, read: Callable[[Value], str | None] | None = None) -> tuple[str, ...]:
         """Texts of a list, each once."""
@@ -170,14 +184,15 @@ class Value:
         """The matchers of a list of texts; only these names where some are given."""
         found: list[Matcher] = []
         for item in self.items():
-            for matcher in item._parsed():
+            for matcher in item.parsed():
                 if names and matcher.name not in names:
                     item.complain(f"expected {listed(names)}, got {matcher.name}", nearest(matcher.name, names))
                 else:
                     found.append(matcher)
         return tuple(found)
 
-    def _parsed(self) -> tuple[Matcher, ...]:
+    def parsed(self) -> tuple[Matcher, ...]:
+        """The matchers of one text."""
         text = self.text('a matcher like name="value"')
         if text is None:
             return ()

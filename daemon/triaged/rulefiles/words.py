@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -142,3 +143,34 @@ def zone(text: str) -> ZoneInfo:
         return ZoneInfo(text)
     except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError; a folder's name gives an OSError
         raise ValueError("expected a time zone like Europe/Berlin") from None
+
+
+SHAPES: Mapping[Callable[[str], object], Mapping[str, object]] = MappingProxyType(
+    {
+        span: {"type": "string", "pattern": f"^(?=.){SPAN.pattern}$", "examples": ["15m", "1h30m", "3d"]},
+        some_span: {"type": "string", "pattern": f"^(?=.){SPAN.pattern}$", "examples": ["15m", "1h30m", "3d"]},
+        target: {
+            "type": "string",
+            "pattern": f"^(?=.)(?:[0-9]+bd|{SPAN.pattern})$",
+            "examples": ["15m", "4h", "3d", "1bd"],
+        },
+        share: {
+            "type": ["number", "string"],
+            "exclusiveMinimum": 0,
+            "maximum": 1,
+            "pattern": r"^[0-9]+(\.[0-9]+)?%?$",
+            "examples": [0.95, "95%"],
+        },
+        day: {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "examples": ["2026-12-24"]},
+        hours: {
+            "type": "string",
+            "pattern": r"^[0-9]{2}:[0-9]{2}\s*[-–]\s*[0-9]{2}:[0-9]{2}$",
+            "examples": ["09:00-17:00"],
+        },
+        instant: {"type": "string", "examples": ["2026-12-24T08:00", "2026-12-24T08:00+01:00"]},
+        weekdays: {"type": "string", "examples": ["monday-friday", "saturday"]},
+        handover: {"type": "string", "examples": ["monday 09:00"]},
+        zone: {"type": "string", "examples": ["Europe/Berlin", "UTC"]},
+    }
+)
+"""What each of these readers takes, for JSON Schema (draft 2020-12): never less, sometimes a little more."""

@@ -31,6 +31,7 @@ class _Fields(msgspec.Struct):
     startsAt: str = ""  # noqa: N815 - the wire's name
     endsAt: str = ""  # noqa: N815
     generatorURL: str = ""  # noqa: N815
+    triagedIdentity: list[str] = []  # noqa: N815
 
 
 _envelope = msgspec.json.Decoder(_Envelope)
@@ -66,10 +67,26 @@ def read(source: str, body: bytes) -> Reading:
     for raw in raws:
         digest = blake2b(raw, digest_size=16, key=key).digest()
         try:
-            alerts.append(_alert(source, raw, digest, group_status))
+            alerts.append(_alert(source, raw, digest, group_status, []))
         except Unreadable as error:
             rejected.append(Rejected(raw=raw, digest=digest, reason=error.reason, text=str(error)))
     return Reading(alerts=tuple(alerts), rejected=tuple(rejected))
+
+
+def alone(source: str, raw: bytes, mended: list[str]) -> Alert:
+    """The alert of a text that stands alone, as alerts of every source are kept; `mended` is what was repaired before.
+
+    `triagedIdentity` (written by mapped sources) names the labels that say which alert it is; absent: all of them.
+    Raises Unreadable.
+    """
+    return _alert(source, raw, blake2b(raw, digest_size=16, key=_key(source, None)).digest(), None, mended)
+
+
+def _identifying(labels: dict[str, str], names: list[str]) -> dict[str, str]:
+    found = {name: labels[name] for name in names if name in labels}
+    if not found:
+        raise Unreadable("no_identity", f"labels: expected at least one of {', '.join(names)[:200]}, got none of them")
+    return found
 
 
 def _key(source: str, group_status: str | None) -> bytes:
@@ -77,21 +94,20 @@ def _key(source: str, group_status: str | None) -> bytes:
     return (b"resolved " if group_status == "resolved" else b"") + source.encode()[:50]
 
 
-def _alert(source: str, raw: bytes, digest: bytes, group_status: str | None) -> Alert:
-    mended: list[str] = []
+def _alert(source: str, raw: bytes, digest: bytes, group_status: str | None, mended: list[str]) -> Alert:
     try:
         # \u0000 is valid JSON and valid to msgspec, but no text to PostgreSQL.
         if b"\\u0000" in raw:
             raise msgspec.DecodeError("NUL")
         fields = _fields.decode(raw)
         labels, annotations, status = fields.labels, fields.annotations, fields.status
-        starts, ends, url = fields.startsAt, fields.endsAt, fields.generatorURL
+        starts, ends, url, identity = fields.startsAt, fields.endsAt, fields.generatorURL, fields.triagedIdentity
         if "" in labels.values():
             labels = {name: value for name, value in labels.items() if value}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         loose = loose_fields(raw, mended)
         labels, annotations = loose.labels, loose.annotations
-        starts, ends, url = loose.starts, loose.ends, loose.url
+        starts, ends, url, identity = loose.starts, loose.ends, loose.url, loose.identity
         status = loose.status
     # Without any status it fires: a false alarm costs a look, a missed outage costs an outage.
     status = status or group_status or "firing"
@@ -99,7 +115,7 @@ def _alert(source: str, raw: bytes, digest: bytes, group_status: str | None) -> 
         raise Unreadable("unknown_status", f'status: expected "firing" or "resolved", got {status[:100]!r}')
     labels, annotations = limit(labels, annotations, mended)
     return Alert(
-        fingerprint=fingerprint(source, labels),
+        fingerprint=fingerprint(source, _identifying(labels, identity) if identity else labels),
         source=source,
         status=AlertStatus.FIRING if status == "firing" else AlertStatus.RESOLVED,
         labels=labels,

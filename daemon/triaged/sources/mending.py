@@ -33,6 +33,7 @@ class Loose:
     starts: str
     ends: str
     url: str
+    identity: list[str]
 
 
 def loose_envelope(body: bytes, *, expected: str, problem: str) -> tuple[list[bytes], str | None]:
@@ -45,10 +46,10 @@ def loose_envelope(body: bytes, *, expected: str, problem: str) -> tuple[list[by
     except (ValueError, RecursionError) as error:
         raise PayloadError(f"{expected}, got no readable JSON: {str(error)[:200]}") from error
     if not isinstance(found, dict):
-        raise PayloadError(f"{expected}, got {_kind(found)}")
+        raise PayloadError(f"{expected}, got {kind_of(found)}")
     alerts = found.get("alerts")
     if not isinstance(alerts, list):
-        raise PayloadError(f'{expected}, got "alerts" as {_kind(alerts)} ({problem[:200]})')
+        raise PayloadError(f'{expected}, got "alerts" as {kind_of(alerts)} ({problem[:200]})')
     status = found.get("status")
     return [json.dumps(alert).encode() for alert in alerts], status if isinstance(status, str) else None
 
@@ -63,19 +64,21 @@ def loose_fields(raw: bytes, mended: list[str]) -> Loose:
     except (ValueError, RecursionError) as error:
         raise Unreadable("not_an_object", f"expected a JSON object, got {str(error)[:_DEEPEST_SHOWN]}") from error
     if not isinstance(found, dict):
-        raise Unreadable("not_an_object", f"expected a JSON object, got {_kind(found)}")
+        raise Unreadable("not_an_object", f"expected a JSON object, got {kind_of(found)}")
     labels = found.get("labels")
     if not isinstance(labels, dict):
-        raise Unreadable("no_labels", f"labels: expected an object of texts, got {_kind(labels)}")
+        raise Unreadable("no_labels", f"labels: expected an object of texts, got {kind_of(labels)}")
     annotations = found.get("annotations")
     status = found.get("status")
+    identity = found.get("triagedIdentity")
     return Loose(
         labels={n: v for n, v in _texts(labels, "labels", mended).items() if v},
         annotations=_texts(annotations if isinstance(annotations, dict) else {}, "annotations", mended),
-        status="" if status is None else _text(status),
-        starts=_text(found.get("startsAt")),
-        ends=_text(found.get("endsAt")),
-        url=_text(found.get("generatorURL")),
+        status="" if status is None else text_of(status),
+        starts=text_of(found.get("startsAt")),
+        ends=text_of(found.get("endsAt")),
+        url=text_of(found.get("generatorURL")),
+        identity=[text_of(name) for name in identity] if isinstance(identity, list) else [],
     )
 
 
@@ -112,12 +115,13 @@ def _texts(found: dict[str, object], field: str, mended: list[str]) -> dict[str,
     for sent, value in found.items():
         name = _clean(sent)
         if not isinstance(value, str) and value is not None:
-            mended.append(f"{field}.{name[:50]}: expected a text, got {_kind(value)}; its JSON text is taken")
-        texts[name] = _text(value)
+            mended.append(f"{field}.{name[:50]}: expected a text, got {kind_of(value)}; its JSON text is taken")
+        texts[name] = text_of(value)
     return texts
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """A text as it is, another value as its JSON text, nothing as ""; NUL and lone surrogates become U+FFFD."""
     if value is None:
         return ""
     return _clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
@@ -127,6 +131,7 @@ def _clean(text: str) -> str:
     return _BROKEN.sub("�", text)
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
+    """What a JSON value is, in words."""
     names = {dict: "an object", list: "a list", str: "a text", bool: "a boolean", type(None): "nothing"}
     return names.get(type(value), "a number")

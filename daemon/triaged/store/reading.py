@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, and_, func, select
 
 from triaged.core.model import Deadline, Episode, Incident, State, TimelineEntry
 from triaged.ports.backend import Address
@@ -56,10 +56,14 @@ class Reader:
         return [_incident_row(row) for row in self.connection.execute(query)]
 
     def board(self, limit: int) -> list[IncidentRow]:
-        """What needs people, gravest first: everything not closed, and what was closed while it fires."""
+        """What needs people, gravest first: everything not closed, and what was closed while it fires.
+
+        What is folded is its parent's matter.
+        """
         c = s.incidents.c
-        live = _rows().where(c.state.in_(["open", "acknowledged", "verifying", "resolved"]))
-        left = _rows().where(c.state == "closed", c.firing > 0, c.opened_at.is_not(None))
+        own = c.parent.is_(None)
+        live = _rows().where(own, c.state.in_(["open", "acknowledged", "verifying", "resolved"]))
+        left = _rows().where(own, c.state == "closed", c.firing > 0, c.opened_at.is_not(None))
         rows = [_incident_row(r) for r in self.connection.execute(live.order_by(c.severity, c.id.desc()).limit(limit))]
         rows += [_incident_row(r) for r in self.connection.execute(left.order_by(c.id.desc()).limit(limit))]
         return rows
@@ -72,6 +76,15 @@ class Reader:
     def incident(self, incident_id: int) -> IncidentRow | None:
         row = self.connection.execute(_rows().where(s.incidents.c.id == incident_id)).first()
         return None if row is None else _incident_row(row)
+
+    def folded(self, incident_id: int, limit: int) -> list[IncidentRow]:
+        """What is folded into an incident, newest first."""
+        query = _rows().where(s.incidents.c.parent == incident_id).order_by(s.incidents.c.id.desc()).limit(limit)
+        return [_incident_row(row) for row in self.connection.execute(query)]
+
+    def folded_count(self, incident_id: int) -> int:
+        query = select(func.count()).where(s.incidents.c.parent == incident_id)
+        return int(self.connection.execute(query).scalar_one())
 
     def episodes(self, incident_id: int, *, firing: bool, limit: int) -> list[Episode]:
         """Episodes of an incident: those that go on, oldest first, or else those that ended, newest first."""
@@ -101,6 +114,12 @@ class Reader:
         rows = self.connection.execute(select(c.incident_id, c.labels).where(c.last == 1).order_by(c.id.desc()))
         return next((incident for incident, text in rows if json.loads(text) == labels), None)
 
+    def incidents_of(self, fingerprints: Iterable[str]) -> dict[str, int]:
+        """The incident that the newest episode of each of these alerts belongs to, by fingerprint."""
+        c = s.episodes.c
+        query = select(c.fingerprint, c.incident_id).where(c.fingerprint.in_(list(fingerprints)), c.last == 1)
+        return {fingerprint: incident_id for fingerprint, incident_id in self.connection.execute(query)}
+
     def deadlines(self, incident_id: int) -> list[Deadline]:
         c = s.deadlines.c
         query = select(*(c[n] for n in s.DEADLINE.names)).where(c.incident_id == incident_id).order_by(c.due_at)
@@ -123,6 +142,13 @@ class Reader:
         query = select(*(c[n] for n in s.RECORD.names)).where(c.fate.in_([f.value for f in fates]))
         rows = self.connection.execute(query.order_by(c.id.desc()).limit(limit))
         return [s.RECORD.decode(tuple(row)) for row in rows]
+
+    def newest(self, limit: int) -> Iterator[AlertRecord]:
+        """The newest recorded alerts that could be read, newest first, a few at a time in memory."""
+        c = s.alert_records.c
+        query = select(*(c[n] for n in s.RECORD.names)).where(c.fate.not_in([Fate.REJECTED.value, Fate.FAILED.value]))
+        rows = self.connection.execution_options(yield_per=1_000).execute(query.order_by(c.id.desc()).limit(limit))
+        return (s.RECORD.decode(tuple(row)) for row in rows)
 
     def known(self, rule_set: str) -> Iterator[tuple[str, bytes]]:
         """Fingerprint and digest of every alert whose episode goes on and that these rules have judged."""
@@ -150,18 +176,18 @@ class Reader:
         unfinished = [state.value for state in State if state is not State.CLOSED and state is not State.PENDING]
         opened = run(
             select(c.severity, c.team, c.state, func.count())
-            .where(c.state.in_(unfinished))
+            .where(c.state.in_(unfinished), c.parent.is_(None))
             .group_by(c.severity, c.team, c.state)
         )
         firing = run(
             select(c.severity, c.team, func.count())
-            .where(c.state == "closed", c.firing > 0, c.closed_by_kind == "person")
+            .where(c.state == "closed", c.firing > 0, c.closed_by_kind == "person", c.parent.is_(None))
             .group_by(c.severity, c.team)
         )
         at_risk: dict[tuple[str, str, str], int] = {}
         breached: dict[tuple[str, str, str], int] = {}
         next_due: dict[tuple[str, str, str], int] = {}
-        working = c.state.in_(["open", "acknowledged"])
+        working = and_(c.state.in_(["open", "acknowledged"]), c.parent.is_(None))
         for objective in ("response", "resolution"):
             outcome, risk, due = c[f"{objective}_outcome"], c[f"{objective}_at_risk"], c[f"{objective}_due_at"]
             group = (c.severity, c.team)

@@ -29,6 +29,7 @@ def forget_incidents(connection: Connection, before: datetime) -> list[int]:
         return []
     for table in (
         s.timeline,
+        s.acts,
         s.episodes,
         s.deadlines,
         s.comments,

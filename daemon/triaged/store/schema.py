@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-from triaged.core.model import CloseReason, Deadline, Episode, Incident, Outcome, Severity, State, TimelineEntry
+from triaged.core.model import CloseReason, Deadline, Episode, Fold, Incident, Outcome, Severity, State, TimelineEntry
 from triaged.ports.store import AlertRecord, Fate, PendingComment, Publication
 from triaged.store.codec import Codec
 
@@ -65,6 +65,11 @@ def _one_of(column: str, values: type[Any]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
+def _only(condition: str) -> dict[str, Any]:
+    """The rows that an index holds, as both dialects want to be told."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
 incidents = Table(
     "incidents",
     metadata,
@@ -79,24 +84,26 @@ incidents = Table(
     CheckConstraint("state IN ('pending', 'closed') OR opened_at IS NOT NULL", name="opened"),
     CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed"),
     CheckConstraint("state NOT IN ('verifying', 'resolved') OR restored_at IS NOT NULL", name="restored"),
+    CheckConstraint(f"fold IN ({', '.join(repr(f.value) for f in Fold)})", name="fold"),
+    CheckConstraint("(parent IS NULL) = (fold IS NULL)", name="folded"),
+    Index("ix_incidents_service", "service", **_only("service != '' AND state IN ('open', 'acknowledged')")),
+    Index("ix_incidents_parent", "parent", **_only("parent IS NOT NULL")),
+    Index("ix_incidents_opened_at", "opened_at", **_only("opened_at IS NOT NULL")),
     Index(
         "ix_incidents_unfinished",
         "state",
         "severity",
-        sqlite_where=text("state != 'closed'"),
-        postgresql_where=text("state != 'closed'"),
+        **_only("state != 'closed'"),
     ),
     Index(
         "ix_incidents_closed_firing",
         "id",
-        sqlite_where=text("state = 'closed' AND firing > 0"),
-        postgresql_where=text("state = 'closed' AND firing > 0"),
+        **_only("state = 'closed' AND firing > 0"),
     ),
     Index(
         "ix_incidents_closed_at",
         "closed_at",
-        sqlite_where=text("closed_at IS NOT NULL"),
-        postgresql_where=text("closed_at IS NOT NULL"),
+        **_only("closed_at IS NOT NULL"),
     ),
 )
 
@@ -140,6 +147,20 @@ timeline = Table(
     Index("ix_timeline_incident", "incident_id", "id"),
 )
 
+# What people did, whole; the timeline tells it in words.
+acts = Table(
+    "acts",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("incident_id", BigInteger, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_acts_at", "at"),
+    Index("ix_acts_incident_id", "incident_id"),
+)
+
 alert_records = Table(
     "alert_records",
     metadata,
@@ -151,8 +172,7 @@ alert_records = Table(
         "ix_alert_records_unread",
         "fate",
         "id",
-        sqlite_where=text("fate IN ('rejected', 'failed')"),
-        postgresql_where=text("fate IN ('rejected', 'failed')"),
+        **_only("fate IN ('rejected', 'failed')"),
     ),
 )
 
@@ -188,8 +208,7 @@ publications = Table(
         "ix_publications_waiting",
         "rank",
         "due_at",
-        sqlite_where=text("wanted != done"),
-        postgresql_where=text("wanted != done"),
+        **_only("wanted != done"),
     ),
 )
 
@@ -203,8 +222,7 @@ comments = Table(
         "ix_comments_waiting",
         "rank",
         "due_at",
-        sqlite_where=text("done_at IS NULL"),
-        postgresql_where=text("done_at IS NULL"),
+        **_only("done_at IS NULL"),
     ),
 )
 

@@ -16,9 +16,10 @@ from triaged.errors import ConfigError, StoreError
 from triaged.store import queue
 from triaged.store.engine import engines, translated
 from triaged.store.reading import Reader
+from triaged.store.rehearsal import Rehearsal
 from triaged.store.transaction import Statements, Transaction
 
-HEAD = "0001"
+HEAD = "0003"
 _MOST_RECENT = 5_000
 
 
@@ -54,6 +55,16 @@ class Store:
         """A consistent view for short questions."""
         with translated(), self._reader.connect() as connection:
             yield Reader(connection)
+
+    @contextmanager
+    def rehearse(self) -> Iterator[Rehearsal]:
+        """A transaction for what would be decided: it sees what is committed, and nothing of it is kept."""
+        engine = self._reader if self.alone else self._writer
+        with translated(), engine.connect() as connection:
+            connection.begin()
+            driver: Any = connection.connection.driver_connection
+            with closing(driver.cursor()) as cursor:
+                yield Rehearsal(connection, cursor, self._statements, {})
 
     def _remember(self, transaction: Transaction) -> None:
         """Keep what was just committed, where no other process can change it: reading it back costs 50 µs each."""
@@ -124,6 +135,13 @@ class Store:
             raise StoreError(f"no copy at {target}: {error}") from error
         if found != "ok":
             raise StoreError(f"the copy {target} is damaged: {found}")
+
+    def become(self, other: Store) -> None:
+        """Make this SQLite store a copy of another one in memory; what it held is gone. It takes 1 ms when empty."""
+        with translated(), other._writer.connect() as source, self._writer.connect() as target:
+            original: Any = source.connection.driver_connection
+            original.backup(target.connection.driver_connection)
+        self._recent.clear()
 
     def checkpoint(self) -> None:
         """Fold SQLite's write-ahead log into the database file, so that a stopped store is one file."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    func,
     literal_column,
     or_,
     select,
@@ -26,7 +27,7 @@ from triaged.core.growth import Growth
 from triaged.core.model import Episode, Incident, Key, Verdict
 from triaged.errors import Conflict
 from triaged.ports.store import Batch
-from triaged.store import retention
+from triaged.store import acts, retention
 from triaged.store import schema as s
 from triaged.store.codec import to_json, to_us
 from triaged.store.engine import translated
@@ -40,6 +41,7 @@ T = TypeVar("T")
 RECORD_NAMES = tuple(n for n in s.RECORD.names if n != "id")
 COMMENT_NAMES = tuple(n for n in s.COMMENT.names if n != "id")
 # Numbers of incidents are for people and come one by one; those of episodes may skip some at a restart.
+_INCIDENTS_AT_ONCE = 1_000
 _IDS_AT_ONCE = {"incident": 1, "episode": 256}
 
 
@@ -73,6 +75,7 @@ class Statements:
         self.verdicts = upsert(dialect, s.verdicts, ["id", "rule_set", "body"], on=["id"], keep=True)
         self.records = Statement(s.alert_records.insert(), dialect, RECORD_NAMES)
         self.timeline = Statement(s.timeline.insert(), dialect, s.ENTRY.names)
+        self.acts = Statement(s.acts.insert(), dialect, acts.NAMES)
         self.deadlines = upsert(dialect, s.deadlines, s.DEADLINE.names, on=["incident_id", "kind"])
         self.undue = Statement(
             delete(s.deadlines).where(s.deadlines.c.incident_id == bindparam("incident_id")), dialect, ["incident_id"]
@@ -138,6 +141,23 @@ class Statements:
         self.owners = Lookup(
             lambda v: select(s.incident_keys.c.key, s.incident_keys.c.incident_id).where(s.incident_keys.c.key.in_(v)),
             dialect,
+        )
+        self.working_on = Lookup(
+            lambda v: select(incident.id).where(
+                incident.service.in_(v), text("service != '' AND state IN ('open', 'acknowledged')")
+            ),
+            dialect,
+        )
+        self.folded_into = Lookup(
+            lambda v: select(incident.id).where(
+                incident.parent.in_(v), incident.parent.is_not(None), text("state != 'closed'")
+            ),
+            dialect,
+        )
+        # SQLite's LIMIT brings an OFFSET of its own as a parameter, unless one is said.
+        recent = select(incident.id).where(incident.opened_at >= bindparam("at")).limit(bindparam("most"))
+        self.opened_since = Statement(
+            select(func.count()).select_from(recent.offset(literal_column("0")).subquery()), dialect, ["at", "most"]
         )
         self.verdicts_by_id = Lookup(
             lambda v: select(s.verdicts.c.id, s.verdicts.c.body).where(s.verdicts.c.id.in_(v)), dialect
@@ -206,6 +226,46 @@ class Transaction:
             found.update((incident.id, incident) for incident in map(s.INCIDENT.decode, rows))
         self._incidents.update(found)
         return found
+
+    @_translating
+    def working_on(self, services: Iterable[str]) -> list[int]:
+        """The ids of open and acknowledged incidents of these services, oldest first."""
+        return sorted(row[0] for row in self._statements.working_on.rows(self._cursor, services))
+
+    @_translating
+    def folded_into(self, incident_id: int) -> list[int]:
+        """The ids of incidents that are folded into this one and not closed, oldest first."""
+        return sorted(row[0] for row in self._statements.folded_into.rows(self._cursor, [incident_id]))
+
+    @_translating
+    def opened_since(self, at: datetime, most: int) -> int:
+        """How many incidents opened at or after `at`, counted up to `most`."""
+        found: int = self._statements.opened_since.scalar(self._cursor, (to_us(at), most))
+        return found
+
+    def judged_otherwise(self, rule_set: str, version: str) -> Iterator[Episode]:
+        """Firing episodes of unfinished incidents that other rules judged last, or whose keys are of another version.
+
+        To be read to its end before the transaction is asked anything else; holds a page of them at a time.
+        """
+        # In two steps, each by its index: as one, SQLite reads all episodes that ever were.
+        incident, episode = s.incidents.c, s.episodes.c
+        unfinished = select(incident.id, incident.key).where(text("state != 'closed' AND state != 'resolved'"))
+        found = self.connection.execute(unfinished).all()
+        for at in range(0, len(found), _INCIDENTS_AT_ONCE):
+            these = found[at : at + _INCIDENTS_AT_ONCE]
+            former = [i for i, key in these if not key.startswith(f"{version}:")]
+            rows = self.connection.execute(
+                select(*(episode[n] for n in s.EPISODE.names))
+                .join(s.verdicts, s.verdicts.c.id == episode.verdict)
+                .where(
+                    episode.incident_id.in_([i for i, _ in these]),
+                    episode.ended_at.is_(None),
+                    or_(s.verdicts.c.rule_set != rule_set, episode.incident_id.in_(former)),
+                )
+                .execution_options(yield_per=_INCIDENTS_AT_ONCE)
+            )
+            yield from (s.EPISODE.decode(tuple(row)) for row in rows)
 
     @_translating
     def verdict(self, verdict_id: str) -> Verdict | None:
@@ -303,6 +363,7 @@ class Transaction:
                 for m, sev in batch.comments
             ],
         )
+        run.acts.run(c, [acts.encode(i, act, now) for i, act in batch.acts])
         run.growth.save(c, batch.growth, now)
         run.totals.save(c, batch.tallies)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from enum import StrEnum, unique
 from typing import Annotated, Any, Final
@@ -12,17 +13,19 @@ from triaged.core.events import (
     Acknowledged,
     Act,
     CloseAsked,
+    MergeAsked,
     Record,
     ReopenAsked,
     ResolveAsked,
     SeverityChosen,
+    SplitAsked,
 )
 from triaged.core.model import Actor, ActorKind, CloseReason, Severity
 from triaged.errors import PayloadError
 from triaged.rulefiles.words import listed, nearest, some_span
 from triaged.web.auth import Token
 
-ACTS: Final = ("ack", "severity", "resolve", "close", "reopen")
+ACTS: Final = ("ack", "severity", "resolve", "close", "reopen", "merge", "split")
 LOCAL: Final = "local"
 
 
@@ -62,6 +65,13 @@ def _span(value: object) -> timedelta:
 
 def _word(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
+
+
+def _number(value: object) -> int:
+    found = re.fullmatch(r"INC-([0-9]{1,18})", value, re.IGNORECASE) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"expected an incident like INC-7, got {str(value)[:60]!r}")
+    return int(found[1])
 
 
 _Name = Annotated[str, Field(max_length=60), AfterValidator(_name)]
@@ -155,4 +165,23 @@ class Reopen(_Body):
         return ReopenAsked(actor=actor, reason=self.reason)
 
 
-Body = Ack | Choose | Resolve | Close | Reopen
+class Merge(_Body):
+    """Say that the incident is the same problem as another; that one tells of it from then on."""
+
+    into: Annotated[int, BeforeValidator(_number), WithJsonSchema({"type": "string", "examples": ["INC-3"]})]
+    reason: _Reason = ""
+
+    def act(self, actor: Actor) -> Act:
+        return MergeAsked(actor=actor, into=self.into, reason=self.reason)
+
+
+class Split(_Body):
+    """Say that a folded incident is a problem of its own."""
+
+    reason: _Reason = ""
+
+    def act(self, actor: Actor) -> Act:
+        return SplitAsked(actor=actor, reason=self.reason)
+
+
+Body = Ack | Choose | Resolve | Close | Reopen | Merge | Split

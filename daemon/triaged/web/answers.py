@@ -13,6 +13,7 @@ from triaged.core.model import (
     CloseReason,
     DeadlineKind,
     Entry,
+    Fold,
     Impact,
     Incident,
     Objective,
@@ -82,6 +83,8 @@ class Listed(BaseModel):
     response: Target
     resolution: Target
     follows: str | None
+    parent: str | None
+    fold: Fold | None
     url: str
     issue: IssueAddress | None
 
@@ -175,13 +178,14 @@ def masked(row: IncidentRow) -> IncidentRow:
 
 def _fields(row: IncidentRow, public_url: str) -> dict[str, object]:
     incident, address = row.incident, row.address
-    own = {"id", "response", "resolution", "follows", "url", "issue"}
+    own = {"id", "response", "resolution", "follows", "parent", "url", "issue"}
     fields: dict[str, object] = {n: getattr(incident, n) for n in Listed.model_fields if n not in own}
     return {
         **fields,
         "id": incident.name,
         "response": _target(incident, Objective.RESPONSE),
         "resolution": _target(incident, Objective.RESOLUTION),
+        "parent": None if incident.parent is None else f"INC-{incident.parent}",
         "follows": None if incident.follows is None else f"INC-{incident.follows}",
         "url": f"{public_url}/incidents/{incident.name}",
         "issue": None if address is None else {n: getattr(address, n) for n in IssueAddress.model_fields},

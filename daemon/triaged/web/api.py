@@ -14,16 +14,18 @@ from pydantic import Field, field_validator
 from triaged import __version__
 from triaged.core.model import Severity, State
 from triaged.errors import NotFoundError, PayloadError, StoreError
+from triaged.explaining.incident import explain
 from triaged.intake.units import Ask
 from triaged.ports.store import IncidentRow, Wanted
 from triaged.rulefiles.words import listed as choice
 from triaged.store.reading import Reader
 from triaged.web import answers, board, docs
 from triaged.web import pages as static
-from triaged.web.acts import ACTS, Ack, Body, Choose, Close, Reopen, Resolve, Strict
+from triaged.web.acts import ACTS, Ack, Body, Choose, Close, Merge, Reopen, Resolve, Split, Strict
 from triaged.web.auth import Token
 from triaged.web.desk import Desk, TheDesk
 from triaged.web.edge import TOKEN, Edge
+from triaged.web.explained import Explained, explained
 from triaged.web.exposition import expose
 from triaged.web.refusals import explain_refusals
 
@@ -65,10 +67,11 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         described = super().openapi()
         described["paths"].setdefault("/api/v1/alerts/alertmanager", {"post": _INTAKE})
+        described["paths"].setdefault("/api/v1/alerts/{source}", {"post": _MAPPED})
         return described
 
 
-_INTAKE: Final = {
+_INTAKE: Final[dict[str, Any]] = {
     "tags": ["alerts"],
     "summary": "Alertmanager's webhook",
     "description": "Alerts as Alertmanager sends them, version 4. 200 comes after the commit; 503 means: again.",
@@ -79,6 +82,18 @@ _INTAKE: Final = {
         "401": {"description": "The source's token or password is missing or unknown."},
         "413": {"description": "The body, or the number of its alerts, is too large."},
         "503": {"description": "Nothing was stored: send it again."},
+    },
+}
+_MAPPED: Final = {
+    **_INTAKE,
+    "summary": "Any JSON, by a mapping",
+    "description": "What `sources/SOURCE.yaml` of the rules makes alerts of.",
+    "parameters": [{"name": "source", "in": "path", "required": True, "schema": {"type": "string"}}],
+    "responses": {
+        **_INTAKE["responses"],
+        "202": {"description": "The same, as PagerDuty says it."},
+        "403": {"description": "Other machines can reach the daemon, and this source has no tokens."},
+        "404": {"description": "There is no such mapping."},
     },
 }
 
@@ -137,6 +152,16 @@ def show_incident(name: str, desk: TheDesk, request: Request) -> answers.Shown:
         return _show(desk, reader, number, known=_knows(desk, request))
 
 
+@_reading.get("/{name}/explain")
+def explain_incident(name: str, desk: TheDesk, request: Request) -> Explained:
+    """Why it is as it is: each rule tried, the arithmetic, keys and deadlines; and what today's rules would say."""
+    number = incident_id(name)
+    with desk.store.read() as reader:
+        row = _opened(reader, number)
+        found = explain(reader, row, desk.rules(), desk.former, desk.clock.now())
+    return explained(found, whole=_knows(desk, request) or not row.incident.restricted)
+
+
 def incident_id(name: str) -> int:
     """The number in `INC-7`; raises NotFoundError for anything else."""
     found = re.fullmatch(r"INC-([0-9]{1,18})", name, re.IGNORECASE)
@@ -145,10 +170,15 @@ def incident_id(name: str) -> int:
     return int(found[1])
 
 
-def _show(desk: Desk, reader: Reader, number: int, *, known: bool) -> answers.Shown:
+def _opened(reader: Reader, number: int) -> IncidentRow:
     row = reader.incident(number)
     if row is None or row.incident.opened_at is None:
         raise NotFoundError(f"INC-{number} does not exist")
+    return row
+
+
+def _show(desk: Desk, reader: Reader, number: int, *, known: bool) -> answers.Shown:
+    row = _opened(reader, number)
     whole = known or not row.incident.restricted
     return answers.shown(reader, _visible(desk, row, whole=whole), desk.public_url, whole=whole)
 
@@ -202,6 +232,18 @@ def close(name: str, desk: TheDesk, token: TheToken, body: Close | None = None) 
 def reopen(name: str, desk: TheDesk, token: TheToken, body: Reopen | None = None) -> answers.Shown:
     """Open it again."""
     return _act(desk, name, body or Reopen(), token)
+
+
+@_acting.post("/merge")
+def merge(name: str, desk: TheDesk, token: TheToken, body: Merge) -> answers.Shown:
+    """Fold it into another incident: it is the same problem."""
+    return _act(desk, name, body, token)
+
+
+@_acting.post("/split")
+def split(name: str, desk: TheDesk, token: TheToken, body: Split | None = None) -> answers.Shown:
+    """Make a folded incident a problem of its own again."""
+    return _act(desk, name, body or Split(), token)
 
 
 @_acting.post("/{act}", include_in_schema=False)

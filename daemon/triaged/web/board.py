@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -16,6 +16,7 @@ from triaged.core import wording
 from triaged.core.catalogue import Service
 from triaged.core.model import Episode, Incident, Severity, State
 from triaged.errors import NotFoundError
+from triaged.explaining.why import why
 from triaged.ports.store import Fate, IncidentRow, Wanted
 from triaged.store.codec import from_us
 from triaged.store.reading import Gauges
@@ -28,8 +29,10 @@ router: Final = APIRouter(include_in_schema=False)
 
 MOST_ROWS: Final = 200
 _MOST_PENDING: Final = 50
+_MOST_REFUSED: Final = 10
 _MOST_UNREAD: Final = 20
 _MOST_FIRING: Final = 50
+_MOST_FOLDED: Final = 20
 _MOST_ENTRIES: Final = 200
 _SLOW: Final = 60
 
@@ -44,6 +47,8 @@ class Header:
     rules: str
     reload: str
     reload_good: bool
+    refused: Sequence[str]
+    refused_more: int
     overdue: int
     counts: Mapping[Severity, int]
 
@@ -99,6 +104,8 @@ def show_incident(name: str, desk: TheDesk) -> Response:
         episodes = [] if row.hidden else reader.episodes(incident.id, firing=True, limit=_MOST_FIRING)
         entries = [] if row.hidden else reader.timeline(incident.id, _MOST_ENTRIES)
         deadlines = reader.deadlines(incident.id)
+        folded, folded_count = reader.folded(incident.id, _MOST_FOLDED), reader.folded_count(incident.id)
+        judged = None if row.hidden else why(reader, incident, desk.rules(), desk.former)
         header = _header(desk, reader.gauges(now), now)
     service = desk.rules().rule_set.services.get(incident.service)
     return page(
@@ -112,7 +119,10 @@ def show_incident(name: str, desk: TheDesk) -> Response:
         cut=len(entries) == _MOST_ENTRIES,
         deadlines=[(d, views.short(d.due_at - now), d.due_at < now) for d in deadlines],
         links=_service_links(service),
+        judged=judged,
         commands=_commands(desk, incident),
+        folded=folded,
+        folded_count=folded_count,
     )
 
 
@@ -150,6 +160,8 @@ def _header(desk: Desk, gauges: Gauges, now: datetime) -> Header:
         rules=desk.rules().rule_set.hash[:12],
         reload=f"loaded{since}" if good else f"the last reload was refused; the former rules stay{since}",
         reload_good=good,
+        refused=desk.refused()[:_MOST_REFUSED],
+        refused_more=max(0, len(desk.refused()) - _MOST_REFUSED),
         overdue=gauges.overdue,
         counts=counts,
     )
@@ -181,13 +193,16 @@ def _commands(desk: Desk, incident: Incident) -> list[tuple[str, str]]:
     """The acts that this state allows, each as a command for a terminal."""
     finished = incident.state in (State.RESOLVED, State.CLOSED)
     acts: list[tuple[str, str, dict[str, str]]] = []
-    if not finished:
+    if incident.parent is not None and not finished:
+        acts.append(("Split it off", "split", {"reason": "…"}))
+    elif not finished:
         acts += [
             ("Acknowledge it", "ack", {"for": "4h"}),
             ("Change its severity", "severity", {"severity": "sev2", "reason": "…"}),
             ("Say that it is fixed", "resolve", {"summary": "…", "root_cause": "…", "fix": "…"}),
+            ("Merge it into another", "merge", {"into": "INC-…", "reason": "…"}),
         ]
-    if incident.state is not State.CLOSED:
+    if incident.state is not State.CLOSED and (finished or incident.parent is None):
         acts.append(("Close it", "close", {"reason": "completed", "summary": "…", "prevention": "…"}))
     if finished:
         acts.append(("Reopen it", "reopen", {"reason": "…"}))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
 from triaged.clock import Clock
+from triaged.explaining.former import Former
 from triaged.intake.units import Answer, Rules, Unit
 from triaged.metrics import Metrics
 from triaged.store.reading import Reader
@@ -27,7 +28,8 @@ class Desk:
     """The daemon's parts behind the pages and the API.
 
     `ask` waits for the writer's commit; `reload` returns the lines of what is wrong, none when the rules are in force;
-    `loopback` says that nobody but this machine can reach us; `backend` and `sources` are label values of metrics.
+    `refused` are those of the last reload; `loopback` says that nobody but this machine can reach us; `former` gives
+    rules that judged once; `backend` and `sources` are label values of metrics.
     """
 
     store: Readable
@@ -40,8 +42,10 @@ class Desk:
     ready: Callable[[], bool]
     reload: Callable[[], list[str]]
     loopback: bool
+    refused: Callable[[], Sequence[str]] = tuple
+    former: Former = field(default_factory=Former)
     backend: str = "local"
-    sources: tuple[str, ...] = ("alertmanager",)
+    sources: Callable[[], tuple[str, ...]] = lambda: ("alertmanager",)
 
 
 async def _desk(request: Request) -> Desk:

@@ -96,7 +96,7 @@ def _store(desk: Desk) -> Iterator[Metric]:
         totals, gauges = reader.totals(), reader.gauges(now)
     rules = desk.rules()
     teams = sorted({*rules.rule_set.teams, rules.rule_set.default_team})
-    yield from _counters(_Counters(totals), teams, desk.sources)
+    yield from _counters(_Counters(totals), teams, desk.sources())
     yield from _histograms(totals, teams)
     yield from _targets(rules.policy)
     yield from _work(gauges, teams)

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 
-import msgspec
 import structlog
 
 from triaged.clock import seconds
@@ -21,8 +20,12 @@ from triaged.ids import delivery_id
 from triaged.intake.known import Known
 from triaged.intake.units import Answer, Delivery, Unit
 from triaged.metrics import Metrics
+from triaged.ports.mapping import SourceMapping
+from triaged.sources import mapped, pagerduty
 from triaged.sources.limits import MOST_BYTES
-from triaged.web.auth import SourceAuth
+from triaged.sources.mapped import Letter
+from triaged.sources.sns import Handshake
+from triaged.web.doors import JSON, RETRY, Answered, Door, refused, taken
 
 log = structlog.get_logger(__name__)
 
@@ -34,45 +37,53 @@ Submit = Callable[[Unit, Callable[[Answer], None]], bool]
 Digests = Callable[[str, bytes], list[bytes] | None]
 
 PREFIX: Final = "/api/v1/alerts/"
-_JSON: Final = [(b"content-type", b"application/json")]
-_RETRY: Final = [*_JSON, (b"retry-after", b"1")]
-_UNCHANGED: Final = b'{"status":"ok"}'
+# A larger body of a mapped source is read on a thread of its own: its expressions would keep all others waiting.
+_LARGE: Final = 4 * 1024
+_STATUSES: Final = ("firing", "resolved", "rejected")
 
 
 class Ingest:
     """Answers POST below PREFIX; hands everything else on to `application`.
 
-    `sources` maps path endings to source names with who may send. A delivery of which every alert is known touches no
-    disk; any other waits for the writer's commit.
+    `doors` are what stands at which path ending; `use` brings others. A delivery of which every alert is known touches
+    no disk; any other waits for the writer's commit. `shake` is told of subscriptions that ask to be confirmed.
     """
 
     def __init__(  # noqa: PLR0913 - the door's collaborators, given once
         self,
         application: Application,
         *,
-        sources: Mapping[str, tuple[str, SourceAuth]],
+        doors: Mapping[str, Door],
         digests: Digests,
         known: Known,
         submit: Submit,
         metrics: Metrics,
+        shake: Callable[[Handshake, Door], None],
     ) -> None:
         self._application = application
-        self._sources = sources
         self._digests = digests
+        self._shake = shake
         self._known = known
         self._submit = submit
         self._metrics = metrics
-        self._repeats = {
-            (source, status): (
-                metrics.received.labels(source, status).inc,
-                metrics.duplicates.labels(source, status).inc,
-            )
-            for source, _ in sources.values()
-            for status in ("firing", "resolved", "rejected")
-        }
+        self._repeats: dict[tuple[str, str], tuple[Callable[[float], None], ...]] = {}
+        self._took: dict[str, Callable[[float], None]] = {}
+        self.use(doors)
         self._answers: deque[tuple[asyncio.Future[Answer], Answer]] = deque()
         self._woken = False
-        self._took = {source: metrics.ingest.labels(source).observe for source, _ in sources.values()}
+
+    def use(self, doors: Mapping[str, Door]) -> None:
+        """Answer at these doors from the next request on. Thread-safe."""
+        metrics = self._metrics
+        for source in {door.source for door in doors.values()}:
+            self._took[source] = metrics.ingest.labels(source).observe
+            for status in _STATUSES:
+                received, duplicates = (
+                    metrics.received.labels(source, status),
+                    metrics.duplicates.labels(source, status),
+                )
+                self._repeats[source, status] = (received.inc, duplicates.inc)
+        self.doors = doors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
@@ -81,48 +92,80 @@ class Ingest:
         began = seconds()
         source = ""
         try:
-            source, status, body, headers = await self._answer(scope, receive)
+            source, answer = await self._answer(scope, receive)
         except PayloadError as error:
-            status, body, headers = error.status, _error(str(error)), _JSON
-            log.warning("request refused", path=scope["path"], status=status, why=str(error))
+            answer = refused(error.status, str(error))
+            log.warning("request refused", path=scope["path"], status=error.status, why=str(error))
         except Exception:
             log.exception("ingest failed", path=scope["path"])
             self._metrics.errors.labels("ingest").inc()
-            status, body, headers = 503, _error("something broke here, nothing was stored: send it again"), _RETRY
-        await send({"type": "http.response.start", "status": status, "headers": [*headers, _length(body)]})
-        await send({"type": "http.response.body", "body": body})
+            answer = refused(503, "something broke here, nothing was stored: send it again", RETRY)
+        headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
         if source:
             self._took[source](seconds() - began)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> tuple[str, int, bytes, list[tuple[bytes, bytes]]]:
-        found = self._sources.get(scope["path"][len(PREFIX) :].rstrip("/"))
-        if found is None:
-            expected = ", ".join(PREFIX + name for name in self._sources)
-            return "", 404, _error(f"no such source: expected one of {expected}"), _JSON
-        source, auth = found
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[str, Answered]:
+        """The source whose door it is, "" without one, and the answer. Raises PayloadError."""
+        door = self.doors.get(scope["path"][len(PREFIX) :].rstrip("/"))
+        if door is None:
+            expected = ", ".join(PREFIX + name for name in self.doors)
+            return "", refused(404, f"no such source: expected one of {expected}")
         if scope["method"] != "POST":
-            return "", 405, _error(f"expected POST, got {scope['method']}"), [*_JSON, (b"allow", b"POST")]
+            return "", refused(405, f"expected POST, got {scope['method']}", [*JSON, (b"allow", b"POST")])
+        if door.auth is None:
+            return "", refused(
+                403, f"expected tokens for this source: the configuration has none at sources.{door.source}"
+            )
         headers = dict(scope["headers"])
-        if not auth.allows(headers.get(b"authorization")):
-            challenge = (b"www-authenticate", b'Bearer realm="triaged", Basic realm="triaged"')
-            return "", 401, _error("expected a valid bearer token or basic authentication"), [*_JSON, challenge]
-        if auth.open and b"origin" in headers:
-            return "", 403, _error("expected no request of a web page, where no token says who sends"), _JSON
-        body = await _body(headers, receive)
-        if self._all_known(source, body):
-            return source, 200, _UNCHANGED, _JSON
-        answer = await self._store(Delivery(id=delivery_id(), source=source, body=body))
-        if answer.status == 200:
-            return source, 200, msgspec.json.encode({"status": "ok", "alerts": answer.counts}), _JSON
-        if answer.status in (400, 413):
-            log.warning("request refused", source=source, status=answer.status, why=answer.error)
-            return source, answer.status, _error(answer.error), _JSON
-        return source, 503, _error(answer.error), _RETRY
+        body: bytes | None = None
+        if not door.auth.allows(headers.get(b"authorization")):
+            if door.takes_routing_keys and b"authorization" not in headers:
+                body = await _body(headers, receive, pagerduty.MOST_BYTES)
+            if body is None or not door.auth.allows(_routing_key(body)):
+                return "", _unauthorized(door)
+        if door.auth.open and b"origin" in headers:
+            return "", refused(403, "expected no request of a web page, where no token says who sends")
+        if body is None:
+            body = await _body(headers, receive, MOST_BYTES)
+        if door.mapping is None:
+            return door.source, await self._alertmanager(door, body)
+        return door.source, await self._mapped(door, door.mapping, body)
 
-    def _all_known(self, source: str, body: bytes) -> bool:
+    async def _alertmanager(self, door: Door, body: bytes) -> Answered:
+        if self._all_known(door.source, self._digests(door.source, body)):
+            return taken(door, None)
+        return await self._stored(door, Delivery(id=delivery_id(), source=door.source, body=body), None)
+
+    async def _mapped(self, door: Door, mapping: SourceMapping, body: bytes) -> Answered:
+        if len(body) > _LARGE:
+            letter = await asyncio.to_thread(mapped.open_letter, mapping, body)
+        else:
+            letter = mapped.open_letter(mapping, body)
+        if letter.handshake is not None:
+            self._shake(letter.handshake, door)
+        reading = letter.reading
+        if not reading.alerts and not reading.rejected:
+            return taken(door, letter, {})
+        digests = [*(alert.digest for alert in reading.alerts), *(bad.digest for bad in reading.rejected)]
+        if self._all_known(door.source, digests):
+            return taken(door, letter)
+        delivery = Delivery(id=delivery_id(), source=door.source, body=body, reading=reading)
+        return await self._stored(door, delivery, letter)
+
+    async def _stored(self, door: Door, delivery: Delivery, letter: Letter | None) -> Answered:
+        answer = await self._store(delivery)
+        if answer.status == 200:
+            return taken(door, letter, answer.counts)
+        if answer.status in (400, 413):
+            log.warning("request refused", source=door.source, status=answer.status, why=answer.error)
+            return refused(answer.status, answer.error)
+        return refused(503, answer.error, RETRY)
+
+    def _all_known(self, source: str, digests: list[bytes] | None) -> bool:
         """Whether every alert is in the state that is on disk; counts them then."""
-        digests = self._digests(source, body)
-        if digests is None or not digests:
+        if not digests:
             return False
         known = self._known.status
         statuses = [known(digest) for digest in digests]
@@ -157,11 +200,22 @@ class Ingest:
                 done.set_result(answer)
 
 
-async def _body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+def _routing_key(body: bytes) -> bytes | None:
+    key = pagerduty.routing_key(mapped.parse(body))
+    return None if key is None else b"Bearer " + key.encode(errors="replace")
+
+
+def _unauthorized(door: Door) -> Answered:
+    expected = " or a routing_key" if door.takes_routing_keys else ""
+    text = f"expected a valid bearer token or basic authentication{expected}"
+    return refused(401, text, [*JSON, door.challenge])
+
+
+async def _body(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
     """The whole body, unpacked; raises PayloadError (413) as soon as it is too large, (400) where it is not gzip."""
     length = headers.get(b"content-length", b"")
-    if length.isdigit() and int(length) > MOST_BYTES:
-        raise _too_large(f"{int(length):,}")
+    if length.isdigit() and int(length) > most:
+        raise _too_large(most, f"{int(length):,}")
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -170,8 +224,8 @@ async def _body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
             raise PayloadError("expected a whole body, the sender went away")
         chunk = message.get("body", b"")
         size += len(chunk)
-        if size > MOST_BYTES:
-            raise _too_large("more")
+        if size > most:
+            raise _too_large(most, "more")
         chunks.append(chunk)
         if not message.get("more_body", False):
             break
@@ -180,35 +234,27 @@ async def _body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         case b"identity" | b"":
             return body
         case b"gzip" | b"x-gzip":
-            return _unpacked(body)
+            return _unpacked(body, most)
         case other:
             raise PayloadError(f"expected content-encoding gzip or none, got {other[:50]!r}", status=415)
 
 
-def _unpacked(body: bytes) -> bytes:
+def _unpacked(body: bytes, most: int) -> bytes:
     """All members of a gzip body (RFC 1952, 2.2), never more than a body may have."""
     unpacked = b""
     while body:
         unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
         try:
-            unpacked += unpacker.decompress(body, MOST_BYTES + 1 - len(unpacked))
+            unpacked += unpacker.decompress(body, most + 1 - len(unpacked))
         except zlib.error as error:
             raise PayloadError(f"expected a gzip body, as content-encoding says: {error}") from error
-        if len(unpacked) > MOST_BYTES:
-            raise _too_large("more")
+        if len(unpacked) > most:
+            raise _too_large(most, "more")
         if not unpacker.eof:
             raise PayloadError("expected a whole gzip body, got the beginning of one")
         body = unpacker.unused_data
     return unpacked
 
 
-def _too_large(got: str) -> PayloadError:
-    return PayloadError(f"expected a body of at most {MOST_BYTES:,} bytes, got {got}", status=413)
-
-
-def _error(text: str) -> bytes:
-    return msgspec.json.encode({"error": text})
-
-
-def _length(body: bytes) -> tuple[bytes, bytes]:
-    return b"content-length", str(len(body)).encode()
+def _too_large(most: int, got: str) -> PayloadError:
+    return PayloadError(f"expected a body of at most {most:,} bytes, got {got}", status=413)

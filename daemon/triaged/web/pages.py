@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from triaged import __version__
-from triaged.core import wording
+from triaged.core import trace, wording
 from triaged.errors import NotFoundError
 from triaged.web import views
 from triaged.web.desk import Desk
@@ -42,6 +42,8 @@ _jinja.filters.update(
     instant=wording.instant,
     iso=datetime.isoformat,
     called=views.called,
+    in_words=trace.in_words,
+    pairs=trace.pairs,
     web_url=views.web_url,
     words=lambda value: str(value).replace("_", " "),
 )

@@ -100,6 +100,9 @@ class PublishWorker:
             issue = self._render(reader, waiting.id)
         if issue is None:
             self._record(taken, done=taken.wanted)
+        elif issue.folded and not taken.created and taken.intended_at is None:
+            # Nothing was sent: the intent of the claim goes.
+            self._record(taken, done=taken.wanted, intended_at=None)
         elif taken.created:
             self._update(taken, issue)
         else:
@@ -119,6 +122,9 @@ class PublishWorker:
                     self._created(publication, found, sent, digest="", done=0)
                     return
                 if self._search_again(publication, publication.intended_at, now):
+                    return
+                if issue.folded:
+                    self._record(publication, done=publication.wanted, intended_at=None)
                     return
             self._run(lambda tx, _: queue.keep_labels(tx.connection, publication, issue.labels))
             address = self._backend.create(issue, publication.operation)

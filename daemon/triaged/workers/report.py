@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from triaged.core.model import Objective
-from triaged.core.sla import Policy
+from triaged.core.model import Incident, Objective
+from triaged.explaining.former import Former
+from triaged.explaining.why import why
 from triaged.intake.units import Rules
-from triaged.ports.backend import Report
+from triaged.ports.backend import Related, Report
 from triaged.store.reading import Reader
 
 _EPISODES = 25
 _ENTRIES = 40
+_FOLDED = 20
 
 
-def gather(
-    reader: Reader, incident_id: int, *, rules: Rules, policy: Callable[[Reader, str], Policy], public_url: str
-) -> Report | None:
+def gather(reader: Reader, incident_id: int, *, rules: Rules, former: Former, public_url: str) -> Report | None:
     """The report of an incident; None where there is no such incident, or none that was opened."""
     row = reader.incident(incident_id)
     if row is None or row.incident.opened_at is None:
@@ -25,7 +23,7 @@ def gather(
     episodes = reader.episodes(incident_id, firing=True, limit=_EPISODES)
     if not episodes:
         episodes = reader.episodes(incident_id, firing=False, limit=_EPISODES)
-    targets = policy(reader, incident.policy).severities[incident.severity].targets
+    targets = former.policy(reader, incident.policy, current=rules).severities[incident.severity].targets
     return Report(
         incident=incident,
         episodes=tuple(episodes),
@@ -33,4 +31,15 @@ def gather(
         targets={objective: targets[objective].text for objective in Objective},
         service=rules.rule_set.services.get(incident.service),
         public_url=public_url,
+        why=why(reader, incident, rules, former),
+        parent=_parent(reader, incident),
+        folded=tuple(
+            Related(incident=row.incident, address=row.address) for row in reader.folded(incident_id, _FOLDED)
+        ),
+        folded_count=reader.folded_count(incident_id),
     )
+
+
+def _parent(reader: Reader, incident: Incident) -> Related | None:
+    row = None if incident.parent is None else reader.incident(incident.parent)
+    return None if row is None else Related(incident=row.incident, address=row.address)

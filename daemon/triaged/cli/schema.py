@@ -1,0 +1,88 @@
+"""`triaged schema`: JSON Schema of the configuration and the rule files, for editors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from triaged.config import Settings
+from triaged.errors import ConfigError
+from triaged.rulefiles import schemas
+from triaged.rulefiles.sketch import DRAFT, Schema
+
+CONFIG = "config"
+SPAN = r"^(?=.)(?:[0-9]+y|(?:[0-9]+w)?(?:[0-9]+d)?(?:[0-9]+h)?(?:[0-9]+m)?(?:[0-9]+s)?)$"
+
+
+def schema(
+    name: Annotated[str | None, typer.Argument(help="Which one; without a name they are listed.")] = None,
+    directory: Annotated[
+        Path | None, typer.Option("--directory", help="Write all of them there, as NAME.schema.json.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema (draft 2020-12) of a file, by which an editor completes and checks."""
+    known = {CONFIG: _config, **{name: _rule_files(name) for name in schemas.FILES}}
+    if directory is not None:
+        _write(directory, known)
+    elif name is None:
+        for one in known:
+            typer.echo(f"{one:<12} {'config.yaml' if one == CONFIG else f'rules/{schemas.FILES[one].glob}'}")
+    elif name in known:
+        typer.echo(_text(known[name]()))
+    else:
+        raise ConfigError(f"schema: expected {', '.join(known)}, got {name}")
+
+
+def _write(directory: Path, known: Mapping[str, Callable[[], Schema]]) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, made in known.items():
+            file = directory / f"{name}.schema.json"
+            file.write_text(f"{_text(made())}\n", encoding="utf-8")
+            typer.echo(str(file))
+    except OSError as error:
+        raise ConfigError(f"{directory}: expected a folder to write to, got: {error.strerror}") from error
+
+
+def _text(schema: Schema) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False)
+
+
+def _rule_files(name: str) -> Callable[[], Schema]:
+    return lambda: schemas.schema(name)
+
+
+class _Written(GenerateJsonSchema):
+    """The configuration as its file is written: durations are words; a table's default is told by its own keys."""
+
+    def timedelta_schema(self, schema: core_schema.TimedeltaSchema) -> JsonSchemaValue:
+        del schema
+        return {"type": "string", "pattern": SPAN, "examples": ["90d", "3y"]}
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        made = super().default_schema(schema)
+        default = schema.get("default")
+        if isinstance(default, timedelta):
+            made["default"] = f"{default.days}d"
+        elif not isinstance(default, str | bool | Path):
+            made.pop("default", None)
+        return made
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        del schema
+        return False
+
+    def generate(self, schema: CoreSchema, mode: Any = "validation") -> JsonSchemaValue:
+        made = super().generate(schema, mode)
+        return {"$schema": DRAFT, **made, "title": "triaged: config.yaml", "type": ["object", "null"]}
+
+
+def _config() -> Schema:
+    return Settings.model_json_schema(schema_generator=_Written)

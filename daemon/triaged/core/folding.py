@@ -1,0 +1,133 @@
+"""Folding: an incident that is part of another's problem has no issue, notifications and clocks of its own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from triaged.core import objectives
+from triaged.core.draft import Draft
+from triaged.core.effects import PublishIssue
+from triaged.core.events import FoldAsked, MergeAsked, ParentQuiet, SplitAsked
+from triaged.core.model import DAEMON, Actor, Entry, Fold, Incident, Severity, State, TimelineEntry
+from triaged.errors import ActError
+
+SYMPTOMS_BEFORE: Final = timedelta(minutes=15)
+"""How long before its cause a symptom may have opened: alerts of a cause often wait longer than those of a symptom."""
+
+_PAGES: Final = (Severity.SEV1, Severity.SEV2)
+_WORKING: Final = (State.OPEN, State.ACKNOWLEDGED)
+
+
+def home(draft: Draft) -> tuple[Fold, Incident] | None:
+    """What takes in an incident that opens now; a sev1 or sev2, and what not everybody may see, goes its own way."""
+    child = draft.incident
+    if child.judged in _PAGES or child.severity in _PAGES or child.restricted:
+        return None
+    return next(((fold, parent) for fold, parent in draft.context.parents if _takes_in(parent, child, fold)), None)
+
+
+def fold(draft: Draft, reason: Fold, parent: Incident, *, by: Actor = DAEMON, why: str = "") -> None:
+    """Fold the incident into `parent`: what its own clocks had not decided is not required any more."""
+    had_issue = draft.incident.round > 0
+    objectives.waive(draft)
+    draft.set(parent=parent.id, fold=reason, folded_at=draft.now)
+    said = f": {why}" if why else ""
+    draft.tell(Entry.FOLDED, f"folded into {parent.name} ({reason}){said}", by=by)
+    _tell_parent(draft, parent.id, Entry.FOLDED, f"{draft.incident.name} is folded in ({reason}){said}", by)
+    if had_issue:
+        draft.effects.append(PublishIssue(incident_id=draft.incident.id, urgent=True))
+
+
+def fold_if_asked(draft: Draft, _event: FoldAsked) -> None:
+    """A cause opened after its symptom: fold the symptom, unless a person has taken it or it is too old to be one."""
+    incident = draft.incident
+    taken = incident.state is not State.OPEN or incident.acknowledged_at is not None or incident.chosen is not None
+    old = incident.opened_at is None or draft.now - incident.opened_at > SYMPTOMS_BEFORE
+    if incident.parent is not None or taken or old:
+        return
+    found = home(draft)
+    if found is not None:
+        fold(draft, *found)
+
+
+def unfold(draft: Draft, why: str, *, by: Actor = DAEMON) -> None:
+    """A problem of its own again: its own issue, and clocks from now."""
+    parent = draft.incident.parent
+    if parent is None:
+        return
+    draft.set(parent=None, fold=None, folded_at=None, state=State.OPEN)
+    objectives.start_round(draft)
+    draft.tally("incidents_opened_total")
+    draft.tell(Entry.UNFOLDED, f"unfolded from INC-{parent} as {draft.incident.severity}: {why}", by=by)
+    _tell_parent(draft, parent, Entry.UNFOLDED, f"{draft.incident.name} goes its own way: {why}", by)
+    draft.publish(urgent=True)
+
+
+def unfold_if_graver(draft: Draft) -> None:
+    """A folded incident that was judged anew: a sev1, a sev2 or one above its parent goes its own way."""
+    incident, parent = draft.incident, draft.context.parent
+    if incident.parent is None or incident.state not in _WORKING:
+        return
+    if incident.judged in _PAGES:
+        unfold(draft, f"judged {incident.judged}")
+    elif parent is not None and incident.judged.graver_than(parent.severity):
+        unfold(draft, f"judged {incident.judged}, above {parent.name}")
+
+
+def unfold_if_alone(draft: Draft) -> None:
+    """A folded incident that fires: it cannot be told of by a parent that is over."""
+    incident, parent = draft.incident, draft.context.parent
+    if incident.parent is not None and incident.state in _WORKING and (parent is None or not parent.state.unfinished):
+        unfold(draft, f"it fires, and INC-{incident.parent} is over")
+
+
+def parent_quiet(draft: Draft, _event: ParentQuiet) -> None:
+    """The parent's own alerts were quiet for its window: what still fires was no part of it."""
+    if draft.incident.state in _WORKING and draft.incident.firing:
+        unfold(draft, f"it still fires, and INC-{draft.incident.parent} is over")
+
+
+def merge(draft: Draft, event: MergeAsked) -> None:
+    """A person says that it is the same problem as another incident."""
+    incident = draft.incident
+    (_, parent), *_ = draft.context.parents
+    if incident.state not in _WORKING:
+        raise ActError(f"{incident.name} is {incident.state} and cannot be merged: expected one that is open")
+    if parent.id == incident.id:
+        raise ActError(f"{incident.name} cannot be merged into itself")
+    if parent.parent is not None:
+        raise ActError(f"{parent.name} is folded into INC-{parent.parent}: merge into that")
+    if parent.state not in _WORKING:
+        raise ActError(f"{parent.name} is {parent.state}: expected one that is open")
+    fold(draft, Fold.MERGE, parent, by=event.actor, why=_said(event.actor, event.reason))
+
+
+def split(draft: Draft, event: SplitAsked) -> None:
+    """A person says that it is a problem of its own."""
+    incident = draft.incident
+    if incident.parent is None:
+        raise ActError(f"{incident.name} is not folded into another incident")
+    if incident.state not in _WORKING:
+        raise ActError(f"{incident.name} is {incident.state}: there is nothing left to split")
+    unfold(draft, _said(event.actor, event.reason), by=event.actor)
+
+
+def _takes_in(parent: Incident, child: Incident, reason: Fold) -> bool:
+    return (
+        parent.id != child.id
+        and parent.parent is None
+        and parent.state in _WORKING
+        and (parent.firing > 0 or reason is Fold.MERGE)
+        and not child.severity.graver_than(parent.severity)
+        and not parent.restricted
+    )
+
+
+def _tell_parent(draft: Draft, parent: int, entry: Entry, text: str, by: Actor) -> None:
+    draft.timeline.append(TimelineEntry(incident_id=parent, at=draft.now, entry=entry, by=by.name, text=text))
+    draft.effects.append(PublishIssue(incident_id=parent))
+
+
+def _said(actor: Actor, reason: str) -> str:
+    return f"{actor.name} says so" + (f", {reason}" if reason else "")

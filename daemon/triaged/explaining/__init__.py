@@ -1,0 +1,1 @@
+"""Why anything happened, or did not: recomputed from what the store keeps (ADR 11)."""

@@ -1,0 +1,115 @@
+"""Why what is due is due then: each deadline traced back to the instant and the target that it follows from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from msgspec import Struct
+
+from triaged.core import wording
+from triaged.core.model import DeadlineKind, Entry, Incident, Objective, Outcome, Severity, TimelineEntry
+from triaged.core.objectives import standing
+from triaged.core.sla import ALWAYS, BUSINESS, Policy
+
+_OBJECTIVES = {
+    DeadlineKind.RESPONSE: Objective.RESPONSE,
+    DeadlineKind.RESOLUTION: Objective.RESOLUTION,
+}
+_AT_RISK = {
+    DeadlineKind.RESPONSE_AT_RISK: Objective.RESPONSE,
+    DeadlineKind.RESOLUTION_AT_RISK: Objective.RESOLUTION,
+}
+
+
+class Due(Struct, frozen=True, kw_only=True):
+    """A deadline that stands, and what it follows from, in words."""
+
+    kind: DeadlineKind
+    due_at: datetime
+    derived: str
+
+
+class Decided(Struct, frozen=True, kw_only=True):
+    """An objective of the present round: when it is (or was) due and why then, and how it ended, if it has."""
+
+    objective: Objective
+    due_at: datetime
+    derived: str
+    outcome: Outcome | None
+
+
+def due(incident: Incident, policy: Policy, timeline: Iterable[TimelineEntry]) -> tuple[Due, ...]:
+    """The deadlines that stand for the incident, earliest first; `policy` is the one frozen on it."""
+    entries = tuple(timeline)
+    found = [
+        Due(kind=deadline.kind, due_at=deadline.due_at, derived=_derived(incident, policy, deadline.kind, entries))
+        for deadline in standing(incident, policy)
+    ]
+    return tuple(sorted(found, key=lambda one: (one.due_at, one.kind)))
+
+
+def decided(incident: Incident, policy: Policy, timeline: Iterable[TimelineEntry]) -> tuple[Decided, ...]:
+    """The objectives of the incident's present round; none before it was opened."""
+    entries = tuple(timeline)
+    found = []
+    for objective in Objective:
+        due_at, outcome = _target(incident, objective)
+        if due_at is not None:
+            derived = _objective(incident, policy, objective, entries)
+            found.append(Decided(objective=objective, due_at=due_at, derived=derived, outcome=outcome))
+    return tuple(found)
+
+
+def _derived(incident: Incident, policy: Policy, kind: DeadlineKind, timeline: tuple[TimelineEntry, ...]) -> str:
+    own = policy.severities[incident.severity]
+    if kind in _AT_RISK:
+        objective = _AT_RISK[kind]
+        due_at, _ = _target(incident, objective)
+        until = f", {wording.instant(due_at)}" if due_at else ""
+        return f"{own.at_risk:.0%} of the way to the end of the {objective} objective{until}"
+    if kind in _OBJECTIVES:
+        return _objective(incident, policy, _OBJECTIVES[kind], timeline)
+    if kind is DeadlineKind.OPENING:
+        return f"first fired {wording.instant(incident.created_at)}, held back by a rule's delay or by maintenance"
+    if kind is DeadlineKind.VERIFICATION and incident.restored_at is not None:
+        window = wording.span(own.verify_for)
+        return f"quiet since {wording.instant(incident.restored_at)}, and {incident.severity} is watched for {window}"
+    if kind is DeadlineKind.ACKNOWLEDGEMENT:
+        return f"the acknowledgement by {incident.acknowledged_by} ends unless somebody acts"
+    if kind is DeadlineKind.GROWTH:
+        return "a growth condition may hold by time alone"
+    return "it is asked then whether the storm goes on" if kind is DeadlineKind.STORM else ""
+
+
+def _objective(incident: Incident, policy: Policy, objective: Objective, timeline: tuple[TimelineEntry, ...]) -> str:
+    """`opened 2026-11-23 08:00 UTC + 15m (sev1, calendar always)`: the first start and target that give the instant."""
+    due_at, _ = _target(incident, objective)
+    for start, what in _starts(incident, objective, timeline):
+        for severity in (incident.severity, *(other for other in Severity if other is not incident.severity)):
+            if policy.due(severity, objective, start) == due_at:
+                own = policy.severities[severity]
+                target = own.targets[objective]
+                calendar = BUSINESS if target.business_days is not None and own.calendar == ALWAYS else own.calendar
+                counted = "elapsed time" if calendar == ALWAYS else f"open time of calendar {calendar}"
+                kept = "" if severity is incident.severity else ", the earlier one is kept"
+                return f"{what} {wording.instant(start)} + {target.text} ({severity}, {counted}{kept})"
+    return "it follows from a severity that was chosen or judged meanwhile"
+
+
+def _starts(
+    incident: Incident, objective: Objective, timeline: tuple[TimelineEntry, ...]
+) -> Iterator[tuple[datetime, str]]:
+    own = incident.response_started_at if objective is Objective.RESPONSE else incident.round_at
+    if own is not None:
+        reopened = "reopened" if incident.round > 1 else "opened"
+        yield own, reopened if own == incident.round_at else "asked for anew"
+    for entry in timeline:
+        if entry.entry in (Entry.SEVERITY, Entry.UNFOLDED):
+            yield entry.at, "severity changed" if entry.entry is Entry.SEVERITY else "unfolded"
+
+
+def _target(incident: Incident, objective: Objective) -> tuple[datetime | None, Outcome | None]:
+    if objective is Objective.RESPONSE:
+        return incident.response_due_at, incident.response_outcome
+    return incident.resolution_due_at, incident.resolution_outcome

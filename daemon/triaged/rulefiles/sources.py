@@ -1,0 +1,193 @@
+"""sources/NAME.yaml: which parts of a sender's JSON are an alert's status, labels, annotations and instants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import jmespath
+from jmespath import exceptions
+from jmespath.functions import Functions
+from jmespath.parser import ParsedResult
+
+from triaged.ports.mapping import Meaning, Pick, Protocol, SourceMapping, StatusPick
+from triaged.rulefiles.marks import Table
+from triaged.rulefiles.values import Fields, Value
+from triaged.rulefiles.words import nearest
+
+KEYS = (
+    "protocol",
+    "topics",
+    "alerts",
+    "status",
+    "labels",
+    "labels_from",
+    "identity",
+    "annotations",
+    "annotations_from",
+    "at",
+    "starts_at",
+    "ends_at",
+    "generator_url",
+)
+PICK_KEYS = ("from", "map", "default", "value")
+STATUS_KEYS = ("from", "firing", "resolved", "ignored", "default")
+NAME: Final = r"[a-z0-9][a-z0-9_-]{0,40}"
+RESERVED: Final = ("alertmanager", "triaged")
+"""Sources that are built in."""
+MOST_SOURCES: Final = 100
+BODY: Final = "body"
+"""Our own function: the whole body, for an expression that is asked of one alert of a list."""
+_TOPIC: Final = r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?"
+_LONGEST: Final = 1_000
+
+
+def read(name: str, root: Value) -> SourceMapping | None:
+    """The mapping of the source `name`; None after findings."""
+    before = len(root.findings)
+    if re.fullmatch(NAME, name) is None:
+        root.complain("expected a file name of at most 41 lower-case letters, digits, _ and -, then .yaml")
+    elif name in RESERVED:
+        root.complain(f"expected another file name: {name} is built in")
+    fields = root.fields(KEYS)
+    mapping = SourceMapping(
+        name=name,
+        protocol=fields.read("protocol", lambda word: word.choice(Protocol)) or Protocol.PLAIN,
+        topics=frozenset(fields.many("topics", _topics)),
+        alerts=fields.read("alerts", _expression),
+        status=fields.read("status", _status) or StatusPick(expression=None, words={}, default=None),
+        labels=fields.read("labels", _picks) or {},
+        labels_from=fields.read("labels_from", _expression),
+        identity=fields.many("identity", Value.names),
+        annotations=fields.read("annotations", _picks) or {},
+        annotations_from=fields.read("annotations_from", _expression),
+        at=fields.read("at", _pick),
+        starts_at=fields.read("starts_at", _pick),
+        ends_at=fields.read("ends_at", _pick),
+        generator_url=fields.read("generator_url", _pick),
+    )
+    if len(root.findings) == before:
+        _agree(root, fields, mapping)
+    return mapping if len(root.findings) == before else None
+
+
+def _agree(root: Value, fields: Fields, mapping: SourceMapping) -> None:
+    """What the keys demand of one another."""
+    if not mapping.labels and mapping.labels_from is None:
+        root.complain("expected a key labels or labels_from, got none: labels say which alert it is")
+    if mapping.at is not None and (mapping.starts_at is not None or mapping.ends_at is not None):
+        fields["at"].complain("expected either at, or starts_at and ends_at")
+    if mapping.topics and mapping.protocol is not Protocol.SNS:
+        fields["topics"].complain("expected protocol: sns beside topics")
+    for label in mapping.identity if mapping.labels_from is None else ():
+        if label not in mapping.labels:
+            fields["identity"].complain(f"expected names of labels, got {label}", nearest(label, mapping.labels))
+
+
+def _topics(value: Value) -> Iterator[str]:
+    what = "the ARN of an SNS topic like arn:aws:sns:eu-west-1:123456789012:alarms"
+    yield from value.each(lambda item: item.shaped(_TOPIC, what))
+
+
+def _status(value: Value) -> StatusPick:
+    if not isinstance(value.node, Table):
+        expression = _expression(value)
+        return StatusPick(expression=expression, words={m.value: m for m in Meaning}, default=None)
+    fields = value.fields(STATUS_KEYS, required=("from",))
+    words: dict[str, Meaning] = {}
+    for meaning in Meaning:
+        for item in fields.many(meaning.value, Value.items):
+            word = item.plain(str.lower, "a status as the sender writes it")
+            if word is not None and word in words:
+                item.complain(f"expected every status once, got {word} again")
+            elif word is not None:
+                words[word] = meaning
+    default = fields.read("default", lambda word: word.choice(Meaning))
+    return StatusPick(expression=fields.read("from", _expression), words=words, default=default)
+
+
+def _picks(value: Value) -> Mapping[str, Pick]:
+    found = {key.word: _pick(inner) for key, inner in value.entries()}
+    return {name: pick for name, pick in found.items() if pick is not None}
+
+
+def _pick(value: Value) -> Pick | None:
+    """An expression; `{from: …}` with a map and a default; or `{value: …}`, a constant."""
+    if not isinstance(value.node, Table):
+        expression = _expression(value)
+        return None if expression is None else Pick(expression=expression)
+    fields = value.fields(PICK_KEYS)
+    if ("value" in fields) == ("from" in fields):
+        value.complain("expected an expression, or a mapping with either from or value")
+        return None
+    if "value" in fields:
+        if len(fields) > 1:
+            fields["value"].complain("expected no other key beside value: it is always the same")
+        return Pick(default=fields["value"].text("text that is always the same") or "")
+    table = fields.read("map", _map) or {}
+    return Pick(
+        expression=_expression(fields["from"]),
+        map=table,
+        default=fields.read("default", lambda word: word.text()) or "",
+    )
+
+
+def _map(value: Value) -> Mapping[str, str]:
+    found = {key.word: inner.text() for key, inner in value.entries()}
+    return {sent: ours for sent, ours in found.items() if ours is not None}
+
+
+def _expression(value: Value) -> ParsedResult | None:
+    """A compiled JMESPath expression (https://jmespath.org/specification.html), with one function more: `body()`."""
+    text = value.text("a JMESPath expression")
+    if text is None:
+        return None
+    if len(text) > _LONGEST:
+        value.complain(f"expected a JMESPath expression of at most {_LONGEST:,} characters, got {len(text):,}")
+        return None
+    try:
+        compiled: ParsedResult = jmespath.compile(text)
+    except exceptions.JMESPathError as problem:
+        value.wrong(f"expected a JMESPath expression ({_told(problem)})")
+        return None
+    except RecursionError:
+        value.wrong("expected a JMESPath expression that is not nested so deep")
+        return None
+    return compiled if _functions_exist(value, compiled.parsed) else None
+
+
+def _told(problem: exceptions.JMESPathError) -> str:
+    """The library's words without its drawing of the place."""
+    if isinstance(problem, exceptions.EmptyExpressionError):
+        return "it is empty"
+    if isinstance(problem, exceptions.IncompleteExpressionError):
+        return "it ends too early"
+    place = getattr(problem, "lex_position", None)
+    words = getattr(problem, "message", None) or getattr(problem, "msg", "") or str(problem).splitlines()[0]
+    return words if place is None else f"character {place + 1}: {words}"
+
+
+def _functions_exist(value: Value, tree: Any) -> bool:
+    """Whether every function is one that there is, called with as many arguments as it takes; else leaves findings.
+
+    Asked now, because JMESPath itself would only say so while an alert waits.
+    """
+    known: dict[str, Any] = {**Functions.FUNCTION_TABLE, BODY: {"signature": ()}}
+    right, waiting = True, [tree]
+    while waiting:
+        node = waiting.pop()
+        waiting.extend(child for child in node["children"] if isinstance(child, dict))
+        if node["type"] != "function_expression":
+            continue
+        name, given = node["value"], len(node["children"])
+        if name not in known:
+            value.complain(f"expected a function of JMESPath, got {name}()", nearest(name, known))
+            right = False
+            continue
+        signature = known[name]["signature"]
+        variadic = bool(signature) and bool(signature[-1].get("variadic"))
+        if given < len(signature) or (given > len(signature) and not variadic):
+            value.complain(f"expected {len(signature)} arguments of {name}(), got {given}")
+            right = False
+    return right

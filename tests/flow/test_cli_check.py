@@ -1,0 +1,376 @@
+"""`triaged check` and `triaged schema`: what they say of good and bad folders, in each format, and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from triaged.cli import main
+from triaged.clock import FakeClock
+from web_desk import RULES
+from world import START, alert, settings_for, world
+
+BAD_RULES = sorted((Path(__file__).parents[1] / "fixtures" / "rules" / "bad").glob("*.yaml"))
+MARKED = re.compile(r"(rules/\S+?:\d+:\d+: (?:error|warning|notice): .+)(?:\n +\d+ \| .*\n +\| +\^+.*)?\n")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command wrote, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Runs `triaged …` in this process in a working directory, the output in a pipe."""
+    monkeypatch.chdir(tmp_path)
+
+    def triaged(*arguments: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["triaged", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return Said(status=int(ended.value.code or 0), out=out, err=err)
+
+    return triaged
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    for name, text in RULES.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def config_in(folder: Path, **keys: Any) -> Path:
+    file = folder / "config.yaml"
+    file.write_text(yaml.safe_dump(keys))
+    return file
+
+
+def edited(file: Path, *changes: tuple[str, str]) -> None:
+    text = file.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    file.write_text(text)
+
+
+# ---------------------------------------------------------------- good rules
+
+
+def test_the_shipped_rules_are_counted_and_leave_no_warning(run: Run) -> None:
+    said = run("check", "--strict")
+    assert (said.status, said.err) == (0, "")
+    assert re.fullmatch(r"\d+ rules, \d+ services and \d+ teams are well formed \(.+, \w+\)\n", said.out)
+
+
+def test_the_rules_that_the_configuration_names_are_read(run: Run, rules: Path) -> None:
+    said = run("check", "--config", config_in(rules.parent, rules="rules"))
+    assert said.status == 0
+    assert said.out.startswith("5 rules, 1 service and 2 teams are well formed")
+    assert str(rules) in said.out
+    assert run("check", "--rules", rules).out == said.out
+
+
+# ---------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize("file", BAD_RULES, ids=lambda file: file.stem)
+def test_every_error_of_a_bad_file_is_shown_with_its_line_at_once(run: Run, rules: Path, file: Path) -> None:
+    name = f"{file.stem.partition('-')[0]}.yaml"
+    (rules / name).write_bytes(file.read_bytes())
+
+    said = run("check", "--rules", "rules")
+
+    shown = MARKED.findall(said.out)
+    expected = [line for line in file.with_suffix(".txt").read_text().splitlines() if line.startswith(name)]
+    places = {line.partition(" ")[0] for line in shown}
+    assert (said.status, said.err) == (1, "")
+    assert {f"rules/{line.partition(' ')[0]}" for line in expected} <= places
+    assert re.search(r"\d+ errors?$", said.out)
+
+
+def test_an_error_shows_the_word_that_was_probably_meant_under_the_one_that_stands_there(run: Run, rules: Path) -> None:
+    edited(rules / "triage.yaml", ("urgency: low", "urgency: lwo"), ("name: light,", "name: light, at_mots: sev3,"))
+    assert run("check", "--rules", "rules").out == (
+        "rules/triage.yaml:12:17: error: rules[2].at_mots: expected name, match, annotations, source, service, until, "
+        "during, outside, impact, urgency, at_most, category, key, team, repository, delay, close, labels, restricted, "
+        "stop, drop, because or grows, got an unknown key\n"
+        "   12 | - {name: light, at_mots: sev3, match: ['grave=\"4\"'], impact: minor, urgency: lwo, because: Nobody no…\n"
+        "      |                 ^^^^^^^ did you mean at_most?\n"
+        "rules/triage.yaml:12:81: error: rules[2].urgency: expected critical, high, medium or low, got lwo\n"
+        "   12 | …ct: minor, urgency: lwo, because: Nobody notices.}\n"
+        "      |                      ^^^ did you mean low?\n"
+        "2 errors\n"
+    )
+
+
+def test_mistakes_of_the_configuration_and_of_named_rules_come_together(run: Run, rules: Path) -> None:
+    file = config_in(rules.parent, lisen="here")
+    edited(rules / "triage.yaml", ("sev1", "sev0"))
+    said = run("check", "--config", "config.yaml", "--rules", "rules")
+    assert said.status == 1
+    assert "config.yaml:1:1: error: lisen: unknown key 'lisen'" in said.out
+    assert "rules/triage.yaml:3:17: error: " in said.out
+    assert "2 errors" in said.out
+    assert run("check").out.count(" error: ") == 1, "config.yaml of the working directory is read where none is named"
+    assert file.exists()
+
+
+def test_what_cannot_be_checked_at_all_exits_with_2(run: Run, tmp_path: Path) -> None:
+    for arguments, expected in (
+        (["--rules", tmp_path / "nowhere"], "expected a folder with rules"),
+        (["--config", tmp_path / "no.yaml"], "expected a configuration file, found none"),
+        (["--format", "xml"], "Invalid value for '--format'"),
+    ):
+        said = run("check", *arguments)
+        assert (said.status, said.out) == (2, "")
+        assert expected in said.err
+
+
+# ---------------------------------------------------------------- warnings
+
+
+def test_warnings_leave_the_status_at_0_unless_they_shall_count(run: Run, rules: Path) -> None:
+    edited(rules / "triage.yaml", ("name: grave,", "name: grave, until: 2020-01-01,"))
+    said = run("check", "--rules", "rules")
+    assert said.status == 0
+    assert said.out.splitlines()[0] == (
+        "rules/triage.yaml:10:24: warning: rules[0].until: rule grave ended on 2020-01-01: remove it, or move the date"
+    )
+    assert said.out.splitlines()[-2] == "1 warning"
+    assert said.out.splitlines()[-1].startswith("5 rules, ")
+    assert run("check", "--rules", "rules", "--strict").status == 1
+
+
+# ---------------------------------------------------------------- formats
+
+
+def test_github_gets_commands_with_the_path_from_the_working_directory(run: Run, rules: Path) -> None:
+    edited(rules / "triage.yaml", ("urgency: low", "urgency: lwo"))
+    said = run("check", "--rules", rules, "--format", "github")
+    assert said.status == 1
+    assert said.out.splitlines()[0] == (
+        "::error file=rules/triage.yaml,line=12,col=66,title=rules[2].urgency"
+        "::expected critical, high, medium or low, got lwo; did you mean low?"
+    )
+
+
+def test_programs_get_json(run: Run, rules: Path) -> None:
+    assert json.loads(run("check", "--rules", "rules", "--format", "json").out)["ok"] is True
+    edited(rules / "services.yaml", ("team: payments", "team: storefront"))
+    said = run("check", "--rules", "rules", "--format", "json")
+    found = json.loads(said.out)
+    assert (said.status, found["ok"]) == (1, False)
+    assert [one["key"] for one in found["findings"]] == ["services.checkout.team"]
+    edited(rules / "services.yaml", ("team: storefront", "team: payments"), ("platform: {}", "platform: {}, x: {}"))
+    assert json.loads(run("check", "--rules", "rules", "--format", "json", "--strict").out)["ok"] is False
+
+
+# ---------------------------------------------------------------- history
+
+
+@pytest.fixture
+def recorded(tmp_path: Path, rules: Path) -> Iterator[Path]:
+    """A configuration whose store holds two alerts."""
+    with world(settings_for(tmp_path), FakeClock(START)) as daemon:
+        daemon.deliver(alert("Down", labels={"grave": "1"}))
+        daemon.deliver(alert("Slow", labels={"grave": "2", "app": "checkout"}))
+    yield config_in(tmp_path, store="sqlite:///triaged.db", rules="rules")
+
+
+def test_rules_that_no_recorded_alert_met_are_noticed(run: Run, recorded: Path) -> None:
+    said = run("check", "--config", recorded, "--strict")
+    assert said.status == 0
+    noticed = re.findall(r"notice: rules\[\d\]\.name: rule (\S+) matched (.+)", said.out)
+    assert noticed == [
+        (name, "none of the 2 alerts recorded since 2026-11-23") for name in ("light", "slow", "break-in")
+    ]
+    assert "3 notices" in said.out
+    assert "::notice file=rules/triage.yaml" in run("check", "--config", recorded, "--format", "github").out
+
+
+def test_the_recorded_alerts_are_left_alone_on_demand(run: Run, recorded: Path) -> None:
+    assert "notice" not in run("check", "--config", recorded, "--no-history").out
+
+
+def test_check_writes_nothing_into_the_store(run: Run, recorded: Path, tmp_path: Path) -> None:
+    def rows() -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(tmp_path / "triaged.db")) as store:
+            tables = [name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            return [row for name in sorted(tables) for row in store.execute(f"SELECT * FROM {name}")]
+
+    before = rows()
+    run("check", "--config", recorded)
+    assert rows() == before
+
+
+def test_a_store_that_is_not_there_or_none_is_no_error_and_is_not_made(run: Run, rules: Path, tmp_path: Path) -> None:
+    config = config_in(tmp_path, store="sqlite:///deep/triaged.db", rules="rules")
+    assert run("check", "--config", config).status == 0
+    assert not (tmp_path / "deep").exists()
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "triaged.db").write_text("Dear diary, " * 100)
+    said = run("check", "--config", config)
+    assert said.status == 0
+    assert "store: the recorded alerts cannot be read: " in said.out
+    (tmp_path / "deep" / "triaged.db").write_bytes(b"")
+    assert "store: the recorded alerts cannot be read: " in run("check", "--config", config).out
+    assert rules.exists()
+
+
+# ---------------------------------------------------------------- bad input
+
+
+def as_folder(file: Path) -> None:
+    file.mkdir()
+
+
+def as_pipe(file: Path) -> None:
+    os.mkfifo(file)
+
+
+def as_socket(file: Path) -> None:
+    here = os.getcwd()
+    os.chdir(file.parent)  # the name of a socket must be short
+    try:
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(file.name)
+    finally:
+        os.chdir(here)
+
+
+def as_link_to_itself(file: Path) -> None:
+    file.symlink_to(file)
+
+
+def as_link_to_nothing(file: Path) -> None:
+    file.symlink_to("nowhere")
+
+
+def as_device(file: Path) -> None:
+    file.symlink_to("/dev/zero")
+
+
+def with_bytes(content: bytes) -> Callable[[Path], None]:
+    return lambda file: None if file.write_bytes(content) else None
+
+
+HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a folder": (as_folder, "1:1: error: expected a file that can be read, got: a folder"),
+    "a pipe": (as_pipe, "1:1: error: expected a file, got a pipe"),
+    "a socket": (as_socket, "1:1: error: expected a file that can be read, got: "),
+    "a device": (as_device, "1:1: error: expected a file, got a device"),
+    "a link to itself": (as_link_to_itself, "1:1: error: expected a file that can be read, got: Too many levels of sym"),
+    "a link to nothing": (as_link_to_nothing, "1:1: error: expected a file that can be read, got: No such file"),
+    "bytes": (with_bytes(bytes(range(256))), "error: expected UTF-8, got the byte 0x80"),
+    "an executable": (with_bytes(b"\x7fELF\x02\x01\x01\x00 rules"), "1:1: error: expected printable characters, got U+007F"),
+    "UTF-16": (with_bytes("a: 1".encode("utf-16")), "1:1: error: expected UTF-8, got the byte 0xff"),
+    "nothing": (with_bytes(b""), "1:1: error: "),
+    "ten megabytes": (with_bytes(b"a: 1\n" * 2_000_000), "1:1: error: expected at most 1,048,576 bytes, got more"),
+    "one line of a megabyte": (with_bytes(b"a" * 1_000_000), "1:1: error: expected a mapping, got aaaaaaaa"),
+    "a bomb of anchors": (
+        with_bytes(b"a: &a [x,x,x]\nb: &b [*a,*a,*a]\nc: &c [*b,*b,*b]\n"),
+        "1:4: error: expected no anchors and aliases (& and *)",
+    ),
+    "an anchor of itself": (with_bytes(b"a: &a [*a]\n"), "1:4: error: expected no anchors and aliases (& and *)"),
+    "a merge key": (with_bytes(b"a: {<<: *b}\n"), "1:9: error: expected no anchors and aliases (& and *)"),
+    "deep nesting": (with_bytes(b"[" * 500_000), "error: expected at most 30 levels"),
+    "deep nesting in blocks": (with_bytes(b"- " * 500_000), "error: expected at most 30 levels"),
+    "an object of Python": (
+        with_bytes(b"a: !!python/object/apply:os.system [id]\n"),
+        "1:4: error: expected no tag, got tag:yaml.org,2002:python/object/apply:os.system",
+    ),
+    "a hundred thousand unknown keys": (
+        with_bytes(b"".join(b"k%d: 1\n" % n for n in range(90_000))),
+        "got an unknown key",
+    ),
+    "a hundred thousand equal keys": (with_bytes(b"a: 1\n" * 180_000), "expected every key once, got a here and in line 1"),
+    "broken brackets": (with_bytes(b"a: [1, 2\nb: 3\n"), "error: no valid YAML: "),
+    "directives": (with_bytes(b"%YAML 9.9\n---\na: 1\n"), "error: no valid YAML: "),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("file", ["triage.yaml", "config.yaml"])
+def test_whatever_lies_there_is_an_error_at_its_line(run: Run, rules: Path, name: str, file: str) -> None:
+    put, expected = HOSTILE[name]
+    place = rules / file if file == "triage.yaml" else rules.parent / file
+    place.unlink(missing_ok=True)
+    put(place)
+
+    said = run("check", "--rules", "rules", *(["--config", "config.yaml"] if file == "config.yaml" else []))
+
+    if file == "config.yaml" and name == "nothing":
+        assert said.status == 0, "an empty configuration is the defaults"
+        return
+    shown = expected if file == "triage.yaml" else expected.partition("got an")[0].partition("expected a mapping")[0]
+    assert said.status == 1
+    assert shown.removeprefix("1:1: ") in said.out
+    assert re.search(rf"{re.escape(file)}:\d+:\d+: error: ", said.out)
+
+
+# Each would take a backtracking engine longer than the universe is old; RE2 takes linear time.
+EXPLODING = [r"(a+)+b", r"(a|aa)+b", r"(.*)*b", r"(a|a)*b", r"([a-zA-Z]+)*b", "(" * 20 + "a" + "+)" * 20 + "b"]
+REFUSED = [r"((a{1000}){1000}){1000}", r"a{100001}", r"(?P<x>a)(?P=x)", r"(?=a)", r"[z-a]", "(" * 5_000, r"\C", "a**", r"(?i"]
+
+
+@pytest.mark.parametrize("pattern", EXPLODING)
+def test_a_pattern_that_explodes_elsewhere_is_taken_and_answers(run: Run, rules: Path, pattern: str) -> None:
+    edited(rules / "triage.yaml", ("match: ['grave=\"1\"']", f"match: ['x=~\"{pattern}\"']"))
+    assert run("check", "--rules", "rules").status == 0
+    payload = rules.parent / "payload.json"
+    payload.write_text(json.dumps({"alerts": [alert(labels={"x": "a" * 4_000})]}))
+    assert "severity" in run("explain", payload, "--rules", rules).out
+
+
+@pytest.mark.parametrize("pattern", REFUSED)
+def test_a_pattern_that_re2_refuses_is_an_error_at_its_place(run: Run, rules: Path, pattern: str) -> None:
+    edited(rules / "triage.yaml", ("match: ['grave=\"1\"']", f"match: ['x=~\"{pattern}\"']"))
+    said = run("check", "--rules", "rules")
+    assert said.status == 1
+    assert "rules/triage.yaml:10:25: error: rules[0].match[0]: expected a regular expression" in said.out
+
+
+# ---------------------------------------------------------------- schema
+
+
+def test_schemas_are_listed_printed_and_written(run: Run, tmp_path: Path) -> None:
+    listed = run("schema").out.split()[::2]
+    assert {"config", "triage", "services", "severities", "calendars", "sources"} <= set(listed)
+    printed = run("schema", "triage").out
+    assert json.loads(printed)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    said = run("schema", "--directory", "schemas")
+    assert said.out.splitlines() == [f"schemas/{name}.schema.json" for name in listed]
+    assert (tmp_path / "schemas" / "triage.schema.json").read_text() == printed
+
+
+def test_an_unknown_schema_or_a_folder_that_cannot_be_made_is_refused(run: Run, tmp_path: Path) -> None:
+    said = run("schema", "triaged")
+    assert (said.status, said.out) == (2, "")
+    assert re.fullmatch(r"schema: expected config, triage, .+, got triaged\n", said.err)
+    (tmp_path / "file").write_text("")
+    assert "expected a folder to write to" in run("schema", "--directory", "file/x").err

@@ -1,0 +1,455 @@
+"""Folding, through the whole daemon in virtual time: storms, dependencies, merges, and what goes its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes.github import FakeGitHub
+from fakes.github.state import Issue
+from triaged.clock import FakeClock
+from triaged.core.events import (
+    Acknowledged,
+    CloseAsked,
+    MergeAsked,
+    Record,
+    ReopenAsked,
+    ResolveAsked,
+    SeverityChosen,
+    SplitAsked,
+)
+from triaged.core.model import CloseReason, Fold, Incident, Outcome, Severity, State
+from world import ANN, START, World, alert, settings_for, world
+
+MINUTE = timedelta(minutes=1)
+
+TRIAGE = """
+matrix:
+  extensive:   [sev1, sev1, sev2, sev3]
+  significant: [sev1, sev2, sev3, sev3]
+  moderate:    [sev2, sev3, sev3, sev4]
+  minor:       [sev3, sev3, sev4, sev4]
+default: {impact: minor, urgency: high, category: error, team: platform}
+key: [alertname, pod]
+storm: {opened: 5, within: 5m, severity: sev2}
+rules:
+- {name: page, match: ['level="1"'], impact: extensive, urgency: critical}
+- {name: high, match: ['level="2"'], impact: significant, urgency: high}
+- {name: low, match: ['level="4"'], impact: minor, urgency: low}
+- {name: secret, match: ['level="secret"'], restricted: true}
+- name: many
+  match: ['alertname="Many"']
+  key: [alertname]
+  grows:
+  - {when: {alerts: 3}, impact: extensive, because: Many of them.}
+- {name: held, match: ['alertname="Held"'], delay: 10m}
+"""
+SERVICES = """
+services:
+  database: {match: ['app="database"']}
+  pool: {match: ['app="pool"'], depends_on: [database]}
+  shop: {match: ['app="shop"'], depends_on: [pool]}
+"""
+SEVERITY = """
+{name}:
+  targets: {{response: 1h, resolution: 8h}}
+  calendar: always
+  compliance: {{response: 0.95, resolution: 0.9}}
+  at_risk: 0.75
+  verify_for: {verify_for}m
+  reopen_within: 24h
+  close: {close}
+"""
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(START)
+
+
+@pytest.fixture
+def github(clock: FakeClock) -> Iterator[FakeGitHub]:
+    with FakeGitHub(now=clock.now) as fake:
+        yield fake
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    (folder / "triage.yaml").write_text(TRIAGE)
+    (folder / "services.yaml").write_text(SERVICES)
+    severities = (("sev1", 30, "person"), ("sev2", 20, "person"), ("sev3", 15, "daemon"), ("sev4", 10, "daemon"))
+    (folder / "severities.yaml").write_text(
+        "".join(SEVERITY.format(name=name, verify_for=span, close=close) for name, span, close in severities)
+    )
+    return folder
+
+
+class Shop(World):
+    """The daemon with short words for what the tests do."""
+
+    def fire(self, name: str, level: str = "3", **labels: str) -> Incident:
+        """An alert of that level fires; the incident that holds it."""
+        before = {incident.id: incident for incident in self.incidents()}
+        assert self.deliver(self._alert(name, level, labels)).status == 200
+        self.settle()
+        changed = [one for one in self.incidents() if before.get(one.id) != one and one.title.startswith(name)]
+        return changed[-1]
+
+    def resolve(self, name: str, level: str = "3", **labels: str) -> None:
+        ended = self._alert(name, level, labels, status="resolved", ends=self.clock.now())
+        assert self.deliver(ended).status == 200
+        self.settle()
+
+    def get(self, incident: Incident) -> Incident:
+        (found,) = [one for one in self.incidents() if one.id == incident.id]
+        return found
+
+    def issue(self, github: FakeGitHub, incident: Incident) -> Issue:
+        (found,) = [one for one in github.issues if (one.title or "").startswith(f"{incident.name} ")]
+        return found
+
+    def storm(self) -> Incident:
+        """Five incidents open within a minute: the fifth is part of the storm that it began."""
+        for number in range(5):
+            self.fire(f"Noise{number}")
+        (found,) = [one for one in self.incidents() if one.title == "IncidentStorm · triaged"]
+        return found
+
+    @staticmethod
+    def _alert(name: str, level: str, labels: dict[str, str], **more: Any) -> dict[str, Any]:
+        return alert(name, labels={"severity": "none", "level": level, **labels}, starts=START, **more)
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, rules: Path, clock: FakeClock, github: FakeGitHub) -> Iterator[Shop]:
+    settings = settings_for(tmp_path, github).model_copy(update={"rules": rules})
+    with world(settings, clock) as one:
+        yield Shop(one.app, clock)
+
+
+def titles(github: FakeGitHub) -> list[str]:
+    return sorted((issue.title or "").partition(" ")[2].partition(" ·")[0] for issue in github.issues)
+
+
+# ---- storms
+
+
+def test_a_storm_is_an_incident_and_takes_in_what_opens_in_it(daemon: Shop, github: FakeGitHub) -> None:
+    storm = daemon.storm()
+    last = daemon.fire("Noise9")
+    assert (storm.severity, storm.state, storm.source) == (Severity.SEV2, State.OPEN, "triaged")
+    assert (last.parent, last.fold, last.state, last.round) == (storm.id, Fold.STORM, State.OPEN, 0)
+    assert (last.response_due_at, last.resolution_due_at) == (None, None)
+    daemon.advance(MINUTE)
+    assert titles(github) == ["IncidentStorm", "Noise0", "Noise1", "Noise2", "Noise3"]
+    body = daemon.issue(github, storm).body or ""
+    assert "At least 5 incidents opened within 5 min." in body
+    assert "Folded in: 2 incidents" in body
+    assert "Noise9" in body
+
+
+def test_what_is_folded_has_no_clock_and_breaches_nothing(daemon: Shop) -> None:
+    daemon.storm()
+    folded = daemon.fire("Noise9")
+    with daemon.app.store.read() as reader:
+        assert reader.deadlines(folded.id) == []
+    assert not any("INC-6" in line for line in daemon.timeline(folded.id) if "breached" in line)
+
+
+def test_a_sev1_inside_a_storm_goes_its_own_way_at_once(daemon: Shop, github: FakeGitHub) -> None:
+    daemon.storm()
+    page = daemon.fire("Outage", "1")
+    high = daemon.fire("Slow", "2")
+    assert (page.parent, high.parent) == (None, None)
+    daemon.advance(MINUTE)
+    assert {"Outage", "Slow"} <= set(titles(github))
+
+
+def test_what_not_everybody_may_see_is_never_folded(daemon: Shop) -> None:
+    daemon.storm()
+    assert daemon.fire("Leak", "secret").parent is None
+
+
+def test_a_folded_incident_that_grows_goes_its_own_way(daemon: Shop, github: FakeGitHub) -> None:
+    storm = daemon.storm()
+    many = daemon.fire("Many", pod="a")
+    assert many.parent == storm.id
+    daemon.advance(2 * MINUTE)
+    daemon.fire("Many", pod="b")
+    grown = daemon.fire("Many", pod="c")
+    assert (grown.parent, grown.severity, grown.round) == (None, Severity.SEV1, 1)
+    assert grown.response_due_at == daemon.clock.now() + timedelta(hours=1)
+    assert f"unfolded from {storm.name} as sev1: judged sev1" in daemon.timeline(many.id)
+    assert f"{many.name} goes its own way: judged sev1" in daemon.timeline(storm.id)
+    assert "Many" in titles(github)
+
+
+def test_a_storm_goes_on_while_incidents_open_as_fast_and_then_ends(daemon: Shop, github: FakeGitHub) -> None:
+    storm = daemon.storm()
+    for number in range(10):
+        daemon.advance(MINUTE)
+        daemon.fire(f"More{number}")
+    assert daemon.get(storm).state is State.OPEN
+    daemon.advance(10 * MINUTE)
+    assert daemon.get(storm).state is State.VERIFYING
+    assert daemon.fire("Late").parent is None
+    more = [one for one in daemon.incidents() if one.title.startswith("More")]
+    assert {one.parent for one in more} == {storm.id}
+    daemon.advance(20 * MINUTE)
+    assert daemon.get(storm).state is State.RESOLVED
+    unfolded = [one for one in daemon.incidents() if one.title.startswith("More")]
+    assert {(one.parent, one.round, one.state) for one in unfolded} == {(None, 1, State.OPEN)}
+    daemon.advance(10 * MINUTE)
+    assert "More9" in titles(github)
+
+
+def test_what_fell_silent_in_a_storm_ends_without_an_issue(daemon: Shop, github: FakeGitHub) -> None:
+    storm = daemon.storm()
+    gone = daemon.fire("Gone")
+    daemon.resolve("Gone")
+    daemon.advance(60 * MINUTE)
+    ended = daemon.get(gone)
+    assert (ended.state, ended.parent, ended.close_reason) == (State.CLOSED, storm.id, CloseReason.COMPLETED)
+    assert "Gone" not in titles(github)
+
+
+def test_a_person_s_close_of_a_storm_holds_for_what_is_folded_into_it(daemon: Shop, github: FakeGitHub) -> None:
+    storm = daemon.storm()
+    folded = daemon.fire("Noise9")
+    daemon.act(storm.id, CloseAsked(actor=ANN, reason=CloseReason.NOT_PLANNED, record=Record()))
+    closed = daemon.get(folded)
+    assert (closed.state, closed.closed_by, closed.close_reason) == (State.CLOSED, "ann", CloseReason.NOT_PLANNED)
+    daemon.fire("Other")
+    assert daemon.get(storm).state is State.CLOSED
+    daemon.advance(30 * MINUTE)
+    assert daemon.get(folded).state is State.CLOSED
+    assert "Noise9" not in titles(github)
+
+
+def test_after_a_person_closed_a_storm_the_next_one_is_told(daemon: Shop) -> None:
+    storm = daemon.storm()
+    daemon.act(storm.id, CloseAsked(actor=ANN, reason=CloseReason.COMPLETED, record=Record()))
+    daemon.advance(30 * MINUTE)
+    daemon.fire("Alone")
+    for number in range(4):
+        daemon.fire(f"Again{number}")
+    reopened = daemon.get(storm)
+    assert (reopened.state, reopened.round) == (State.OPEN, 2)
+
+
+def test_a_storm_is_the_same_after_a_restart(tmp_path: Path, rules: Path, clock: FakeClock, github: FakeGitHub) -> None:
+    settings = settings_for(tmp_path, github).model_copy(update={"rules": rules})
+    with world(settings, clock) as one:
+        storm = Shop(one.app, clock).storm()
+    with world(settings, clock) as one:
+        again = Shop(one.app, clock)
+        assert again.fire("Noise9").parent == storm.id
+        again.advance(10 * MINUTE)
+        assert again.get(storm).state is State.VERIFYING
+
+
+# ---- dependencies
+
+
+def test_a_symptom_after_its_cause_is_folded_into_it(daemon: Shop, github: FakeGitHub) -> None:
+    cause = daemon.fire("Down", "2", app="database")
+    symptom = daemon.fire("Errors", app="shop")
+    assert (symptom.parent, symptom.fold) == (cause.id, Fold.DEPENDENCY)
+    daemon.advance(MINUTE)
+    assert titles(github) == ["Down"]
+    assert "Errors" in (daemon.issue(github, cause).body or "")
+
+
+def test_a_symptom_is_never_folded_into_what_is_lighter(daemon: Shop) -> None:
+    daemon.fire("Down", "4", app="database")
+    assert daemon.fire("Errors", app="shop").parent is None
+
+
+def test_a_symptom_before_its_cause_is_folded_when_the_cause_opens(daemon: Shop, github: FakeGitHub) -> None:
+    symptom = daemon.fire("Errors", app="shop")
+    daemon.advance(3 * MINUTE)
+    assert daemon.issue(github, symptom).state == "open"
+    cause = daemon.fire("Down", "2", app="database")
+    folded = daemon.get(symptom)
+    assert (folded.parent, folded.fold, folded.state) == (cause.id, Fold.DEPENDENCY, State.OPEN)
+    assert (folded.response_outcome, folded.resolution_outcome) == (Outcome.NOT_REQUIRED, Outcome.NOT_REQUIRED)
+    daemon.advance(MINUTE)
+    issue = daemon.issue(github, symptom)
+    assert (issue.state, issue.state_reason) == ("closed", "duplicate")
+    assert f"Folded into [{cause.name}]" in (issue.body or "")
+
+
+def test_a_symptom_that_a_person_has_taken_stays_with_them(daemon: Shop) -> None:
+    taken = daemon.fire("Errors", app="shop")
+    daemon.act(taken.id, Acknowledged(actor=ANN))
+    chosen = daemon.fire("Slow", app="pool")
+    daemon.act(chosen.id, SeverityChosen(actor=ANN, severity=Severity.SEV3))
+    daemon.advance(MINUTE)
+    daemon.fire("Down", "2", app="database")
+    assert (daemon.get(taken).parent, daemon.get(chosen).parent) == (None, None)
+
+
+def test_what_opened_long_before_is_no_symptom(daemon: Shop) -> None:
+    old = daemon.fire("Errors", app="shop")
+    daemon.advance(16 * MINUTE)
+    daemon.fire("Down", "2", app="database")
+    assert daemon.get(old).parent is None
+
+
+def test_when_the_cause_is_resolved_a_symptom_that_still_fires_goes_its_own_way(
+    daemon: Shop, github: FakeGitHub
+) -> None:
+    cause = daemon.fire("Down", "2", app="database")
+    symptom = daemon.fire("Errors", app="shop")
+    daemon.advance(10 * MINUTE)
+    daemon.resolve("Down", "2", app="database")
+    assert daemon.get(symptom).parent == cause.id
+    daemon.advance(20 * MINUTE)
+    alone = daemon.get(symptom)
+    assert (alone.parent, alone.state, alone.round) == (None, State.OPEN, 1)
+    assert alone.round_at == daemon.clock.now()
+    daemon.advance(MINUTE)
+    assert titles(github) == ["Down", "Errors"]
+
+
+def test_a_symptom_that_fell_silent_with_its_cause_needs_no_person(daemon: Shop, github: FakeGitHub) -> None:
+    daemon.fire("Down", "2", app="database")
+    symptom = daemon.fire("Errors", app="shop")
+    daemon.resolve("Down", "2", app="database")
+    daemon.resolve("Errors", app="shop")
+    daemon.advance(60 * MINUTE)
+    assert daemon.get(symptom).state is State.CLOSED
+    assert titles(github) == ["Down"]
+
+
+def test_a_symptom_that_fires_again_after_its_cause_is_over_goes_its_own_way(daemon: Shop) -> None:
+    daemon.fire("Down", "2", app="database")
+    daemon.advance(MINUTE)
+    symptom = daemon.fire("Errors", app="shop")
+    daemon.resolve("Down", "2", app="database")
+    daemon.advance(15 * MINUTE)
+    daemon.resolve("Errors", app="shop")
+    daemon.advance(6 * MINUTE)
+    verifying = daemon.get(symptom)
+    assert (verifying.state, verifying.parent is None) == (State.VERIFYING, False)
+    back = daemon.fire("Errors", app="shop")
+    assert (back.id, back.parent, back.state, back.round) == (symptom.id, None, State.OPEN, 1)
+
+
+def test_a_symptom_is_folded_into_the_root_of_a_chain(daemon: Shop) -> None:
+    root = daemon.fire("Down", "2", app="database")
+    between = daemon.fire("Full", app="pool")
+    daemon.resolve("Down", "2", app="database")
+    leaf = daemon.fire("Errors", app="shop")
+    assert between.parent == root.id
+    assert leaf.parent is None
+    daemon.fire("Down", "2", app="database")
+    assert daemon.get(leaf).parent is None
+
+
+def test_an_incident_that_was_held_back_is_folded_when_it_opens(daemon: Shop, github: FakeGitHub) -> None:
+    daemon.deliver(alert("Held", labels={"severity": "none", "level": "3", "app": "shop"}))
+    daemon.advance(5 * MINUTE)
+    cause = daemon.fire("Down", "2", app="database")
+    daemon.advance(6 * MINUTE)
+    (held,) = [one for one in daemon.incidents() if one.title.startswith("Held")]
+    assert (held.state, held.parent) == (State.OPEN, cause.id)
+    assert titles(github) == ["Down"]
+
+
+# ---- people
+
+
+def test_acts_on_what_is_folded_are_refused_and_say_where_to_act(daemon: Shop) -> None:
+    cause = daemon.fire("Down", "2", app="database")
+    symptom = daemon.fire("Errors", app="shop")
+    expected = f"{symptom.name} is folded into {cause.name}: act on that, or split it off first"
+    for act in (
+        Acknowledged(actor=ANN),
+        SeverityChosen(actor=ANN, severity=Severity.SEV1),
+        ResolveAsked(actor=ANN, record=Record()),
+        CloseAsked(actor=ANN, reason=CloseReason.COMPLETED, record=Record()),
+        MergeAsked(actor=ANN, into=cause.id),
+    ):
+        answer = daemon.act(symptom.id, act)
+        assert (answer.status, answer.error) == (409, expected)
+
+
+def test_a_person_can_split_what_is_folded(daemon: Shop, github: FakeGitHub) -> None:
+    daemon.fire("Down", "2", app="database")
+    symptom = daemon.fire("Errors", app="shop")
+    assert daemon.act(symptom.id, SplitAsked(actor=ANN, reason="it is the new release")).status == 200
+    daemon.advance(MINUTE)
+    assert (daemon.get(symptom).parent, daemon.get(symptom).round) == (None, 1)
+    assert "Errors" in titles(github)
+    assert any("ann says so, it is the new release" in line for line in daemon.timeline(symptom.id))
+    assert daemon.act(symptom.id, SplitAsked(actor=ANN)).status == 409
+
+
+def test_who_reopens_a_folded_issue_splits_it_off(daemon: Shop, github: FakeGitHub) -> None:
+    symptom = daemon.fire("Errors", app="shop")
+    daemon.fire("Down", "2", app="database")
+    daemon.advance(MINUTE)
+    daemon.act(symptom.id, ReopenAsked(actor=ANN))
+    daemon.advance(MINUTE)
+    assert daemon.get(symptom).parent is None
+    assert daemon.issue(github, symptom).state == "open"
+
+
+def test_a_person_can_merge_two_incidents(daemon: Shop, github: FakeGitHub) -> None:
+    one, other = daemon.fire("One", "2"), daemon.fire("Other", "1")
+    daemon.advance(MINUTE)
+    assert daemon.act(other.id, MergeAsked(actor=ANN, into=one.id, reason="same rack")).status == 200
+    merged = daemon.get(other)
+    assert (merged.parent, merged.fold, merged.severity) == (one.id, Fold.MERGE, Severity.SEV1)
+    daemon.advance(MINUTE)
+    assert daemon.issue(github, other).state == "closed"
+    assert "Other" in (daemon.issue(github, one).body or "")
+
+
+def test_what_was_merged_stays_merged_when_the_rules_judge_it_as_before(daemon: Shop) -> None:
+    one, other = daemon.fire("One", "2"), daemon.fire("Many", "1", pod="a")
+    daemon.act(other.id, MergeAsked(actor=ANN, into=one.id))
+    daemon.fire("Many", "1", pod="b")
+    assert daemon.get(other).parent == one.id
+
+
+@pytest.mark.parametrize(
+    ("into", "error"),
+    [
+        (1, "INC-1 cannot be merged into itself"),
+        (77, "INC-77 does not exist"),
+        (2, "INC-2 is closed: expected one that is open"),
+        (4, "INC-4 is folded into INC-3: merge into that"),
+    ],
+)
+def test_a_merge_that_makes_no_sense_is_refused(daemon: Shop, into: int, error: str) -> None:
+    daemon.fire("One")
+    closed = daemon.fire("Two")
+    daemon.act(closed.id, CloseAsked(actor=ANN, reason=CloseReason.COMPLETED, record=Record()))
+    daemon.fire("Down", "2", app="database")
+    daemon.fire("Errors", app="shop")
+    answer = daemon.act(1, MergeAsked(actor=ANN, into=into))
+    assert (answer.status, answer.error) == (409, error)
+
+
+# ---- figures
+
+
+def test_what_is_folded_counts_with_its_parent(daemon: Shop) -> None:
+    daemon.fire("Down", "2", app="database")
+    daemon.fire("Errors", app="shop")
+    with daemon.app.store.read() as reader:
+        gauges = reader.gauges(daemon.clock.now())
+        counted = {(c.metric, c.labels["severity"]): c.value for c in reader.totals() if "severity" in c.labels}
+        board = [row.incident.title for row in reader.board(50)]
+    assert sum(gauges.open.values()) == 1
+    assert counted[("incidents_opened_total", "sev2")] == 1
+    assert ("incidents_opened_total", "sev3") not in counted
+    assert board == ["Down"]

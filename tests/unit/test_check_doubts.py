@@ -1,0 +1,228 @@
+"""The warnings of `triaged check`: each at its own line, none of them false."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from triaged import defaults
+from triaged.rulefiles import History, RuleFiles, load, read, unmet
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "rules" / "good" / "minimal"
+MINIMAL = {path.name: path.read_text() for path in FIXTURES.iterdir()}
+TODAY = date(2026, 11, 23)
+CATALOGUE = """
+services:
+  shop: {match: ['app="shop"'], team: web, functions: [payment], depends_on: [db]}
+  db: {match: ['job="db"'], team: platform}
+teams: {web: {}, platform: {}}
+"""
+
+
+def read_with(*rules: str, services: str = CATALOGUE, calendars: str = "") -> RuleFiles:
+    text = MINIMAL["triage.yaml"].replace("rules: []", "rules:\n" + "\n".join(rules or ["- {name: a}"]))
+    return read({**MINIMAL, "triage.yaml": text, "services.yaml": services, "calendars.yaml": calendars}, today=TODAY)
+
+
+def warned(*rules: str, services: str = CATALOGUE, calendars: str = "") -> list[str]:
+    """The warnings as `line:column: message`, rules beginning in line 9, without their file and key."""
+    files = read_with(*rules, services=services, calendars=calendars)
+    return [str(finding).replace(f"{finding.path}: ", "").partition(":")[2] for finding in files.warnings]
+
+
+def test_the_shipped_rules_leave_no_doubt() -> None:
+    assert load(defaults.RULES, today=TODAY).warnings == ()
+
+
+# ---------------------------------------------------------------- rules that can never match
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ("match: ['a=1', 'a=2']", '9:28: rule r can never match: no label `a` meets both a="1" and a="2"'),
+        ("match: ['a=1,a=2']", '9:21: rule r can never match: no label `a` meets both a="1" and a="2"'),
+        ("match: [a=1, b=2, 'a=~\"2|3\"']", '9:31: rule r can never match: no label `a` meets both a="1" and a=~"2|3"'),
+        (
+            "match: ['a=~\"1|2\"', a!=1, a!=2]",
+            '9:39: rule r can never match: no label `a` meets a=~"1|2", a!="1", a!="2"',
+        ),
+        ("annotations: [a=1, a!=1]", '9:32: rule r can never match: no annotation `a` meets both a="1" and a!="1"'),
+        (
+            "source: [name=x, name=y]",
+            '9:30: rule r can never match: no source meets both name="x" and name="y"',
+        ),
+        (
+            "service: [name=shop, name=db]",
+            '9:34: rule r can never match: no `name` of a service meets both name="shop" and name="db"',
+        ),
+        (
+            "service: [name=shopp]",
+            '9:23: rule r can never match name="shopp": no service in services.yaml has that; did you mean shop?',
+        ),
+        ("service: ['functions=~\"x\"']", '9:23: rule r can never match functions=~"x": no service in services.yaml has that'),
+        ("service: [users=lots]", '9:23: rule r can never match users="lots": `users` is most, many, some or few'),
+        ("service: [revenue=yes]", '9:23: rule r can never match revenue="yes": `revenue` is true or false'),
+        ("during: always, outside: always", "9:38: rule r can never match: always is always open"),
+        ("during: office, outside: office", "9:38: rule r can never match: it asks for `during` office, too"),
+        (
+            "during: sale",
+            "9:21: rule r can match no more: the last period of sale ended on 2026-11-20",
+        ),
+    ],
+)
+def test_a_rule_that_can_never_match_is_warned_of_where_it_says_so(conditions: str, expected: str) -> None:
+    calendars = """
+office: {zone: UTC, hours: {monday: '09:00-17:00'}}
+sale: {zone: UTC, periods: [{from: 2026-11-01, to: 2026-11-02}, {from: 2026-11-18, to: 2026-11-20}]}
+"""
+    found = warned(f"- {{name: r, {conditions}}}", calendars=calendars)
+    assert expected in found
+    assert len([one for one in found if "rule r" in one]) == 1
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        "match: [a=1, b=1]",
+        "match: [a=1], annotations: [a=2]",
+        "match: ['a=~\"x.*\"', 'a=~\"y.*\"']",
+        "service: [functions=payment, 'functions=~\".*\"', depends_on=db]",
+        "service: [users=few]",  # no service has few today: the next one may
+        "service: [tier=9, 'name=\"\"']",
+        "during: sale, outside: always-not",
+    ],
+)
+def test_a_rule_that_may_match_one_day_is_not_warned_of(conditions: str) -> None:
+    calendars = """
+always-not: {zone: UTC, periods: [{from: 2026-11-01, to: 2026-11-02}]}
+sale: {zone: UTC, periods: [{from: 2026-11-01, to: 2026-11-23T00:01}]}
+"""
+    assert not [one for one in warned(f"- {{name: r, {conditions}}}", calendars=calendars) if "rule r" in one]
+
+
+# ---------------------------------------------------------------- rules that never have their turn
+
+
+def test_a_rule_behind_one_that_stops_or_drops_all_that_it_matches_is_warned_of() -> None:
+    assert warned(
+        "- {name: noise, match: [a=1], drop: Noise.}",
+        "- {name: known, match: ['b=~\"1|2\"'], stop: true}",
+        "- {name: behind-noise, match: [a=1, c=1]}",
+        "- {name: behind-known, match: [b=2], source: [name=x]}",
+        "- {name: seen, match: [c=1]}",
+    ) == [
+        "11:10: rule behind-noise never has its turn: rule noise in line 9 drops all that it matches",
+        "12:10: rule behind-known never has its turn: rule known in line 10 stops at all that it matches",
+    ]
+
+
+@pytest.mark.parametrize(
+    "sometimes", ["annotations: [x=1]", "during: office", "outside: office", "until: 2027-11-23", "source: [name=x]"]
+)
+def test_a_rule_that_ends_only_sometimes_shadows_nothing(sometimes: str) -> None:
+    found = warned(
+        f"- {{name: first, match: [a=1], stop: true, {sometimes}}}",
+        "- {name: second, match: [a=1, b=2]}",
+        calendars="office: {zone: UTC}\n",
+    )
+    assert [one for one in found if "second" in one] == []
+
+
+def test_a_rule_that_can_never_match_shadows_nothing_and_is_told_once() -> None:
+    found = warned(
+        "- {name: first, match: [a=1, a=2], stop: true}",
+        "- {name: second, match: [a=1, a=2, b=2]}",
+        "- {name: third, match: [a=1, b=3]}",
+    )
+    assert [one.partition("rule ")[2].partition(" ")[0] for one in found] == ["first", "second"]
+
+
+def test_ten_thousand_rules_that_all_stop_are_compared_without_waiting() -> None:
+    rules = [f"- {{name: r{n}, match: [a={n}, 'b!~\"x.*\"'], stop: true}}" for n in range(3_000)]
+    rules.append("- {name: last, match: [a=2999, 'b!~\"x.*\"', c=1]}")
+    assert len(warned(*rules)) == 1
+
+
+# ---------------------------------------------------------------- the catalogue
+
+
+def test_a_service_that_an_earlier_one_takes_all_of_is_warned_of() -> None:
+    services = """
+services:
+  shop: {match: ['namespace="shop"'], team: web}
+  cart: {match: ['namespace="shop"', 'app="cart"'], team: web}
+  odd: {match: ['a="1"', 'a="2"'], team: web}
+  plain: {team: platform}
+teams: {web: {}, platform: {}}
+"""
+    assert warned(services=services) == [
+        "4:3: service cart is never found by its match: service shop in line 3 takes all of it",
+        '5:26: service odd can never match: no label `a` meets a="1", a="2"',
+    ]
+
+
+def test_names_that_nothing_uses_are_warned_of() -> None:
+    services = """
+services: {shop: {team: web}}
+teams:
+  web: {hours: office, on_call: {rotation: [ann]}}
+  platform: {}
+  by-rule: {}
+  by-escalation: {}
+  unused: {}
+people: {ann: {}, bob: {}, carl: {}}
+"""
+    calendars = "office: {zone: UTC}\nunused: {zone: UTC}\nby-rule: {zone: UTC}\n"
+    severities = MINIMAL["severities.yaml"].replace(
+        "sev1:\n", "sev1:\n  escalation: [{after: 1m, notify: [by-escalation, carl, on_call]}]\n"
+    )
+    assert severities != MINIMAL["severities.yaml"]
+    text = MINIMAL["triage.yaml"].replace("rules: []", "rules: [{name: a, team: by-rule, outside: by-rule}]")
+    files = {"triage.yaml": text, "services.yaml": services, "calendars.yaml": calendars, "severities.yaml": severities}
+    assert list(map(str, read(files, today=TODAY).warnings)) == [
+        "calendars.yaml:2:1: unused: nothing uses calendar unused",
+        "services.yaml:8:3: teams.unused: no service, no rule and no default names team unused",
+        "services.yaml:9:19: people.bob: no rotation of a team names bob",
+    ]
+
+
+def test_the_calendar_of_working_days_is_used_by_a_target_in_working_days() -> None:
+    calendars = {"calendars.yaml": "business: {zone: UTC}\n"}
+    assert len(read({**MINIMAL, **calendars}, today=TODAY).warnings) == 1
+    severities = MINIMAL["severities.yaml"].replace("resolution: 4h", "resolution: 5bd")
+    assert severities != MINIMAL["severities.yaml"]
+    assert read({**MINIMAL, **calendars, "severities.yaml": severities}, today=TODAY).warnings == ()
+
+
+def test_nothing_is_doubted_where_nobody_asked() -> None:
+    assert read({**MINIMAL, "calendars.yaml": "unused: {zone: UTC}\n"}).warnings == ()
+
+
+# ---------------------------------------------------------------- history
+
+SINCE = datetime(2026, 8, 25, 7, tzinfo=UTC)
+
+
+def notices(files: RuleFiles, rules: Iterable[str], services: Iterable[str]) -> list[str]:
+    history = History(alerts=12_345, since=SINCE, rules=set(rules), services=set(services))
+    return [str(finding) for finding in unmet(files.sheet, history)]
+
+
+def test_what_no_recorded_alert_met_is_told_with_how_many_and_since_when() -> None:
+    files = read_with("- {name: a, match: [a=1]}", "- {name: b, match: [b=1]}", services=f"{CATALOGUE}people: {{}}\n")
+    assert notices(files, ["b"], ["shop"]) == [
+        "triage.yaml:9:10: rules[0].name: rule a matched none of the 12,345 alerts recorded since 2026-08-25"
+    ]
+    assert notices(files, ["a", "b"], ["db"]) == [
+        "services.yaml:3:3: services.shop: no rule and no service names shop, "
+        "and none of the 12,345 alerts recorded since 2026-08-25 belonged to it"
+    ]
+
+
+def test_a_service_that_a_rule_or_a_service_names_is_used() -> None:
+    files = read_with("- {name: a, service: ['name=~\"sh.p\"']}")
+    assert notices(files, ["a"], []) == []
