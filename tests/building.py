@@ -151,7 +151,8 @@ def report(**changes: Any) -> Report:
         "service": service(),
         "public_url": "https://triaged.example.com",
     }
-    return Report(**{**values, **changes})
+    incident_of = changes.get("incident", values["incident"])
+    return Report(**{**values, "hidden": incident_of.restricted, **changes})
 
 
 def issue(**changes: Any) -> Issue:

@@ -31,7 +31,7 @@ from triaged.intake.known import Known
 from triaged.intake.units import Delivery, Job, Rules
 from triaged.intake.writer import Writer
 from triaged.metrics import Metrics
-from triaged.ports.backend import Backend, Issue
+from triaged.ports.backend import Backend, Issue, Places
 from triaged.ports.mapping import SourceMapping
 from triaged.ports.store import Fate
 from triaged.rulefiles import RuleFiles
@@ -100,6 +100,7 @@ class App:
         )
         self.writer = Writer(self.intake, self.clock, died=self._died)
         self.backend = backend(settings, self.clock, self.metrics)
+        self._places = places(settings)
         self.publish = Loop(
             PublishWorker(
                 self.backend,
@@ -325,7 +326,7 @@ class App:
         if self._subscribe.offer(handshake, topics):
             self.subscribe.wake()
 
-    def render(self, reader: Reader, incident_id: int) -> Issue | None:
+    def render(self, reader: Reader, incident_id: int, chosen: str = "") -> Issue | None:
         from triaged.backends.issue import render  # noqa: PLC0415 - costs a start nothing that publishes nothing
 
         report = gather(
@@ -334,6 +335,8 @@ class App:
             rules=self.intake.rules,
             former=self.former,
             public_url=self.settings.public_url,
+            places=self._places,
+            chosen=chosen,
         )
         return None if report is None else render(report)
 
@@ -395,6 +398,14 @@ def backend(settings: Settings, clock: Clock, metrics: Metrics) -> Backend:
         Surroundings(now=clock.now, pause=pause, observe=observe),
     )
     return made
+
+
+def places(settings: Settings) -> Places:
+    """Where the configured backend makes issues."""
+    github = settings.backend.github if settings.backend.type == "github" else None
+    return (
+        Places() if github is None else Places(common=github.repository, restricted=github.restricted_repository or "")
+    )
 
 
 def open_store(settings: Settings, *, new: bool = True) -> Store:

@@ -6,6 +6,7 @@ import difflib
 import ipaddress
 import os
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -15,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from triaged.errors import ConfigError, Finding
+from triaged.errors import SHOWN_FINDINGS, ConfigError, Finding
 from triaged.rulefiles.marks import Items, Node, Scalar, Table, compose
 from triaged.rulefiles.texts import read_text
 from triaged.rulefiles.words import some_span
@@ -56,11 +57,15 @@ def _span(value: object) -> object:
 Span = Annotated[timedelta, BeforeValidator(_span)]
 
 
+_Repository = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")]
+
+
 class GitHubSettings(BaseModel):
-    """The repository where issues are opened, and the credential for it."""
+    """The repository where issues are opened, another one for restricted incidents, and the credential for both."""
 
     model_config = _FORBID
-    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")]
+    repository: _Repository
+    restricted_repository: _Repository | None = None
     api_url: Annotated[str, Field(pattern=r"^https?://[^\s]+[^/\s]$")] = "https://api.github.com"
     token: str | None = Field(default=None, repr=False)
     token_file: Path | None = None
@@ -233,7 +238,6 @@ def load(file: Path | None) -> Settings:
 
     Raises ConfigError with one finding per mistake: file, line, column, key, what was expected.
     """
-    folder = Path.cwd() if file is None else file.resolve().parent
     node: Node | None = None
     data: dict[str, Any] = {}
     if file is not None:
@@ -242,11 +246,12 @@ def load(file: Path | None) -> Settings:
             data = _plain(node)
         elif not (isinstance(node, Scalar) and node.kind == "null"):
             raise ConfigError(findings=(_finding(file, node, (), "expected keys such as listen and backend"),))
+    folder = Path.cwd() if file is None else file.resolve().parent
     _refuse_unknown_variables()
     try:
         settings = _absolute(Settings(**data), folder)
     except ValidationError as error:
-        raise ConfigError(findings=tuple(_explained(file, node, problem) for problem in error.errors())) from error
+        raise ConfigError(findings=_all_explained(file, node, error.errors())) from error
     except SettingsError as error:
         raise ConfigError(_no_json(str(error))) from error
     _refuse_open_doors(settings, file, node)
@@ -337,6 +342,12 @@ def _refuse_open_doors(settings: Settings, file: Path | None, node: Node | None)
         problems.append(_finding(file, node, ("api_tokens",), f"expected at least one named token, {why}"))
     if problems:
         raise ConfigError(findings=tuple(problems))
+
+
+def _all_explained(file: Path | None, node: Node | None, problems: Sequence[Any]) -> tuple[Finding, ...]:
+    """One finding each; beyond those that are shown without place and nearest word, which take their time."""
+    first = [_explained(file, node, problem) for problem in problems[:SHOWN_FINDINGS]]
+    return (*first, *(_finding(file, None, (), _message(problem)) for problem in problems[SHOWN_FINDINGS:]))
 
 
 def _explained(file: Path | None, node: Node | None, problem: Any) -> Finding:

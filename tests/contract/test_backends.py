@@ -248,19 +248,19 @@ def test_a_created_issue_shows_title_text_and_labels_and_is_open(desk: Desk) -> 
 
 def test_what_was_created_is_found_by_its_marker_and_nothing_else_is(desk: Desk) -> None:
     address = desk.backend.create(FIRST, OPERATION)
-    assert desk.backend.find(OPERATION, START) == address
-    assert desk.backend.find(OTHER, START) is None
+    assert desk.backend.find(OPERATION, START, "") == address
+    assert desk.backend.find(OTHER, START, "") is None
 
 
 def test_nothing_is_found_where_nothing_was_created(desk: Desk) -> None:
-    assert desk.backend.find(OPERATION, START) is None
+    assert desk.backend.find(OPERATION, START, "") is None
 
 
 def test_what_was_created_is_found_after_people_edited_it(desk: Desk) -> None:
     address = desk.backend.create(FIRST, OPERATION)
     desk.edit_title(address, "The shop is down")
     desk.edit(address, lambda text: text.replace("## Notes", "## Notes\n\nAnn looks at it."))
-    assert desk.backend.find(OPERATION, START) == address
+    assert desk.backend.find(OPERATION, START, "") == address
 
 
 def test_an_update_shows_what_the_incident_has_become(desk: Desk) -> None:
@@ -382,8 +382,8 @@ def test_comments_survive_updates_and_the_issue_is_still_found(desk: Desk) -> No
     desk.backend.comment(address, "Two.", "c0de")
     updates(desk, address, SECOND, THIRD)
     assert len(desk.comments(address)) == 2
-    assert desk.backend.find(OPERATION, START) == address
-    assert desk.backend.find(OTHER, START) is None
+    assert desk.backend.find(OPERATION, START, "") == address
+    assert desk.backend.find(OTHER, START, "") is None
 
 
 def test_an_issue_that_a_person_deleted_is_gone_for_good(desk: Desk) -> None:
@@ -414,7 +414,7 @@ def test_a_file_of_another_history_stays_as_it_is(folder: Folder) -> None:
     updates(folder, new, THIRD, first=SECOND)
     assert FIRST.block in folder.text(old)
     assert THIRD.block in folder.text(new)
-    assert folder.backend.find(OTHER, START) == new
+    assert folder.backend.find(OTHER, START, "") == new
 
 
 def test_a_comment_written_twice_to_a_file_is_there_once(folder: Folder) -> None:
@@ -480,7 +480,7 @@ def test_a_create_whose_answer_is_lost_is_ambiguous_and_found(hub: Hub) -> None:
     hub.fake.fail("create_issue", LostAnswer())
     error = failing(lambda: hub.backend.create(FIRST, OPERATION))
     assert error.ambiguous
-    found = hub.another().find(OPERATION, START)
+    found = hub.another().find(OPERATION, START, "")
     assert found is not None
     assert found.number == hub.fake.issues[0].number
     assert len(hub.fake.creates) == 1
@@ -489,31 +489,31 @@ def test_a_create_whose_answer_is_lost_is_ambiguous_and_found(hub: Hub) -> None:
 def test_a_create_that_lands_late_is_found_later(hub: Hub) -> None:
     hub.fake.fail("create_issue", LateCommit(after=timedelta(seconds=10)))
     assert failing(lambda: hub.backend.create(FIRST, OPERATION)).ambiguous
-    assert hub.backend.find(OPERATION, START) is None
+    assert hub.backend.find(OPERATION, START, "") is None
     hub.clock.advance(timedelta(seconds=11))
-    assert hub.backend.find(OPERATION, START) is not None
+    assert hub.backend.find(OPERATION, START, "") is not None
 
 
 def test_an_issue_that_the_list_does_not_show_yet_is_found_when_it_does(hub: Hub) -> None:
     hub.fake.list_lag = timedelta(seconds=60)
     address = hub.backend.create(FIRST, OPERATION)
-    assert hub.backend.find(OPERATION, START) is None
+    assert hub.backend.find(OPERATION, START, "") is None
     hub.clock.advance(timedelta(seconds=61))
-    assert hub.backend.find(OPERATION, START) == address
+    assert hub.backend.find(OPERATION, START, "") == address
 
 
 def test_a_marker_that_a_person_pasted_is_not_ours(hub: Hub) -> None:
     address = hub.backend.create(FIRST, OPERATION)
     hub.person.open("copy", hub.text(address).replace(OPERATION, OTHER))
     hub.person.comment(address.number, f"<!-- triaged:v1 op={OTHER} -->\n\nx")
-    assert hub.backend.find(OTHER, START) is None
+    assert hub.backend.find(OTHER, START, "") is None
     assert not hub.backend.has_comment(address, OTHER, START)
 
 
 def test_the_search_goes_back_to_five_minutes_before_the_intent_and_no_further(hub: Hub) -> None:
     hub.backend.create(FIRST, OPERATION)
-    assert hub.backend.find(OPERATION, START + timedelta(minutes=5)) is not None
-    assert hub.backend.find(OPERATION, START + timedelta(minutes=6)) is None
+    assert hub.backend.find(OPERATION, START + timedelta(minutes=5), "") is not None
+    assert hub.backend.find(OPERATION, START + timedelta(minutes=6), "") is None
 
 
 def test_an_app_that_may_not_ask_who_it_is_finds_its_own_issue(hub: Hub) -> None:
@@ -524,8 +524,8 @@ def test_an_app_that_may_not_ask_who_it_is_finds_its_own_issue(hub: Hub) -> None
     address = app.create(FIRST, OPERATION)
     hub.person.open("copy", hub.text(address).replace(OPERATION, OTHER))
     for backend in (app, hub.another(token)):
-        assert backend.find(OPERATION, START) == address
-        assert backend.find(OTHER, START) is None
+        assert backend.find(OPERATION, START, "") == address
+        assert backend.find(OTHER, START, "") is None
 
 
 def test_a_comment_whose_answer_is_lost_is_known_by_its_marker(hub: Hub) -> None:

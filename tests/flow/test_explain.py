@@ -19,7 +19,7 @@ from triaged.backends.issue import render
 from triaged.cli import main
 from triaged.explaining.former import REMEMBERED, Former
 from triaged.intake.units import Rules
-from triaged.ports.backend import Issue
+from triaged.ports.backend import Issue, Places
 from triaged.ports.store import Fate
 from triaged.web.auth import ApiTokens, TokenSource
 from triaged.workers.report import gather
@@ -286,7 +286,7 @@ def test_the_issue_stays_the_same_while_time_passes_and_other_rules_come_into_fo
 
     def issue() -> Issue:
         with desk.store.read() as reader:
-            report = gather(reader, 1, rules=desk.intake.rules, former=Former(), public_url="http://here")
+            report = gather(reader, 1, rules=desk.intake.rules, former=Former(), public_url="http://here", places=Places())
         assert report is not None
         return render(report)
 

@@ -27,7 +27,7 @@ OWNED = "*triaged keeps everything above this line up to date; what you write be
 
 def block(report: Report) -> str:
     """The whole part, as Markdown; a restricted incident tells only where responders find it."""
-    if report.incident.restricted:
+    if report.hidden:
         return (
             "### Restricted\n\n"
             f"What is known is shown to responders only: {page_of(report)}. Write nothing confidential here."

@@ -21,8 +21,8 @@ def folded_into(report: Report) -> str:
     if parent is None or incident.fold is None or incident.state is State.CLOSED:
         return ""
     return (
-        f"**Folded into {_named(report, parent)}**: {_WHY[incident.fold]}. What is done there holds for this one too; it"
-        " has no clocks of its own. Reopen this issue to split it off."
+        f"**Folded into {_named(report, parent)}**: {_WHY[incident.fold]}. What is done there holds for this one too;"
+        " it has no clocks of its own. Reopen this issue to split it off."
     )
 
 

@@ -33,14 +33,15 @@ def render(report: Report) -> Issue:
     """The issue as it should be, the same for the same report: nothing in it depends on the time of asking."""
     incident = report.incident
     shown = fit(block(report), MOST_OF_A_BLOCK)
-    people = "" if incident.restricted else PEOPLE
+    people = "" if report.hidden else PEOPLE
     heading = title(f"{incident.name} {incident.title}", most=LONGEST_TITLE)
-    labels = _labels(incident)
+    labels = () if report.hidden else _labels(incident)
     folded = incident.parent is not None
     closed = folded or incident.state is State.CLOSED
     reason = CloseReason.DUPLICATE if folded else incident.close_reason if closed else None
     return Issue(
         incident_id=incident.id,
+        repository=report.repository,
         title=heading,
         block=shown,
         people=people,
@@ -55,8 +56,6 @@ def render(report: Report) -> Issue:
 
 def _labels(incident: Incident) -> tuple[str, ...]:
     """Ours first, then the rules'; GitHub takes names that differ only in case for the same."""
-    if incident.restricted:
-        return ()
     ours = (
         f"severity: {incident.severity}",
         f"team: {incident.team}",

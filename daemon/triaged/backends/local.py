@@ -76,7 +76,7 @@ class LocalBackend:
             self._replace(path, text)
         return self._address(issue.incident_id, path)
 
-    def find(self, operation: str, since: datetime) -> Address | None:
+    def find(self, operation: str, since: datetime, repository: str) -> Address | None:
         with self._disk():
             for path in self._directory.glob("INC-*.md"):
                 named = re.fullmatch(r"INC-(\d+)(?:\.\d+)?\.md", path.name)

@@ -169,6 +169,9 @@ class RuleSet:
             because=_distinct((*verdict.because, *because)),
         )
 
+    def _repository_of(self, team: str) -> str | None:
+        return self.teams[team].repository if team in self.teams else None
+
     def _look(self, now: datetime) -> _Moment:
         is_open = {name: self.calendars[name].is_open(now) for name in self._calendars}
         state = (bisect_right(self._ends, now), *is_open.values())
@@ -230,7 +233,7 @@ class RuleSet:
             dropped=matched[-1].drop if matched else None,
             delay=_first([rule.delay for rule in matched]),
             close=_first([rule.close for rule in matched]),
-            repository=_first([rule.repository for rule in matched]),
+            repository=_first([*(rule.repository for rule in matched), self._repository_of(team)]),
             labels=_distinct([label for rule in matched for label in rule.labels]),
             restricted=any(said) if said else category is Category.SECURITY,
         )

@@ -23,9 +23,13 @@ class Address(Struct, frozen=True, kw_only=True):
 
 
 class Issue(Struct, frozen=True, kw_only=True):
-    """An issue as it should be: `block` is the daemon's part of the body, `people` what people's part begins with."""
+    """An issue as it should be: `block` is the daemon's part of the body, `people` what people's part begins with.
+
+    `repository` is where it is, or where it is to be made; "" where the backend has only one place.
+    """
 
     incident_id: int
+    repository: str = ""
     title: str
     block: str
     people: str
@@ -36,6 +40,23 @@ class Issue(Struct, frozen=True, kw_only=True):
     urgent: bool
     folded: bool = False
     """Whether another issue tells of it: then none is made for it, and one that there is stays closed."""
+
+
+class Places(Struct, frozen=True, kw_only=True):
+    """Where issues are made: commonly, and those of restricted incidents; "" where there is no such place."""
+
+    common: str = ""
+    restricted: str = ""
+
+    def of(self, incident: Incident) -> str:
+        """Where the issue of an incident is made now."""
+        if incident.restricted and self.restricted:
+            return self.restricted
+        return (incident.repository or self.common) if self.common else ""
+
+    def hides(self, incident: Incident, repository: str) -> bool:
+        """Whether an issue in that repository may tell no more than title and link."""
+        return incident.restricted and (not self.restricted or repository.lower() != self.restricted.lower())
 
 
 class Related(Struct, frozen=True, kw_only=True):
@@ -82,8 +103,8 @@ class Backend(Protocol):
         """Create the issue with the operation's marker. Never repeats by itself."""
         ...
 
-    def find(self, operation: str, since: datetime) -> Address | None:
-        """The issue that carries the operation's marker and is ours, among those created since; None: not visible."""
+    def find(self, operation: str, since: datetime, repository: str) -> Address | None:
+        """The issue there that carries the operation's marker and is ours, created since; None: not visible."""
         ...
 
     def update(self, address: Address, issue: Issue, last: Written) -> Found:
@@ -122,7 +143,8 @@ class Report(Struct, frozen=True, kw_only=True):
     """Everything that an issue tells: `episodes` are the firing ones first, at most some tens; `timeline` the newest.
 
     `parent` is what it is folded into; `folded` the newest of the `folded_count` incidents that are folded into it.
-    `targets` are the severity's targets as ops wrote them, by objective; `service` is the catalogue's entry, if any.
+    `repository` is where the issue is or will be; `hidden` says that not everybody who reads there may know more than
+    title and link. `targets` are the severity's targets as ops wrote them, by objective; `service` is the catalogue's entry, if any.
     `why` is None where the rules that judged it cannot be had any more.
     """
 
@@ -132,6 +154,8 @@ class Report(Struct, frozen=True, kw_only=True):
     targets: Mapping[Objective, str]
     service: Service | None
     public_url: str
+    repository: str = ""
+    hidden: bool = False
     parent: Related | None = None
     folded: tuple[Related, ...] = ()
     folded_count: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -71,7 +71,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 def distil(file: Path) -> None:
     """Make the outcomes of a store that has the three tables (and no more than the room of a few columns a row)."""
-    with closing(sqlite3.connect(file)) as connection:
+    with _scratch(file) as connection:
         connection.execute(_INDEX)
         connection.executescript(_DISTIL)
         connection.commit()
@@ -79,9 +79,8 @@ def distil(file: Path) -> None:
 
 def write(file: Path, incidents: Iterable[Held], members: Iterable[Member]) -> None:
     """The outcomes of incidents as they were recorded, in a new file. Their pages were not recorded, and are 0."""
-    with closing(sqlite3.connect(file)) as connection:
+    with _scratch(file) as connection:
         connection.executescript(_TABLES)
-        connection.execute("BEGIN")
         connection.executemany("INSERT INTO episodes VALUES (?, ?, ?)", map(_member, members))
         for held in incidents:
             incident = held.incident
@@ -115,6 +114,15 @@ def outcomes(rows: Iterable[tuple[Any, ...]]) -> Iterator[Outcome]:
             response=response,
             resolution=resolution,
         )
+
+
+@contextmanager
+def _scratch(file: Path) -> Iterator[sqlite3.Connection]:
+    """A file that need not survive anything: no fsync, no journal."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute("PRAGMA journal_mode=OFF")
+        yield connection
 
 
 def _member(member: Member) -> tuple[str, int, int]:

@@ -84,10 +84,10 @@ def claim_comment(
     return None if publication is None else (claimed, publication)
 
 
-def keep_labels(connection: Connection, claimed: Publication, labels: tuple[str, ...]) -> None:
-    """Remember what a create is sent with: found again after a crash, the issue has these labels of ours."""
+def keep_sent(connection: Connection, claimed: Publication, labels: tuple[str, ...], repository: str) -> None:
+    """Remember what a create is sent with and where to: there it is looked for after a crash, with these labels."""
     of = s.publications.c.incident_id == claimed.incident_id
-    connection.execute(update(s.publications).where(of).values(labels=to_json(labels)))
+    connection.execute(update(s.publications).where(of).values(labels=to_json(labels), repository=repository))
 
 
 def publication_of(connection: Connection, incident_id: int) -> Publication | None:
@@ -131,6 +131,7 @@ def republish(connection: Connection, backend: str, now: datetime) -> int:
             "operation": "",
             "intended_at": None,
             "number": None,
+            "repository": "",
             "url": "",
             "digest": "",
             "block": "",

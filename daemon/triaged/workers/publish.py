@@ -35,7 +35,7 @@ _GIVEN_UP: Final = timedelta(minutes=15)
 _URGENT_RANK: Final = 1
 
 Run = Callable[[Callable[[Any, datetime], Any]], Any]
-Render = Callable[[Reader, int], Issue | None]
+Render = Callable[[Reader, int, str], Issue | None]
 
 
 class PublishWorker:
@@ -97,7 +97,8 @@ class PublishWorker:
         if taken is None:
             return
         with self._read() as reader:
-            issue = self._render(reader, waiting.id)
+            # Where a create may have gone to, there the issue is.
+            issue = self._render(reader, waiting.id, taken.repository if taken.intended_at is not None else "")
         if issue is None:
             self._record(taken, done=taken.wanted)
         elif issue.folded and not taken.created and taken.intended_at is None:
@@ -115,7 +116,7 @@ class PublishWorker:
     def _create(self, publication: Publication, issue: Issue, now: datetime) -> None:
         try:
             if publication.intended_at is not None:
-                found = self._backend.find(publication.operation, publication.intended_at)
+                found = self._backend.find(publication.operation, publication.intended_at, issue.repository)
                 if found is not None:
                     # What stands there was rendered earlier: `done` stays behind, so that an update follows.
                     sent = Written(block="", labels=publication.labels, closed=False)
@@ -126,7 +127,7 @@ class PublishWorker:
                 if issue.folded:
                     self._record(publication, done=publication.wanted, intended_at=None)
                     return
-            self._run(lambda tx, _: queue.keep_labels(tx.connection, publication, issue.labels))
+            self._run(lambda tx, _: queue.keep_sent(tx.connection, publication, issue.labels, issue.repository))
             address = self._backend.create(issue, publication.operation)
         except DeliveryError as error:
             self._failed(publication, error)

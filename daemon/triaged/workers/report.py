@@ -6,7 +6,7 @@ from triaged.core.model import Incident, Objective
 from triaged.explaining.former import Former
 from triaged.explaining.why import why
 from triaged.intake.units import Rules
-from triaged.ports.backend import Related, Report
+from triaged.ports.backend import Places, Related, Report
 from triaged.store.reading import Reader
 
 _EPISODES = 25
@@ -14,8 +14,13 @@ _ENTRIES = 40
 _FOLDED = 20
 
 
-def gather(reader: Reader, incident_id: int, *, rules: Rules, former: Former, public_url: str) -> Report | None:
-    """The report of an incident; None where there is no such incident, or none that was opened."""
+def gather(  # noqa: PLR0913 - what a report is made of
+    reader: Reader, incident_id: int, *, rules: Rules, former: Former, public_url: str, places: Places, chosen: str = ""
+) -> Report | None:
+    """The report of an incident; None where there is no such incident, or none that was opened.
+
+    `chosen` is the repository that its issue was sent to before, where it may be by now.
+    """
     row = reader.incident(incident_id)
     if row is None or row.incident.opened_at is None:
         return None
@@ -24,8 +29,11 @@ def gather(reader: Reader, incident_id: int, *, rules: Rules, former: Former, pu
     if not episodes:
         episodes = reader.episodes(incident_id, firing=False, limit=_EPISODES)
     targets = former.policy(reader, incident.policy, current=rules).severities[incident.severity].targets
+    repository = row.address.repository if row.address else chosen or places.of(incident)
     return Report(
         incident=incident,
+        repository=repository,
+        hidden=places.hides(incident, repository),
         episodes=tuple(episodes),
         timeline=tuple(reader.timeline(incident_id, _ENTRIES)),
         targets={objective: targets[objective].text for objective in Objective},

@@ -60,20 +60,21 @@ class GitHubBackend:
     def create(self, issue: Issue, operation: str) -> Address:
         body = document.compose(issue, operation)
         new = wire.NewIssue(title=issue.title, body=body, labels=issue.labels)
-        reply = self._write(Write.CREATION, lambda: self._client.create_issue(self._repository, new))
+        repository = issue.repository or self._repository
+        reply = self._write(Write.CREATION, lambda: self._client.create_issue(repository, new))
         self._login = reply.value.user.login if reply.value.user else None
         self._warn_of_dropped(issue.labels, reply.value.label_names)
-        return self._address(reply.value, self._repository)
+        return self._address(reply.value, repository)
 
-    def find(self, operation: str, since: datetime) -> Address | None:
+    def find(self, operation: str, since: datetime, repository: str) -> Address | None:
         """Walks the unfiltered list back to `since`, less what the clocks may differ by."""
         with self._noticing():
             login = self._own_login()
-            for issue in self._client.list_issues(self._repository):
+            for issue in self._client.list_issues(repository or self._repository):
                 if issue.created_at < since - SKEW:
                     return None
                 if document.carries(issue.body, operation) and _is_ours(issue.user, login):
-                    return self._address(issue, self._repository)
+                    return self._address(issue, repository or self._repository)
         return None
 
     def update(self, address: Address, issue: Issue, last: Written) -> Found:
