@@ -125,6 +125,11 @@ def migrated() -> Store:
     return empty_store()
 
 
+@cache
+def read_again(files: tuple[tuple[str, str], ...]) -> Rules:
+    return read_rules(dict(files))
+
+
 @contextmanager
 def lived(history: Sequence[Sent], in_force: Rules) -> Iterator[Life]:
     with closing(Store("sqlite://")) as store:
@@ -137,7 +142,7 @@ def backtested(life: Life, other: Rules, span: Span = SPAN) -> tuple[Compared, C
     history = History(life.store.read)
     with TemporaryDirectory() as folder:
         before, after, recorded = (Path(folder) / name for name in ("before.db", "after.db", "recorded.db"))
-        replay = Replay(history, readers=READERS, read_rules=read_rules)
+        replay = Replay(history, readers=READERS, read_rules=lambda files: read_again(tuple(files.items())))
         replays = [replay.run(span, before), replay.run(span, after, other)]
         distil(before)
         distil(after)

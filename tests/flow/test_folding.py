@@ -418,6 +418,20 @@ def test_what_was_merged_stays_merged_when_the_rules_judge_it_as_before(daemon: 
     daemon.act(other.id, MergeAsked(actor=ANN, into=one.id))
     daemon.fire("Many", "1", pod="b")
     assert daemon.get(other).parent == one.id
+    for pod in "ab":
+        daemon.resolve("Many", "1", pod=pod)
+    assert daemon.get(other).state is State.VERIFYING
+    daemon.advance(MINUTE)
+    daemon.deliver(alert("Many", labels={"severity": "none", "level": "1", "pod": "a"}, starts=daemon.clock.now()))
+    assert (daemon.get(other).state, daemon.get(other).parent) == (State.OPEN, one.id)
+
+
+def test_what_was_merged_goes_its_own_way_when_it_is_judged_graver_than_the_person_saw(daemon: Shop) -> None:
+    one, other = daemon.fire("One", "2"), daemon.fire("Many", pod="a")
+    daemon.act(other.id, MergeAsked(actor=ANN, into=one.id))
+    for pod in "bc":
+        daemon.fire("Many", pod=pod)
+    assert daemon.get(other).parent is None
 
 
 @pytest.mark.parametrize(

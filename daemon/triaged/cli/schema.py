@@ -28,7 +28,7 @@ def schema(
     ] = None,
 ) -> None:
     """Print the JSON Schema (draft 2020-12) of a file, by which an editor completes and checks."""
-    known = {CONFIG: _config, **{name: _rule_files(name) for name in schemas.FILES}}
+    known = {CONFIG: config_schema, **{name: _rule_files(name) for name in schemas.FILES}}
     if directory is not None:
         _write(directory, known)
     elif name is None:
@@ -84,5 +84,6 @@ class _Written(GenerateJsonSchema):
         return {"$schema": DRAFT, **made, "title": "triaged: config.yaml", "type": ["object", "null"]}
 
 
-def _config() -> Schema:
+def config_schema() -> Schema:
+    """The schema of config.yaml."""
     return Settings.model_json_schema(schema_generator=_Written)

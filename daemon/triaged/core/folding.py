@@ -69,6 +69,9 @@ def unfold_if_graver(draft: Draft) -> None:
     incident, parent = draft.incident, draft.context.parent
     if incident.parent is None or incident.state not in _WORKING:
         return
+    # A person's merge covers what the person could see.
+    if incident.fold is Fold.MERGE and not incident.judged.graver_than(incident.covered or incident.judged):
+        return
     if incident.judged in _PAGES:
         unfold(draft, f"judged {incident.judged}")
     elif parent is not None and incident.judged.graver_than(parent.severity):
@@ -100,6 +103,7 @@ def merge(draft: Draft, event: MergeAsked) -> None:
         raise ActError(f"{parent.name} is folded into INC-{parent.parent}: merge into that")
     if parent.state not in _WORKING:
         raise ActError(f"{parent.name} is {parent.state}: expected one that is open")
+    draft.set(covered=incident.judged)
     fold(draft, Fold.MERGE, parent, by=event.actor, why=_said(event.actor, event.reason))
 
 

@@ -91,9 +91,14 @@ def _topics(value: Value) -> Iterator[str]:
 
 
 def _status(value: Value) -> StatusPick:
-    if not isinstance(value.node, Table):
-        expression = _expression(value)
-        return StatusPick(expression=expression, words={m.value: m for m in Meaning}, default=None)
+    return value.either(_status_word, _status_table)
+
+
+def _status_word(value: Value) -> StatusPick:
+    return StatusPick(expression=_expression(value), words={m.value: m for m in Meaning}, default=None)
+
+
+def _status_table(value: Value) -> StatusPick:
     fields = value.fields(STATUS_KEYS, required=("from",))
     words: dict[str, Meaning] = {}
     for meaning in Meaning:
@@ -114,23 +119,28 @@ def _picks(value: Value) -> Mapping[str, Pick]:
 
 def _pick(value: Value) -> Pick | None:
     """An expression; `{from: …}` with a map and a default; or `{value: …}`, a constant."""
-    if not isinstance(value.node, Table):
-        expression = _expression(value)
-        return None if expression is None else Pick(expression=expression)
+    return value.either(_pick_word, _pick_table)
+
+
+def _pick_word(value: Value) -> Pick | None:
+    expression = _expression(value)
+    return None if expression is None else Pick(expression=expression)
+
+
+def _pick_table(value: Value) -> Pick | None:
     fields = value.fields(PICK_KEYS)
+    constant = fields.read("value", lambda word: word.text("text that is always the same"))
+    expression = fields.read("from", _expression)
+    table = fields.read("map", _map) or {}
+    default = fields.read("default", lambda word: word.text())
     if ("value" in fields) == ("from" in fields):
         value.complain("expected an expression, or a mapping with either from or value")
         return None
     if "value" in fields:
         if len(fields) > 1:
             fields["value"].complain("expected no other key beside value: it is always the same")
-        return Pick(default=fields["value"].text("text that is always the same") or "")
-    table = fields.read("map", _map) or {}
-    return Pick(
-        expression=_expression(fields["from"]),
-        map=table,
-        default=fields.read("default", lambda word: word.text()) or "",
-    )
+        return Pick(default=constant or "")
+    return Pick(expression=expression, map=table, default=default or "")
 
 
 def _map(value: Value) -> Mapping[str, str]:

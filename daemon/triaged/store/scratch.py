@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -58,7 +59,7 @@ class ScratchStore(Store):
         self._writer = self._reader = engine
         self._lock = None
         self.alone = True
-        self._statements = Statements(engine.dialect, "")
+        self._statements = _statements()
         self._recent = {}
         self._ids = {"incident": count(1), "episode": count(1)}
         with translated():
@@ -134,6 +135,12 @@ class ScratchTransaction(Transaction):
         super().save(replace(batch, records=[], timeline=[], acts=[], wants={}, comments=[], tallies=[]), now)
         if happened:
             self._cursor.executemany(_HAPPENED, happened)
+
+
+@cache
+def _statements() -> Statements:
+    """Compiled once a process: that takes longer than a short replay."""
+    return Statements(create_engine("sqlite://").dialect, "")
 
 
 def _happenings(before: Incident | None, after: Incident) -> Iterator[str]:
