@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from functools import cache
@@ -148,7 +148,11 @@ def backtested(life: Life, other: Rules, span: Span = SPAN) -> tuple[Compared, C
         distil(after)
         record(history, span, recorded)
         found = compare(before, after, most=10_000)
-        return found, compare(recorded, before, most=10_000, fields=("severity", "team", "opened_at", "alerts")), replays
+        return (
+            found,
+            compare(recorded, before, most=10_000, fields=("severity", "team", "opened_at", "alerts")),
+            replays,
+        )
 
 
 @FEW

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import sqlite3
 import sys
@@ -379,3 +380,38 @@ def test_an_unknown_schema_or_a_folder_that_cannot_be_made_is_refused(run: Run, 
     assert re.fullmatch(r"schema: expected config, triage, .+, got triaged\n", said.err)
     (tmp_path / "file").write_text("")
     assert "expected a folder to write to" in run("schema", "--directory", "file/x").err
+
+
+# ---------------------------------------------------------------- what others run
+
+
+def test_mistakes_in_the_tests_of_the_rules_are_found_too(run: Run, rules: Path) -> None:
+    (rules / "tests").mkdir()
+    (rules / "tests" / "a.yaml").write_text("- {test: x, alert: {a: b}, expect: {severty: sev1}}\n")
+    said = run("check", "--rules", "rules")
+    assert said.status == 1
+    assert "rules/tests/a.yaml:1:37: error: [0].expect.severty: expected " in said.out
+    assert "^^^^^^^ did you mean severity?" in said.out
+
+
+def commands_of(root: Path) -> Iterator[list[str]]:
+    """The commands of the pre-commit hook and of the workflow for rule repositories."""
+    (hook,) = yaml.safe_load((root / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert hook["id"] == "triaged-check"
+    assert re.search(hook["files"], "rules/triage.yaml")
+    assert not re.search(hook["files"], "docs/rules/triage.yaml")
+    yield hook["entry"].split()
+    workflow = yaml.safe_load((root / "deploy" / "github" / "rules.yml").read_text(encoding="utf-8"))
+    for step in workflow["jobs"]["rules"]["steps"]:
+        if step.get("run", "").startswith("triaged "):
+            yield step["run"].split()
+
+
+def test_the_hook_and_the_workflow_run_on_a_repository_with_the_shipped_rules(run: Run, tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    shutil.copytree(root / "rules", tmp_path / "rules")
+    commands = list(commands_of(root))
+    assert [command[1] for command in commands] == ["check", "check", "test"]
+    for command in commands:
+        said = run(*command[1:])
+        assert said.status == 0, said

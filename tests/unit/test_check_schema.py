@@ -13,11 +13,12 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from triaged import config, defaults
-from triaged.cli.schema import SPAN, config_schema
+from triaged.cli.schema import KNOWN, SPAN, config_schema
 from triaged.errors import ConfigError, Finding
+from triaged.replay.ruletests import reading
 from triaged.rulefiles import words
 from triaged.rulefiles.marks import Items, Node, Table, compose
-from triaged.rulefiles.schemas import FILES, schema
+from triaged.rulefiles.schemas import FILES
 from triaged.rulefiles.values import Value
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ GLOBS = {name: described.glob for name, described in FILES.items()}
 
 @cache
 def validator(name: str) -> Draft202012Validator:
-    return Draft202012Validator(config_schema() if name == "config" else schema(name))
+    return Draft202012Validator(KNOWN[name][1]())
 
 
 def as_editors_read(node: Node) -> Any:
@@ -77,7 +78,7 @@ GOOD = list(good_files())
 BAD = [(path.stem.partition("-")[0], path) for path in sorted((FIXTURES / "bad").glob("*.yaml"))]
 
 
-@pytest.mark.parametrize("name", ["config", *FILES])
+@pytest.mark.parametrize("name", KNOWN)
 def test_every_schema_is_a_schema_and_says_something_of_every_key(name: str) -> None:
     found = dict(validator(name).schema)
     Draft202012Validator.check_schema(found)
@@ -156,6 +157,44 @@ def test_a_word_that_its_reader_takes_fits_its_shape(reader: Any, word: str) -> 
     except ValueError:
         return
     assert Draft202012Validator(dict(words.SHAPES[reader])).is_valid(word)
+
+
+# ---------------------------------------------------------------- tests of rules
+
+RULE_TESTS = [*sorted((ROOT / "rules" / "tests").glob("*.yaml")), ROOT / "tests" / "fixtures" / "rules" / "tests.yaml"]
+
+
+def found_by_test_reader(text: str) -> list[Finding]:
+    findings: list[Finding] = []
+    reading.read("x.yaml", text, findings)
+    return findings
+
+
+@pytest.mark.parametrize("file", RULE_TESTS, ids=lambda file: file.stem)
+def test_rule_tests_that_their_reader_takes_the_schema_takes(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert found_by_test_reader(text) == []
+    assert refused_by_schema("tests", text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tests: []\n",
+        "- {alert: {a: b}, expect: {severity: sev1}}\n",
+        "- {test: x, alert: {a: b}, expect: {severty: sev1}}\n",
+        "- {test: x, alert: {a: b}, expect: {severity: sev9}}\n",
+        "- {test: x, steps: [{fire: {a: b}}, {at: 1m, expect: {state: open}}]}\n",
+        "- {test: x, steps: [{at: 1, fire: {a: b}}, {at: 1m, expect: {state: open}}]}\n",
+        "- {test: x, steps: [{at: 1m, fires: {a: b}, expect: {state: open}}]}\n",
+        "- {test: x, steps: [{at: 1m, act: akc, expect: {state: open}}]}\n",
+        "- {test: x, steps: [{at: 1m, expect: {due: {respons: 1h}}}]}\n",
+        "- {test: x, steps: [{at: 1m}, {at: 2m, expect: {state: open}}]}\n",
+    ],
+)
+def test_both_refuse_rule_tests_with_unknown_keys_and_words(text: str) -> None:
+    assert found_by_test_reader(text) != []
+    assert refused_by_schema("tests", text) != []
 
 
 # ---------------------------------------------------------------- the configuration

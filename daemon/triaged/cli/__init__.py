@@ -7,7 +7,7 @@ import sys
 import typer
 
 from triaged import __version__
-from triaged.cli import check, db, demo, explain, incidents, schema, serve, test
+from triaged.cli import backtest, check, db, demo, explain, incidents, schema, serve, test
 from triaged.errors import TriagedError
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ app.command("check")(check.check)
 app.command("schema")(schema.schema)
 app.command("test")(test.run)
 app.command("explain")(explain.explain)
+app.command("backtest")(backtest.run)
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(db.app, name="db")
 

@@ -36,6 +36,8 @@ def check(
     settings = checked.configuration(config_file or default_config())
     folder = rules or (settings and (settings.rules or defaults.RULES))
     files = checked.rules(folder) if folder else None
+    if folder:
+        checked.tests(folder)
     if history and settings and folder and files:
         checked.history(settings, folder, files)
     failing = (Level.ERROR, Level.WARNING) if strict else (Level.ERROR,)

@@ -12,7 +12,9 @@ from triaged.clock import SystemClock
 from triaged.config import Settings
 from triaged.errors import ConfigError, Finding, StoreError
 from triaged.replay.met import met
+from triaged.replay.ruletests import reading
 from triaged.rulefiles import RuleFiles
+from triaged.rulefiles.folder import TESTS
 
 
 class Checked:
@@ -45,6 +47,14 @@ class Checked:
             return None
         self._add(Level.WARNING, folder, files.warnings)
         return files
+
+    def tests(self, folder: Path) -> None:
+        """The files of tests beside the rules; `triaged test` runs them."""
+        try:
+            reading.read_all(sorted((folder / TESTS).glob("*.yaml")))
+        except ConfigError as error:
+            for finding in error.findings:
+                self.found.append(Told(level=Level.ERROR, finding=finding, path=Path(finding.file)))
 
     def history(self, settings: Settings, folder: Path, files: RuleFiles) -> None:
         """What no recorded alert met; nothing where no store is there, and only a word where it cannot be read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,10 +15,10 @@ from pydantic_core import CoreSchema, core_schema
 
 from triaged.config import Settings
 from triaged.errors import ConfigError
+from triaged.replay.ruletests import schema as ruletests
 from triaged.rulefiles import schemas
 from triaged.rulefiles.sketch import DRAFT, Schema
 
-CONFIG = "config"
 SPAN = r"^(?=.)(?:[0-9]+y|(?:[0-9]+w)?(?:[0-9]+d)?(?:[0-9]+h)?(?:[0-9]+m)?(?:[0-9]+s)?)$"
 
 
@@ -28,12 +29,12 @@ def schema(
     ] = None,
 ) -> None:
     """Print the JSON Schema (draft 2020-12) of a file, by which an editor completes and checks."""
-    known = {CONFIG: config_schema, **{name: _rule_files(name) for name in schemas.FILES}}
+    known = {name: made for name, (_, made) in KNOWN.items()}
     if directory is not None:
         _write(directory, known)
     elif name is None:
-        for one in known:
-            typer.echo(f"{one:<12} {'config.yaml' if one == CONFIG else f'rules/{schemas.FILES[one].glob}'}")
+        for one, (glob, _) in KNOWN.items():
+            typer.echo(f"{one:<12} {glob}")
     elif name in known:
         typer.echo(_text(known[name]()))
     else:
@@ -53,10 +54,6 @@ def _write(directory: Path, known: Mapping[str, Callable[[], Schema]]) -> None:
 
 def _text(schema: Schema) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False)
-
-
-def _rule_files(name: str) -> Callable[[], Schema]:
-    return lambda: schemas.schema(name)
 
 
 class _Written(GenerateJsonSchema):
@@ -87,3 +84,11 @@ class _Written(GenerateJsonSchema):
 def config_schema() -> Schema:
     """The schema of config.yaml."""
     return Settings.model_json_schema(schema_generator=_Written)
+
+
+KNOWN: Mapping[str, tuple[str, Callable[[], Schema]]] = {
+    "config": ("config.yaml", config_schema),
+    **{name: (f"rules/{one.glob}", partial(schemas.schema, name)) for name, one in schemas.FILES.items()},
+    "tests": (f"rules/{ruletests.GLOB}", ruletests.schema),
+}
+"""The schemas by their names, each with the files that it is of."""

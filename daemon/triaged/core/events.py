@@ -55,6 +55,12 @@ class ParentQuiet(Struct, frozen=True, kw_only=True):
     """The parent's own alerts have been quiet for its window."""
 
 
+class ParentFolded(Struct, frozen=True, kw_only=True):
+    """The parent was folded itself: its own parent `into` tells of both."""
+
+    into: int
+
+
 class ParentClosed(Struct, frozen=True, kw_only=True):
     """A person closed the parent, which holds for what is folded into it."""
 
@@ -127,5 +133,5 @@ class SplitAsked(Struct, frozen=True, kw_only=True):
 
 
 Act = Acknowledged | SeverityChosen | ResolveAsked | CloseAsked | ReopenAsked | MergeAsked | SplitAsked
-Folding = FoldAsked | ParentQuiet | ParentClosed | StormGoesOn
+Folding = FoldAsked | ParentFolded | ParentQuiet | ParentClosed | StormGoesOn
 Event = AlertFired | AlertResolved | Grew | GrowthAwaited | DeadlinePassed | Folding | Act

@@ -8,7 +8,7 @@ from typing import Final
 from triaged.core import objectives
 from triaged.core.draft import Draft
 from triaged.core.effects import PublishIssue
-from triaged.core.events import FoldAsked, MergeAsked, ParentQuiet, SplitAsked
+from triaged.core.events import FoldAsked, MergeAsked, ParentFolded, ParentQuiet, SplitAsked
 from triaged.core.model import DAEMON, Actor, Entry, Fold, Incident, Severity, State, TimelineEntry
 from triaged.errors import ActError
 
@@ -35,6 +35,7 @@ def fold(draft: Draft, reason: Fold, parent: Incident, *, by: Actor = DAEMON, wh
     said = f": {why}" if why else ""
     draft.tell(Entry.FOLDED, f"folded into {parent.name} ({reason}){said}", by=by)
     _tell_parent(draft, parent.id, Entry.FOLDED, f"{draft.incident.name} is folded in ({reason}){said}", by)
+    draft.for_folded = ParentFolded(into=parent.id)
     if had_issue:
         draft.effects.append(PublishIssue(incident_id=draft.incident.id, urgent=True))
 
@@ -83,6 +84,13 @@ def unfold_if_alone(draft: Draft) -> None:
     incident, parent = draft.incident, draft.context.parent
     if incident.parent is not None and incident.state in _WORKING and (parent is None or not parent.state.unfinished):
         unfold(draft, f"it fires, and INC-{incident.parent} is over")
+
+
+def follow_parent(draft: Draft, event: ParentFolded) -> None:
+    """Nothing is folded by way of two parents."""
+    draft.set(parent=event.into)
+    draft.tell(Entry.FOLDED, f"folded into INC-{event.into} with its parent")
+    draft.effects.append(PublishIssue(incident_id=event.into))
 
 
 def parent_quiet(draft: Draft, _event: ParentQuiet) -> None:

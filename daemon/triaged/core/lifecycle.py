@@ -19,6 +19,7 @@ from triaged.core.events import (
     GrowthAwaited,
     MergeAsked,
     ParentClosed,
+    ParentFolded,
     ParentQuiet,
     ReopenAsked,
     ResolveAsked,
@@ -85,6 +86,8 @@ def decide(incident: Incident, event: Event, context: Context, now: datetime) ->
             timers.passed(draft, event)
         case FoldAsked():
             folding.fold_if_asked(draft, event)
+        case ParentFolded():
+            folding.follow_parent(draft, event)
         case ParentQuiet():
             folding.parent_quiet(draft, event)
         case ParentClosed():
