@@ -290,10 +290,16 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     "a pipe": (as_pipe, "1:1: error: expected a file, got a pipe"),
     "a socket": (as_socket, "1:1: error: expected a file that can be read, got: "),
     "a device": (as_device, "1:1: error: expected a file, got a device"),
-    "a link to itself": (as_link_to_itself, "1:1: error: expected a file that can be read, got: Too many levels of sym"),
+    "a link to itself": (
+        as_link_to_itself,
+        "1:1: error: expected a file that can be read, got: Too many levels of sym",
+    ),
     "a link to nothing": (as_link_to_nothing, "1:1: error: expected a file that can be read, got: No such file"),
     "bytes": (with_bytes(bytes(range(256))), "error: expected UTF-8, got the byte 0x80"),
-    "an executable": (with_bytes(b"\x7fELF\x02\x01\x01\x00 rules"), "1:1: error: expected printable characters, got U+007F"),
+    "an executable": (
+        with_bytes(b"\x7fELF\x02\x01\x01\x00 rules"),
+        "1:1: error: expected printable characters, got U+007F",
+    ),
     "UTF-16": (with_bytes("a: 1".encode("utf-16")), "1:1: error: expected UTF-8, got the byte 0xff"),
     "nothing": (with_bytes(b""), "1:1: error: "),
     "ten megabytes": (with_bytes(b"a: 1\n" * 2_000_000), "1:1: error: expected at most 1,048,576 bytes, got more"),
@@ -341,7 +347,17 @@ def test_whatever_lies_there_is_an_error_at_its_line(run: Run, rules: Path, name
 
 # Each would take a backtracking engine longer than the universe is old; RE2 takes linear time.
 EXPLODING = [r"(a+)+b", r"(a|aa)+b", r"(.*)*b", r"(a|a)*b", r"([a-zA-Z]+)*b", "(" * 20 + "a" + "+)" * 20 + "b"]
-REFUSED = [r"((a{1000}){1000}){1000}", r"a{100001}", r"(?P<x>a)(?P=x)", r"(?=a)", r"[z-a]", "(" * 5_000, r"\C", "a**", r"(?i"]
+REFUSED = [
+    r"((a{1000}){1000}){1000}",
+    r"a{100001}",
+    r"(?P<x>a)(?P=x)",
+    r"(?=a)",
+    r"[z-a]",
+    "(" * 5_000,
+    r"\C",
+    "a**",
+    r"(?i",
+]
 
 
 @pytest.mark.parametrize("pattern", EXPLODING)

@@ -72,7 +72,9 @@ def test_of_a_fact_whose_values_are_known_one_matcher_can_be_impossible() -> Non
         ('functions=~"p.+",functions=~"x.+"', True),
     ],
 )
-def test_of_a_fact_with_several_values_each_positive_matcher_needs_one_of_its_own(text: str, *, impossible: bool) -> None:
+def test_of_a_fact_with_several_values_each_positive_matcher_needs_one_of_its_own(
+    text: str, *, impossible: bool
+) -> None:
     domains = {("service", "functions"): ("", "pay", "search")}
     assert (clash(asked_of_service(text), domains) is not None) == impossible
 
@@ -124,7 +126,9 @@ def test_a_later_item_is_hidden_where_an_earlier_one_takes_all_that_it_would(
         ('functions=~"p.*"', 'functions="pay"', True),
     ],
 )
-def test_facts_with_several_values_imply_only_what_any_of_them_asks(earlier: str, later: str, *, is_hidden: bool) -> None:
+def test_facts_with_several_values_imply_only_what_any_of_them_asks(
+    earlier: str, later: str, *, is_hidden: bool
+) -> None:
     assert hidden([asked_of_service(earlier), asked_of_service(later)], [0]) == ({1: 0} if is_hidden else {})
 
 
@@ -135,7 +139,11 @@ def test_the_first_of_several_that_hide_an_item_is_named() -> None:
 
 def test_all_four_lists_of_a_rule_count() -> None:
     rule = Rule(
-        name="r", match=parse_all("a=1"), annotations=parse_all("a=2"), source=parse_all("name=x"), service=parse_all("name=y")
+        name="r",
+        match=parse_all("a=1"),
+        annotations=parse_all("a=2"),
+        source=parse_all("name=x"),
+        service=parse_all("name=y"),
     )
     assert set(of_rule(rule)) == {("label", "a"), ("annotation", "a"), ("source", "name"), ("service", "name")}
     assert clash(of_rule(rule), {}) is None
@@ -165,7 +173,9 @@ def holds(conditions: Conditions, facts: dict[str, tuple[str, ...]]) -> bool:
 
 
 @given(RULES, ALERTS)
-def test_what_is_said_to_be_impossible_holds_for_nothing(conditions: Conditions, facts: dict[str, tuple[str, ...]]) -> None:
+def test_what_is_said_to_be_impossible_holds_for_nothing(
+    conditions: Conditions, facts: dict[str, tuple[str, ...]]
+) -> None:
     domain = {("service", name): frozenset(["", "x", "y", "xy"]) for name in facts}
     for domains in ({}, domain):
         found = clash(conditions, domains)

@@ -63,7 +63,10 @@ def test_the_shipped_rules_leave_no_doubt() -> None:
             "service: [name=shopp]",
             '9:23: rule r can never match name="shopp": no service in services.yaml has that; did you mean shop?',
         ),
-        ("service: ['functions=~\"x\"']", '9:23: rule r can never match functions=~"x": no service in services.yaml has that'),
+        (
+            "service: ['functions=~\"x\"']",
+            '9:23: rule r can never match functions=~"x": no service in services.yaml has that',
+        ),
         ("service: [users=lots]", '9:23: rule r can never match users="lots": `users` is most, many, some or few'),
         ("service: [revenue=yes]", '9:23: rule r can never match revenue="yes": `revenue` is true or false'),
         ("during: always, outside: always", "9:38: rule r can never match: always is always open"),

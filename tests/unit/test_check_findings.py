@@ -16,7 +16,9 @@ from triaged.cli.findings import SHOWN_NOTICES, Level, Told, counted, write_gith
 from triaged.errors import Finding
 
 
-def finding(line: int = 1, column: int = 1, *, message: str = "expected x, got y", hint: str = "", path: str = "a.b") -> Finding:
+def finding(
+    line: int = 1, column: int = 1, *, message: str = "expected x, got y", hint: str = "", path: str = "a.b"
+) -> Finding:
     return Finding(file="triage.yaml", line=line, column=column, path=path, message=message, hint=hint)
 
 
@@ -26,7 +28,16 @@ def told(found: Finding, path: Path | None = None, level: Level = Level.ERROR) -
 
 def text_of(*findings: Told, width: int = 80, terminal: bool = False) -> str:
     out = io.StringIO()
-    write_text(Console(file=out, width=width, force_terminal=terminal, highlight=False, color_system="standard" if terminal else None), findings)
+    write_text(
+        Console(
+            file=out,
+            width=width,
+            force_terminal=terminal,
+            highlight=False,
+            color_system="standard" if terminal else None,
+        ),
+        findings,
+    )
     return out.getvalue()
 
 
@@ -99,7 +110,9 @@ def test_a_finding_in_no_file_is_told_by_its_own_name() -> None:
     assert text_of(told(finding(path=""))) == "triage.yaml:1:1: error: expected x, got y\n"
 
 
-def test_a_file_outside_of_the_working_directory_is_named_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_outside_of_the_working_directory_is_named_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     assert told(finding(), tmp_path / "a.yaml").file == str(tmp_path / "a.yaml")

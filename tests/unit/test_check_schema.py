@@ -99,7 +99,9 @@ def walked(found: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
         yield from walked(inner, path)
 
 
-@pytest.mark.parametrize(("name", "file"), GOOD, ids=lambda one: str(one) if isinstance(one, str) else str(one.parent.name))
+@pytest.mark.parametrize(
+    ("name", "file"), GOOD, ids=lambda one: str(one) if isinstance(one, str) else str(one.parent.name)
+)
 def test_what_the_reader_takes_the_schema_takes(name: str, file: Path) -> None:
     text = file.read_text()
     assert read(name, text) == []
@@ -112,8 +114,14 @@ def test_unknown_keys_and_wrong_words_are_refused_by_both(name: str, file: Path)
     if composed(text) is None:
         return  # no YAML: the editor says so itself
     findings = read(name, text)
-    wrong = [one for one in findings if re.search(r"unknown key|, got none$|did you mean|expected (a mapping|a list)", one.message)]
-    closed = [one for one in findings if re.search(r"expected (critical|extensive|sev1|outage|person|most), ", one.message)]
+    wrong = [
+        one
+        for one in findings
+        if re.search(r"unknown key|, got none$|did you mean|expected (a mapping|a list)", one.message)
+    ]
+    closed = [
+        one for one in findings if re.search(r"expected (critical|extensive|sev1|outage|person|most), ", one.message)
+    ]
     if wrong or closed:
         assert refused_by_schema(name, text) != []
     if not findings and refused_by_schema(name, text):
@@ -149,7 +157,9 @@ def test_wrong_units_are_refused_by_both() -> None:
         assert refused_by_schema("severities", other) != []
 
 
-@pytest.mark.parametrize("word", ["15m", "1h30m", "3d", "1w2d3h4m5s", "0m", "", "5", "m", "1bd", "0.95", "95%", "24:00", "2026-12-24"])
+@pytest.mark.parametrize(
+    "word", ["15m", "1h30m", "3d", "1w2d3h4m5s", "0m", "", "5", "m", "1bd", "0.95", "95%", "24:00", "2026-12-24"]
+)
 @pytest.mark.parametrize("reader", [one for one in words.SHAPES if one is not words.instant])
 def test_a_word_that_its_reader_takes_fits_its_shape(reader: Any, word: str) -> None:
     try:

@@ -75,15 +75,16 @@ def write_text(console: Console, findings: Sequence[Told]) -> None:
         finding = one.finding
         place = f"{one.file}:{finding.line}:{finding.column}: "
         excerpt = _excerpt(lines.of(one), finding.column, console.width if console.is_terminal else WIDTH)
-        head = told(place, style="bold") + told(f"{one.level}: ", style=COLOURS[one.level])
-        head += _line(f"{finding.path}: ", style="dim") if finding.path else Text()
-        console.print(head + _line(finding.message if excerpt else one.message), soft_wrap=True)
+        key = _line(f"{finding.path}: " if finding.path else "", style="dim")
+        said = _line(finding.message if excerpt else one.message)
+        head = (told(place, style="bold"), told(f"{one.level}: ", style=COLOURS[one.level]), key, said)
+        console.print(Text.assemble(*head), soft_wrap=True)
         if excerpt:
             line, marker = excerpt
             gutter = f"{finding.line:>5} | "
-            console.print(told(gutter, style="dim") + told(line), soft_wrap=True)
-            under = told(f"{'':>5} | ", style="dim") + told(marker, style=COLOURS[one.level])
-            console.print(under + _line(f" {finding.hint}" if finding.hint else ""), soft_wrap=True)
+            console.print(Text.assemble(told(gutter, style="dim"), told(line)), soft_wrap=True)
+            under = (told(f"{'':>5} | ", style="dim"), told(marker, style=COLOURS[one.level]))
+            console.print(Text.assemble(*under, _line(f" {finding.hint}" if finding.hint else "")), soft_wrap=True)
     if left := len(findings) - len(shown):
         console.print(f"… and {left:,} more (--format json lists all)")
 
@@ -96,7 +97,12 @@ def write_github(console: Console, findings: Sequence[Told]) -> None:
     """
     for one in _first(findings):
         finding = one.finding
-        values = {"file": one.file, "line": finding.line, "col": finding.column, "title": finding.path or "triaged check"}
+        values = {
+            "file": one.file,
+            "line": finding.line,
+            "col": finding.column,
+            "title": finding.path or "triaged check",
+        }
         properties = ",".join(f"{name}={_escaped(str(value), also=':,')}" for name, value in values.items())
         console.print(Text(f"::{one.level} {properties}::{_escaped(one.message)}"), soft_wrap=True)
 
@@ -175,5 +181,3 @@ def _escaped(text: str, *, also: str = "") -> str:
     for character in "%\r\n" + also:
         text = text.replace(character, f"%{ord(character):02X}")
     return text
-
-

@@ -19,7 +19,6 @@ from triaged.core.events import (
     DeadlinePassed,
     Event,
     FoldAsked,
-    Grew,
     GrowthAwaited,
     MergeAsked,
     ReopenAsked,
@@ -32,9 +31,10 @@ from triaged.core.rules import Storm
 from triaged.core.sla import Policy
 from triaged.errors import ActError, NotFoundError
 from triaged.intake.family import Family
+from triaged.intake.growing import Growing
 from triaged.intake.units import Rules
 from triaged.intake.verdicts import Verdicts, encode
-from triaged.ports.store import AlertRecord, Batch, Fate, GrowthStep, Transaction, Want
+from triaged.ports.store import AlertRecord, Batch, Fate, Transaction, Want
 
 
 class Deciding:
@@ -59,7 +59,7 @@ class Deciding:
         self._episodes: dict[str, Episode] = {}
         self._owners: dict[str, int] = {}
         self._verdicts: dict[bytes, Verdict] = {}
-        self._growing: dict[int, set[str]] = {}
+        self._growing = Growing(transaction, rules.rule_set, verdicts, self._incidents)
         self._family = Family(transaction, rules.rule_set.catalogue, self._incidents, self._load)
         self.batch = Batch()
 
@@ -155,7 +155,7 @@ class Deciding:
         if incident is None:
             return
         if deadline.kind is DeadlineKind.GROWTH:
-            self._growing.setdefault(incident.id, set()).update(self._transaction.growth_refs(incident.id))
+            self._growing.time_came(incident.id)
         if deadline.kind is DeadlineKind.STORM and deadline in self._standing(incident):
             self._ask_storm(incident)
         passed = DeadlinePassed(kind=deadline.kind, due_at=deadline.due_at)
@@ -167,24 +167,16 @@ class Deciding:
         """Ask the growth conditions of what joined; whether anything grew. The batch before must have been saved."""
         self.batch = Batch()
         self._family.saved()
-        for incident_id, refs in self._growing.items():
-            self._ask_growth(incident_id, sorted(refs - set(self._incidents[incident_id].grown)))
-        self._growing.clear()
+        for incident_id, refs in self._growing.asked():
+            self._ask_growth(incident_id, refs)
         return bool(self.batch.incidents)
 
     def _ask_growth(self, incident_id: int, refs: Iterable[str]) -> None:
         waits: datetime | None = self._incidents[incident_id].grows_at
         for ref in refs:
-            incident = self._incidents[incident_id]
-            condition = self._rules.rule_set.growth(ref)
-            if condition is None or not incident.state.unfinished:
-                continue
-            holds, ripe_at = self._transaction.growth_holds(incident_id, condition, self._now)
-            if holds:
-                verdict = self._transaction.member_verdict(incident_id, ref)
-                if verdict is not None:
-                    grown = self._rules.rule_set.grown(verdict, (*incident.grown, ref))
-                    self._apply(incident, Grew(ref=ref, verdict=grown))
+            grew, ripe_at = self._growing.holds(self._incidents[incident_id], ref, self._now)
+            if grew is not None:
+                self._apply(self._incidents[incident_id], grew)
             elif ripe_at is not None:
                 waits = ripe_at if waits is None else min(waits, ripe_at)
         if waits is not None:
@@ -194,7 +186,7 @@ class Deciding:
         incident = self._incidents[last.incident_id]
         self._apply(incident, AlertResolved(name=_name(last), ended_at=step.at))
         self._keep(replace(last, ended_at=step.at, digest=alert.digest))
-        self._count_growth(last, self._growing_of(last.verdict), began=False)
+        self.batch.growth.extend(self._growing.ended(last, self._now))
 
     def _heard(self, alert: Alert, last: Episode, step: Step) -> bool:
         """An episode goes on; whether anything of it changed."""
@@ -206,7 +198,8 @@ class Deciding:
         )
         self._apply(incident, fired)
         key_is_new = self._own(incident, verdict.key)
-        counts_anew = self._recount_growth(last, verdict)
+        counts_anew = self._growing.judged_anew(last, verdict, self._now)
+        self.batch.growth.extend(counts_anew)
         if same and not key_is_new and not counts_anew and verdict.severity is last.severity:
             return False
         heard = replace(
@@ -281,7 +274,7 @@ class Deciding:
             )
             self.batch.tallies.append(Tally(metric="episodes_total", labels={"source": alert.source}))
         self._keep(episode)
-        self._count_growth(episode, verdict.growing, began=True)
+        self.batch.growth.extend(self._growing.began(episode, verdict.growing, self._now))
 
     def _open(self, fired: AlertFired, *, follows: int | None) -> Incident:
         context = Context(policy=self._rules.policy, parents=self._parents(fired.verdict.service, fired.source))
@@ -456,14 +449,6 @@ class Deciding:
         self._remembered.growing[verdict_id] = verdict.growing
         return verdict_id
 
-    def _growing_of(self, verdict_id: str) -> tuple[str, ...]:
-        """The growth conditions that an alert with this verdict counts for."""
-        found = self._remembered.growing.get(verdict_id)
-        if found is None:
-            verdict = self._transaction.verdict(verdict_id)
-            found = self._remembered.growing[verdict_id] = verdict.growing if verdict else ()
-        return found
-
     def _keep(self, episode: Episode) -> None:
         self._episodes[episode.fingerprint] = episode
         self.batch.episodes[episode.id] = episode
@@ -474,36 +459,6 @@ class Deciding:
             self.batch.episodes[episode.id] = replace(episode, last=False)
         else:
             self.batch.former.append(episode.id)
-
-    def _recount_growth(self, last: Episode, verdict: Verdict) -> bool:
-        """An episode goes on with this verdict: whether it counts for other conditions than before."""
-        before, now = self._growing_of(last.verdict), verdict.growing
-        if before == now:
-            return False
-        heard = replace(last, refires=False)
-        self._count_growth(heard, [ref for ref in before if ref not in now], began=False)
-        self._count_growth(heard, [ref for ref in now if ref not in before], began=True)
-        return True
-
-    def _count_growth(self, episode: Episode, refs: Iterable[str], *, began: bool) -> None:
-        for ref in refs:
-            condition = self._rules.rule_set.growth(ref)
-            if condition is None or ref in self._incidents[episode.incident_id].grown:
-                continue
-            self.batch.growth.append(
-                GrowthStep(
-                    incident_id=episode.incident_id,
-                    ref=ref,
-                    episode_id=episode.id,
-                    since_at=min(episode.starts_at, self._now),
-                    # An alert without the label tells of no further pod, instance, … of it.
-                    values={label: episode.labels[label] for label in condition.distinct if label in episode.labels},
-                    refires=began and episode.refires,
-                    began=began,
-                )
-            )
-            if began:
-                self._growing.setdefault(episode.incident_id, set()).add(ref)
 
     def _standing(self, incident: Incident) -> tuple[Deadline, ...]:
         return standing(incident, self._policy(incident.policy))

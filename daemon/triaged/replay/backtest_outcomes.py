@@ -38,9 +38,9 @@ CREATE TABLE outcomes (
 );
 INSERT INTO outcomes
 SELECT i.id, i.title, i.severity, i.team, i.opened_at,
-  coalesce(m.alerts, 0), coalesce(h.pages, 0), coalesce(h.response, 0), coalesce(h.resolution, 0)
+  m.alerts, coalesce(h.pages, 0), coalesce(h.response, 0), coalesce(h.resolution, 0)
 FROM incidents i
-LEFT JOIN (SELECT incident_id, count(*) AS alerts FROM members GROUP BY incident_id) m ON m.incident_id = i.id
+JOIN (SELECT incident_id, count(*) AS alerts FROM members GROUP BY incident_id) m ON m.incident_id = i.id
 LEFT JOIN (
   SELECT incident_id, sum(what = 'page') AS pages, sum(what = 'response') AS response,
     sum(what = 'resolution') AS resolution

@@ -220,7 +220,7 @@ class _Playing:
             act = replace(act, into=into)
         (answer,) = self._world.ask(Ask(incident_id=target, act=act))
         if answer.status != 200:
-            self._lose(f"{name}: {answer.error}")
+            self._lose(f"{name}: {answer.error.replace(f'INC-{target} ', 'its incident there ')}")
 
     def _where(self, incident_id: int, acted: Acted) -> int | None:
         """The opened incident that holds the first alert of a recorded one; of a folded one, its parent."""

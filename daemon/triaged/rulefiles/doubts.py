@@ -139,7 +139,9 @@ def _never(
         place = _place(value.below(KEYWORDS[kind]), clash) or value
         told = [matcher.text for matcher in clash.matchers]
         if len(told) > 1:
-            who = f"`{name}` of a service" if kind == "service" else f"{kind} `{name}`" if kind != "source" else "source"
+            who = (
+                f"`{name}` of a service" if kind == "service" else f"{kind} `{name}`" if kind != "source" else "source"
+            )
             meets = "both " + " and ".join(told) if len(told) == 2 else wording.listing(told, most=SHOWN_MATCHERS)
             yield place.noted(f"rule {rule.name} can never match: no {who} meets {meets}")
         else:

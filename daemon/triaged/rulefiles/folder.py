@@ -162,9 +162,7 @@ def _text(directory: Path, name: str, findings: list[Finding]) -> str | None:
     return found
 
 
-def _roots(
-    files: Mapping[str, str | None], names: tuple[str, ...], findings: list[Finding]
-) -> dict[str, Value | None]:
+def _roots(files: Mapping[str, str | None], names: tuple[str, ...], findings: list[Finding]) -> dict[str, Value | None]:
     """The value of each file that is there, None where it cannot be read; findings also for what must be there."""
     roots: dict[str, Value | None] = {}
     for name in names:

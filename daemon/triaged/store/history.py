@@ -93,16 +93,21 @@ class History:
         return map(s.RECORD.decode, self._paged(query, c.received_at, c.id, names=s.RECORD.names))
 
     def members(self, span: Span) -> Iterator[Member]:
-        """The episodes that began in the span, of recorded incidents."""
+        """The episodes of the span; one that went on at its beginning is taken to have begun then, as a replay does."""
         c = s.episodes.c
-        query = select(c.fingerprint, c.begun_at, c.incident_id, c.id).where(*_within(c.begun_at, span))
+        since, until = to_us(span.since), to_us(span.until)
+        going_on = or_(c.begun_at >= since, c.ended_at.is_(None), c.ended_at >= since)
+        query = select(c.fingerprint, c.begun_at, c.incident_id, c.id).where(c.begun_at < until, going_on)
         for fingerprint, begun_at, incident_id, _ in self._paged(query, c.id, c.id, names=("", "", "", "id")):
-            yield Member(fingerprint=fingerprint, begun_at=from_us(begun_at), incident_id=incident_id)
+            begun = from_us(max(begun_at, since))
+            yield Member(fingerprint=fingerprint, begun_at=begun, incident_id=incident_id)
 
     def incidents(self, span: Span) -> Iterator[Held]:
-        """The incidents that were created in the span."""
+        """The incidents that were created in the span, or may have had alerts in it."""
         c = s.incidents.c
-        query = select(*(c[name] for name in s.INCIDENT.names)).where(*_within(c.created_at, span))
+        since, until = to_us(span.since), to_us(span.until)
+        alive = or_(c.created_at >= since, c.closed_at.is_(None), c.closed_at >= since, c.firing > 0)
+        query = select(*(c[name] for name in s.INCIDENT.names)).where(c.created_at < until, alive)
         for row in self._paged(query, c.id, c.id, names=s.INCIDENT.names):
             incident = s.INCIDENT.decode(row)
             yield Held(

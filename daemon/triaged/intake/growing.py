@@ -1,0 +1,91 @@
+"""Growth in one batch: which alerts begin or cease to count for which condition, and which conditions to ask again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from triaged.core.events import Grew
+from triaged.core.model import Episode, Incident, Verdict
+from triaged.core.rules import RuleSet
+from triaged.intake.verdicts import Verdicts
+from triaged.ports.store import GrowthStep, Transaction
+
+
+class Growing:
+    """What of one transaction's `incidents` may have grown."""
+
+    def __init__(
+        self, transaction: Transaction, rules: RuleSet, verdicts: Verdicts, incidents: Mapping[int, Incident]
+    ) -> None:
+        self._transaction = transaction
+        self._rules = rules
+        self._verdicts = verdicts
+        self._incidents = incidents
+        self._asked: dict[int, set[str]] = {}
+
+    def of(self, verdict_id: str) -> tuple[str, ...]:
+        """The growth conditions that an alert with this verdict counts for."""
+        found = self._verdicts.growing.get(verdict_id)
+        if found is None:
+            verdict = self._transaction.verdict(verdict_id)
+            found = self._verdicts.growing[verdict_id] = verdict.growing if verdict else ()
+        return found
+
+    def began(self, episode: Episode, refs: Iterable[str], now: datetime) -> Iterator[GrowthStep]:
+        """The steps of an episode that counts from now on; its conditions are to be asked again."""
+        for step in self._steps(episode, refs, now, began=True):
+            self._asked.setdefault(episode.incident_id, set()).add(step.ref)
+            yield step
+
+    def ended(self, episode: Episode, now: datetime) -> Iterator[GrowthStep]:
+        """The steps of an episode that counts no more."""
+        return self._steps(episode, self.of(episode.verdict), now, began=False)
+
+    def judged_anew(self, last: Episode, verdict: Verdict, now: datetime) -> list[GrowthStep]:
+        """The steps of an episode that goes on and counts for other conditions than before."""
+        before, after = self.of(last.verdict), verdict.growing
+        if before == after:
+            return []
+        heard = replace(last, refires=False)
+        left = self._steps(heard, [ref for ref in before if ref not in after], now, began=False)
+        return [*left, *self.began(heard, [ref for ref in after if ref not in before], now)]
+
+    def time_came(self, incident_id: int) -> None:
+        """Time alone may have made a condition hold."""
+        self._asked.setdefault(incident_id, set()).update(self._transaction.growth_refs(incident_id))
+
+    def asked(self) -> list[tuple[int, list[str]]]:
+        """The conditions that are to be asked, by incident; each is given once."""
+        found = [(one, sorted(refs - {*self._incidents[one].grown})) for one, refs in self._asked.items()]
+        self._asked.clear()
+        return found
+
+    def holds(self, incident: Incident, ref: str, now: datetime) -> tuple[Grew | None, datetime | None]:
+        """What follows where the condition holds now, else the instant at which time alone may make it hold."""
+        condition = self._rules.growth(ref)
+        if condition is None or not incident.state.unfinished:
+            return None, None
+        holds, ripe_at = self._transaction.growth_holds(incident.id, condition, now)
+        verdict = self._transaction.member_verdict(incident.id, ref) if holds else None
+        if verdict is None:
+            return None, ripe_at
+        return Grew(ref=ref, verdict=self._rules.grown(verdict, (*incident.grown, ref))), None
+
+    def _steps(self, episode: Episode, refs: Iterable[str], now: datetime, *, began: bool) -> Iterator[GrowthStep]:
+        for ref in refs:
+            condition = self._rules.growth(ref)
+            if condition is None or ref in self._incidents[episode.incident_id].grown:
+                continue
+            yield GrowthStep(
+                incident_id=episode.incident_id,
+                ref=ref,
+                episode_id=episode.id,
+                since_at=min(episode.starts_at, now),
+                # An alert without the label tells of no further pod, instance, … of it.
+                values={label: episode.labels[label] for label in condition.distinct if label in episode.labels},
+                refires=began and episode.refires,
+                began=began,
+            )
