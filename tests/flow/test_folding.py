@@ -283,6 +283,8 @@ def test_a_symptom_before_its_cause_is_folded_when_the_cause_opens(daemon: Shop,
     issue = daemon.issue(github, symptom)
     assert (issue.state, issue.state_reason) == ("closed", "duplicate")
     assert f"Folded into [{cause.name}]" in (issue.body or "")
+    assert f"`triaged incidents split {symptom.name}`" in (issue.body or "")
+    assert "triaged incidents ack" not in (issue.body or "")
 
 
 def test_a_symptom_that_a_person_has_taken_stays_with_them(daemon: Shop) -> None:

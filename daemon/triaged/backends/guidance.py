@@ -20,6 +20,8 @@ def guidance(report: Report) -> str:
     incident = report.incident
     steps: list[str] = []
     match incident.state:
+        case State.OPEN | State.ACKNOWLEDGED if incident.parent is not None:
+            steps.append(f"Act on INC-{incident.parent}. If this is a problem of its own: {_act(report, 'split')}")
         case State.PENDING | State.OPEN:
             due = f" by {wording.instant(incident.response_due_at)}" if incident.response_due_at else ""
             steps.append(f"Take it{'' if incident.response_outcome else due}: {_act(report, 'ack')}")
