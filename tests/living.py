@@ -49,7 +49,7 @@ def rules(key: str = "alertname, cluster", storm: str = "", **words: str) -> Rul
         RULE.format(name=name, words="".join(f"  {word.strip()}\n" for word in said.split(";") if word.strip()))
         for name, said in words.items()
     )
-    files = dict(building.rule_files().files)
+    files = {name: text for name, text in building.rule_files().files.items() if "/" not in name}
     files["triage.yaml"] = TRIAGE.format(key=key, storm=storm, rules=told or " []")
     return rules_of(rulefiles.read(files))
 
@@ -155,18 +155,19 @@ class Sender:
     words: Counter[int] = field(default_factory=Counter)
 
     def alerts(self, sent: Sent, at: datetime) -> list[dict[str, Any]]:
-        told = []
+        """One notification: it tells of each alert once."""
+        told = {}
         for number in sent.fires:
             self.starts.setdefault(number, at)
-            told.append(self._alert(number))
+            told[number] = self._alert(number)
         for number in sent.resolves:
             if number in self.starts:
-                told.append(self._alert(number, at))
+                told[number] = self._alert(number, at)
                 del self.starts[number]
         for number in sent.rewords:
             self.words[number] += number in self.starts
-        told += [self._alert(number) for number in (*sent.rewords, *sent.repeats) if number in self.starts]
-        return told
+        told.update({number: self._alert(number) for number in (*sent.rewords, *sent.repeats) if number in self.starts})
+        return list(told.values())
 
     def _alert(self, number: int, ends: datetime | None = None) -> dict[str, Any]:
         return alert(

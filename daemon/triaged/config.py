@@ -287,7 +287,7 @@ def _no_json(problem: str) -> str:
 def _composed(file: Path) -> Node:
     if not file.exists() and not file.is_symlink():
         raise ConfigError(f"{file}: expected a configuration file, found none")
-    text = read_text(file, str(file))
+    text = read_text(file, str(file), streams=True)
     if isinstance(text, Finding):
         raise ConfigError(findings=(text,))
     findings: list[Finding] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -18,8 +19,11 @@ from typing import Any
 import pytest
 import yaml
 
+from triaged import rulefiles
 from triaged.cli import main
 from triaged.clock import FakeClock
+from triaged.replay.met import met
+from triaged.store.store import Store
 from web_desk import RULES
 from world import START, alert, settings_for, world
 
@@ -125,7 +129,8 @@ def test_an_error_shows_the_word_that_was_probably_meant_under_the_one_that_stan
         "rules/triage.yaml:12:17: error: rules[2].at_mots: expected name, match, annotations, source, service, until, "
         "during, outside, impact, urgency, at_most, category, key, team, repository, delay, close, labels, restricted, "
         "stop, drop, because or grows, got an unknown key\n"
-        "   12 | - {name: light, at_mots: sev3, match: ['grave=\"4\"'], impact: minor, urgency: lwo, because: Nobody noti…\n"
+        "   12 | - {name: light, at_mots: sev3, match: ['grave=\"4\"'], impact: minor, urgency: lwo, because: Nobody "
+        "noti…\n"
         "      |                 ^^^^^^^ did you mean at_most?\n"
         "rules/triage.yaml:12:78: error: rules[2].urgency: expected critical, high, medium or low, got lwo\n"
         "   12 | …ct: minor, urgency: lwo, because: Nobody notices.}\n"
@@ -200,12 +205,12 @@ def test_programs_get_json(run: Run, rules: Path) -> None:
 
 
 @pytest.fixture
-def recorded(tmp_path: Path, rules: Path) -> Iterator[Path]:
+def recorded(tmp_path: Path, rules: Path) -> Path:
     """A configuration whose store holds two alerts."""
     with world(settings_for(tmp_path), FakeClock(START)) as daemon:
         daemon.deliver(alert("Down", labels={"grave": "1"}))
         daemon.deliver(alert("Slow", labels={"grave": "2", "app": "checkout"}))
-    yield config_in(tmp_path, store="sqlite:///triaged.db", rules="rules")
+    return config_in(tmp_path, store="sqlite:///triaged.db", rules="rules")
 
 
 def test_rules_that_no_recorded_alert_met_are_noticed(run: Run, recorded: Path) -> None:
@@ -217,6 +222,41 @@ def test_rules_that_no_recorded_alert_met_are_noticed(run: Run, recorded: Path) 
     ]
     assert "3 notices" in said.out
     assert "::notice file=rules/triage.yaml" in run("check", "--config", recorded, "--format", "github").out
+
+
+def test_a_store_that_cannot_be_reached_from_here_is_told_and_no_error(
+    run: Run, rules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_in(tmp_path, store="postgresql://me@127.0.0.1:1/none", rules="rules")
+    said = run("check", "--config", config)
+    assert (said.status, rules.exists()) == (0, True)
+    assert "store: the recorded alerts cannot be read: " in said.out
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    said = run("check", "--config", config)
+    assert said.status == 0
+    assert "store: the recorded alerts cannot be read: " in said.out
+
+
+def test_only_so_many_of_the_newest_alerts_are_looked_at(recorded: Path, rules: Path) -> None:
+    store = Store(f"sqlite:///{recorded.parent}/triaged.db")
+    try:
+        with store.read() as reader:
+            newest = met(reader, rulefiles.load(rules).rules, most=1)
+            every = met(reader, rulefiles.load(rules).rules)
+    finally:
+        store.close()
+    assert newest is not None
+    assert every is not None
+    assert (newest.alerts, set(newest.rules), set(newest.services)) == (1, {"serious"}, {"checkout"})
+    assert (every.alerts, set(every.rules), every.since) == (2, {"grave", "serious"}, START)
+
+
+def test_of_a_store_without_a_recorded_alert_nothing_is_said(run: Run, rules: Path, tmp_path: Path) -> None:
+    config = config_in(tmp_path, store="sqlite:///triaged.db", rules="rules")
+    assert run("db", "migrate", "--config", config).status == 0
+    said = run("check", "--config", config)
+    assert (said.status, said.out.count("\n")) == (0, 1)
+    assert rules.exists()
 
 
 def test_the_recorded_alerts_are_left_alone_on_demand(run: Run, recorded: Path) -> None:
@@ -260,13 +300,8 @@ def as_pipe(file: Path) -> None:
 
 
 def as_socket(file: Path) -> None:
-    here = os.getcwd()
-    os.chdir(file.parent)  # the name of a socket must be short
-    try:
-        with socket.socket(socket.AF_UNIX) as made:
-            made.bind(file.name)
-    finally:
-        os.chdir(here)
+    with contextlib.chdir(file.parent), socket.socket(socket.AF_UNIX) as made:
+        made.bind(file.name)  # short: a socket's name must be
 
 
 def as_link_to_itself(file: Path) -> None:
@@ -282,7 +317,10 @@ def as_device(file: Path) -> None:
 
 
 def with_bytes(content: bytes) -> Callable[[Path], None]:
-    return lambda file: None if file.write_bytes(content) else None
+    def put(file: Path) -> None:
+        file.write_bytes(content)
+
+    return put
 
 
 HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
@@ -330,6 +368,8 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
 @pytest.mark.parametrize("file", ["triage.yaml", "config.yaml"])
 def test_whatever_lies_there_is_an_error_at_its_line(run: Run, rules: Path, name: str, file: str) -> None:
     put, expected = HOSTILE[name]
+    if file == "config.yaml" and name == "a pipe":
+        return  # a configuration may come from one
     place = rules / file if file == "triage.yaml" else rules.parent / file
     place.unlink(missing_ok=True)
     put(place)
@@ -339,10 +379,23 @@ def test_whatever_lies_there_is_an_error_at_its_line(run: Run, rules: Path, name
     if file == "config.yaml" and name == "nothing":
         assert said.status == 0, "an empty configuration is the defaults"
         return
+    if file == "config.yaml" and name == "a device":
+        expected = "1:1: error: expected at most 1,048,576 bytes, got more"
     shown = expected if file == "triage.yaml" else expected.partition("got an")[0].partition("expected a mapping")[0]
     assert said.status == 1
     assert shown.removeprefix("1:1: ") in said.out
     assert re.search(rf"{re.escape(file)}:\d+:\d+: error: ", said.out)
+
+
+def test_a_configuration_may_come_out_of_a_pipe(run: Run, rules: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"rules: rules\n")
+    os.close(writing)
+    try:
+        said = run("check", "--config", f"/dev/fd/{reading}", "--rules", rules)
+    finally:
+        os.close(reading)
+    assert (said.status, said.out.partition(" rules")[0]) == (0, "5")
 
 
 # Each would take a backtracking engine longer than the universe is old; RE2 takes linear time.

@@ -248,7 +248,7 @@ def test_words_that_only_look_like_true_or_false_are_words_where_words_stand() -
     assert with_rules("- {name: a, match: ['country=\"no\"']}").rules.rules[0].match[0].value == "no"
 
 
-# ---------------------------------------------------------------- warnings (more in test_check_doubts.py)
+# ---------------------------------------------------------------- warnings
 
 
 def test_a_rule_that_ended_or_ends_within_two_weeks_is_warned_of() -> None:

@@ -62,6 +62,9 @@ class Checked:
             store = open_store(settings, new=False)
         except ConfigError:
             return
+        except ImportError as error:  # the rules are checked on a machine without the extra `postgres`, too
+            self.aside = f"store: the recorded alerts cannot be read: {error}"
+            return
         try:
             with store.read() as reader:
                 recorded = met(reader, files.rules)

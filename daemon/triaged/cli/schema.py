@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
 
 from triaged.config import Settings
 from triaged.errors import ConfigError
@@ -59,11 +58,11 @@ def _text(schema: Schema) -> str:
 class _Written(GenerateJsonSchema):
     """The configuration as its file is written: durations are words; a table's default is told by its own keys."""
 
-    def timedelta_schema(self, schema: core_schema.TimedeltaSchema) -> JsonSchemaValue:
+    def timedelta_schema(self, schema: Any) -> JsonSchemaValue:
         del schema
         return {"type": "string", "pattern": SPAN, "examples": ["90d", "3y"]}
 
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+    def default_schema(self, schema: Any) -> JsonSchemaValue:
         made = super().default_schema(schema)
         default = schema.get("default")
         if isinstance(default, timedelta):
@@ -76,7 +75,7 @@ class _Written(GenerateJsonSchema):
         del schema
         return False
 
-    def generate(self, schema: CoreSchema, mode: Any = "validation") -> JsonSchemaValue:
+    def generate(self, schema: Any, mode: Any = "validation") -> JsonSchemaValue:
         made = super().generate(schema, mode)
         return {"$schema": DRAFT, **made, "title": "triaged: config.yaml", "type": ["object", "null"]}
 

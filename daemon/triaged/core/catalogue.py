@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from types import MappingProxyType
 
-from triaged.core.index import Index
 from triaged.core.matchers import Matcher, Operator
+from triaged.core.sieve import Need, Sieve
 
 FACTS = ("name", "team", "tier", "users", "functions", "revenue", "depends_on")
 """What a rule can ask of a catalogue entry."""
@@ -79,11 +79,12 @@ class Catalogue:
                 needed_by.setdefault(other, []).append(name)
         self._needs, self._needed_by = needs, needed_by
         self._matching = tuple(service for service in services if service.match)
-        self._index = Index([label_needs(service.match) for service in self._matching])
+        asked: list[list[Need]] = [[*label_needs(service.match)] for service in self._matching]
+        self._sieve = Sieve(asked)
 
     def service_of(self, labels: Mapping[str, str]) -> str:
         """Name of the first service whose matchers hold, else the label `service` if it names one, else ""."""
-        for position in self._index.candidates(labels.items()):
+        for position in self._sieve.candidates(labels.items()):
             service = self._matching[position]
             if all(matcher.matches(labels.get(matcher.name, "")) for matcher in service.match):
                 return service.name
@@ -113,13 +114,10 @@ def _reached(start: str, edges: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def label_needs(matchers: Iterable[Matcher]) -> list[list[tuple[str, str]]]:
-    """The needs (see Index) of label matchers: an absent label meets no need, so those that match "" give none."""
-    return [
-        [(matcher.name, value) for value in matcher.values]
-        for matcher in matchers
-        if matcher.values is not None and "" not in matcher.values
-    ]
+def label_needs(matchers: Iterable[Matcher]) -> list[tuple[str, Matcher]]:
+    """The needs (see Sieve) of label matchers: an absent label meets no need, so those that match "" give none."""
+    positive = (Operator.EQUAL, Operator.REGEX)
+    return [(matcher.name, matcher) for matcher in matchers if matcher.operator in positive and not matcher.matches("")]
 
 
 def asks(matcher: Matcher, values: tuple[str, ...]) -> bool:

@@ -10,6 +10,8 @@ from functools import lru_cache
 
 import re2
 
+from triaged.core.literals import Beginnings, beginnings
+
 # Go's unicode.IsSpace; the classic syntax knows only the ASCII ones as space (Go's \s), and no vertical tab.
 SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -25,8 +27,6 @@ TOKEN = re.compile(
 RESERVED = re.compile(rf"[{SPACE}{{}}!=~,\\\"'`]")
 ESCAPE = re.compile(r"""\\(?:([abfnrtv\\"])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2}))""")
 CONTROLS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", '"': '"'}
-WRAPPED = re.compile(r"\((?:\?:)?([^()]*)\)", re.DOTALL)
-PLAIN = re.compile(r"(?:[^\\.+*?()|\[\]{}^$]|\\[!-/:-@\[-^`{-~])*", re.DOTALL)
 # What RE2 takes and Go, hence Alertmanager, does not; quotations, escapes and classes are passed over.
 REFUSED = re.compile(
     r"""[^\\\[({]+|\\Q.*?(?:\\E|\Z)|(?P<byte>\\C)|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]"""
@@ -55,7 +55,8 @@ class Matcher:
 
     `matches` is a test of a value; `text` is the matcher as Alertmanager prints it; `values` are all the values that
     can match where they are known (equality, regexes that only list literals; "" among them matches the absent name),
-    else None. Raises ValueError for a regex that RE2 refuses.
+    else None; `prefixes` are then those of which a value that =~ matches has one, "" where none is known. Raises
+    ValueError for a regex that RE2 refuses.
     """
 
     name: str
@@ -63,11 +64,15 @@ class Matcher:
     value: str
     text: str = field(init=False, compare=False)
     values: frozenset[str] | None = field(init=False, compare=False, repr=False)
+    prefixes: frozenset[str] | None = field(init=False, compare=False, repr=False)
     matches: Callable[[str], bool] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        values, matches = _compile(self.operator, self.value)
-        object.__setattr__(self, "values", values)
+        begins, matches = _compile(self.operator, self.value)
+        finite = all(begins.values())
+        known = frozenset(begins) if begins else None
+        object.__setattr__(self, "values", known if finite else None)
+        object.__setattr__(self, "prefixes", None if finite else known)
         object.__setattr__(self, "matches", matches)
         name = _quoted(self.name) if RESERVED.search(self.name) else self.name
         object.__setattr__(self, "text", f"{name}{self.operator}{_quoted(self.value)}")
@@ -252,20 +257,18 @@ def _quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
-def _compile(operator: Operator, value: str) -> tuple[frozenset[str] | None, Callable[[str], bool]]:
-    """The finite set of matching values where it is known, and the test."""
+def _compile(operator: Operator, value: str) -> tuple[Beginnings, Callable[[str], bool]]:
+    """How matching values begin, none where the operator negates; and the test."""
     if operator is Operator.EQUAL:
-        return frozenset((value,)), value.__eq__
+        return {value: True}, value.__eq__
     if operator is Operator.NOT_EQUAL:
-        return None, value.__ne__
+        return {}, value.__ne__
     regex = _regex(value)
-    literals = _literals(value)
+    begins = beginnings(value)
+    found = begins.__contains__ if all(begins.values()) else _found(regex)
     if operator is Operator.REGEX:
-        return literals, (literals.__contains__ if literals is not None else _found(regex))
-    if literals is not None:
-        return None, lambda seen: seen not in literals
-    found = _found(regex)
-    return None, lambda seen: not found(seen)
+        return begins, found
+    return {}, lambda seen: not found(seen)
 
 
 def _regex(pattern: str) -> re2._Regexp:
@@ -296,12 +299,3 @@ def _found(regex: re2._Regexp) -> Callable[[str], bool]:
         return regex.search(value.encode(errors="replace")) is not None
 
     return found
-
-
-def _literals(pattern: str) -> frozenset[str] | None:
-    """The values that a regex made of nothing but literals lists: `A|B`, `(A|B)`, `(?:A|B)`; else None."""
-    wrapped = WRAPPED.fullmatch(pattern)
-    words = (wrapped[1] if wrapped else pattern).split("|")
-    if not all(PLAIN.fullmatch(word) for word in words):
-        return None
-    return frozenset(re.sub(r"\\(.)", r"\1", word) for word in words)

@@ -13,16 +13,18 @@ from msgspec.structs import replace
 from triaged.core.calendars import Calendar
 from triaged.core.catalogue import FACTS, Catalogue, Service, Team, label_needs
 from triaged.core.growth import Growth
-from triaged.core.index import Index
 from triaged.core.keys import ALONE, incident_key
 from triaged.core.matchers import REMEMBERED
 from triaged.core.model import Alert, Category, Impact, Ranked, Severity, Tried, Urgency, Verdict
 from triaged.core.rule import Rule, Seen
+from triaged.core.sieve import Name, Need, Sieve
 
 VERDICTS = 4_096
 """How many verdicts are remembered before all are forgotten."""
 MOMENTS = 64
 """Likewise of instants: a batch of alerts shares one."""
+
+_SOURCE = ("source", "name")
 
 R = TypeVar("R", bound=Ranked)
 T = TypeVar("T")
@@ -73,8 +75,8 @@ class RuleSet:
     teams: Mapping[str, Team]
     calendars: Mapping[str, Calendar]
     storm: Storm | None = None
-    _index: Index = field(init=False, repr=False)
-    _service_facts: Mapping[str, Sequence[Hashable]] = field(init=False, repr=False)
+    _sieve: Sieve = field(init=False, repr=False)
+    _service_facts: Mapping[str, Sequence[tuple[Name, str]]] = field(init=False, repr=False)
     _growths: Mapping[str, Growth] = field(init=False, repr=False)
     _labels: frozenset[str] = field(init=False, repr=False)
     _annotations: tuple[str, ...] = field(init=False, repr=False)
@@ -89,7 +91,7 @@ class RuleSet:
         asked += [name for rule in rules for name in rule.key or ()]
         asked += [matcher.name for rule in rules for matcher in rule.match]
         compiled = {
-            "_index": Index([_needs(rule) for rule in rules]),
+            "_sieve": Sieve([_needs(rule) for rule in rules]),
             "_service_facts": {name: _service_facts(service) for name, service in self.services.items()},
             "_growths": {growth.ref: growth for rule in rules for growth in rule.grows},
             "_labels": frozenset(asked),
@@ -189,7 +191,7 @@ class RuleSet:
     def _fresh(self, alert: Alert, moment: _Moment) -> Verdict:
         seen = self._seen(alert, moment)
         facts = self._service_facts.get(seen.service, ())
-        candidates = self._index.candidates(alert.labels.items(), facts, (("source", "name", alert.source),))
+        candidates = self._sieve.candidates(alert.labels.items(), facts, ((_SOURCE, alert.source),))
         tried = self._try(seen, map(self.rules.__getitem__, candidates))
         return self._verdict(seen, [rule for rule, failing in tried if failing is None])
 
@@ -270,13 +272,12 @@ def _distinct(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, words)))
 
 
-def _needs(rule: Rule) -> list[Collection[Hashable]]:
-    """The needs (see Index) of a rule: label needs, and likewise of its service's facts and its source."""
-    needs: list[Collection[Hashable]] = [*label_needs(rule.match)]
-    for kind, matchers in (("service", rule.service), ("source", rule.source)):
-        needs += [[(kind, name, value) for name, value in need] for need in label_needs(matchers)]
-    return needs
+def _needs(rule: Rule) -> list[Need]:
+    """The needs (see Sieve) of a rule: label needs, and likewise of its service's facts and its source."""
+    needs: list[Need] = [*label_needs(rule.match)]
+    needs += [(("service", name), matcher) for name, matcher in label_needs(rule.service)]
+    return needs + [(_SOURCE, matcher) for _, matcher in label_needs(rule.source)]
 
 
-def _service_facts(service: Service) -> tuple[Hashable, ...]:
-    return tuple([("service", name, value) for name in FACTS for value in service.facts[name]])
+def _service_facts(service: Service) -> tuple[tuple[Name, str], ...]:
+    return tuple([(("service", name), value) for name in FACTS for value in service.facts[name]])

@@ -12,7 +12,6 @@ from jmespath.functions import Functions
 from jmespath.parser import ParsedResult
 
 from triaged.ports.mapping import Meaning, Pick, Protocol, SourceMapping, StatusPick
-from triaged.rulefiles.marks import Table
 from triaged.rulefiles.values import Fields, Value
 from triaged.rulefiles.words import nearest
 

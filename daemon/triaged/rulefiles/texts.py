@@ -12,16 +12,17 @@ from triaged.rulefiles.marks import LARGEST
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
 
-def read_text(path: Path, name: str) -> str | Finding:
-    """The text, or what is wrong with the file; the finding calls the file `name`. Waits for nobody.
+def read_text(path: Path, name: str, *, streams: bool = False) -> str | Finding:
+    """The text, or what is wrong with the file; the finding calls the file `name`.
 
-    Of a file that is too large one byte more than allowed is read, for the composer to refuse.
+    Waits for nobody, except that with `streams` it reads a pipe, too: `--config <(decrypt …)` is one. Of a file that is
+    too large one byte more than allowed is read, for the composer to refuse.
     """
     try:
         # A pipe without a writer would keep an ordinary open() waiting for ever.
-        with open(path, "rb", opener=_without_waiting) as file:  # noqa: PTH123 - Path.open takes no opener
+        with open(path, "rb", opener=None if streams else _without_waiting) as file:
             kind = stat.S_IFMT(os.fstat(file.fileno()).st_mode)
-            if kind != stat.S_IFREG:
+            if kind != stat.S_IFREG and not streams:
                 return _at_top(name, f"expected a file, got {_KINDS.get(kind, 'a device')}")
             raw = file.read(LARGEST + 1)
     except OSError as problem:

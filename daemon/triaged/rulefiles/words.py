@@ -145,7 +145,7 @@ def zone(text: str) -> ZoneInfo:
         raise ValueError("expected a time zone like Europe/Berlin") from None
 
 
-SHAPES: Mapping[Callable[[str], object], Mapping[str, object]] = MappingProxyType(
+SHAPES: Mapping[Callable[..., object], Mapping[str, object]] = MappingProxyType(
     {
         span: {"type": "string", "pattern": f"^(?=.){SPAN.pattern}$", "examples": ["15m", "1h30m", "3d"]},
         some_span: {"type": "string", "pattern": f"^(?=.){SPAN.pattern}$", "examples": ["15m", "1h30m", "3d"]},
