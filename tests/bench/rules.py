@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What an alert costs with 10,000 rules against 10: sorts of rule sets, by alerts that repeat and by alerts all different.
+"""What an alert costs with 10,000 rules against 10: for sorts of rules, by alerts that repeat and by new ones.
 
 `make bench` runs it, after the alerts per second.
 usage: rules.py [--rules 10000] [--alerts 20000] [--rounds 5] [--maximum 2.0]
@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-
 
 from triaged import rulefiles
 from triaged.core.keys import fingerprint

@@ -143,8 +143,12 @@ def test_every_example_behind_a_comment_sign_in_the_example_file_is_well_formed(
     lines = defaults.CONFIG.read_text(encoding="utf-8").splitlines()
     text = "\n".join(re.sub(r"^( *)# (?=type: github|github:|  \w+: |\w+:$)", r"\1", line) for line in lines)
     found = loaded(file, text.replace("  type: local\n", ""))
-    assert found.backend.github == GitHubSettings(repository="acme/incidents", token_file=Path("/run/secrets/github"))
-    assert sorted(found.sources) == ["alertmanager", "eu"]
+    assert found.backend.github == GitHubSettings(
+        repository="acme/incidents",
+        token_file=Path("/run/secrets/github"),
+        restricted_repository="acme/security",
+    )
+    assert sorted(found.sources) == ["alertmanager", "eu", "pagerduty"]
     assert {name: token.role for name, token in found.api_tokens.items()} == {"ann": "act", "dashboard": "read"}
 
 
