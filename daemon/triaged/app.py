@@ -47,6 +47,7 @@ from triaged.web.desk import Desk
 from triaged.web.doors import Door, doors
 from triaged.web.ingest import Application, Ingest
 from triaged.workers.deadlines import DeadlinesWorker
+from triaged.workers.ends import EndsWorker
 from triaged.workers.loop import Loop
 from triaged.workers.publish import PublishWorker
 from triaged.workers.reload import ReloadWorker, Signature, signature
@@ -127,8 +128,11 @@ class App:
         )
         self._subscribe = SubscribeWorker(fetch)
         self.subscribe = Loop(self._subscribe, self.clock, self.metrics)
-        watch = Loop(self._watch, self.clock, self.metrics)
-        self.loops = (self.publish, self.deadlines, self.retention, self.subscribe, watch)
+        ends = EndsWorker(
+            lambda: self.intake.rules.rule_set.ends, lambda: self.writer.run(_nothing), since=self.clock.now()
+        )
+        of_rules = [Loop(worker, self.clock, self.metrics) for worker in (ends, self._watch)]
+        self.loops = (self.publish, self.deadlines, self.retention, self.subscribe, *of_rules)
         self.application = self._application(files.sources)
         self._server: _Server | None = None
         self._serving = False
@@ -456,6 +460,10 @@ def _expect_same(folder: Path, read: Signature) -> None:
     """Raises ConfigError where the files changed meanwhile: what was read may be half of one set, half of another."""
     if signature(folder) != read:
         raise ConfigError(f"{folder}: expected files that lie still, they changed while they were read")
+
+
+def _nothing(_transaction: Transaction, _now: datetime) -> None:
+    """A turn of the writer, in which it looks at the time."""
 
 
 def _prove(transaction: Transaction, _now: datetime) -> None:

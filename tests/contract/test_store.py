@@ -710,6 +710,25 @@ def test_an_urgent_change_does_not_wait_for_the_interval(store: Store) -> None:
     assert fronts(store, minutes(3)) == [("update", 12)]
 
 
+def test_a_change_that_becomes_urgent_while_the_issue_is_being_written_does_not_wait_either(store: Store) -> None:
+    created(store, 12)
+    want(store, 12)
+    claimed = claim(store, 12)
+    assert claimed is not None
+    want(store, 12, at=minutes(3), urgent=True)
+    publish(store, claimed, minutes(10))
+    assert fronts(store, minutes(3)) == [("update", 12)]
+
+
+def test_a_change_that_becomes_urgent_while_the_write_fails_waits_for_the_backoff(store: Store) -> None:
+    want(store, 12)
+    claimed = claim(store, 12)
+    assert claimed is not None
+    want(store, 12, at=minutes(3), urgent=True)
+    publish(store, claimed, minutes(10), done=0, created=0, attempts=1)
+    assert fronts(store, minutes(3)) == []
+
+
 def test_an_urgent_change_does_not_go_around_a_backoff(store: Store) -> None:
     want(store, 12)
     claimed = claim(store, 12)

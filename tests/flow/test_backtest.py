@@ -66,7 +66,7 @@ STORM = st.sampled_from(["", "storm: {opened: 3, within: 5m, severity: sev2}"])
 KEY = st.sampled_from(["alertname, cluster", "alertname", "cluster", "alertname, cluster, pod"])
 RULES = st.fixed_dictionaries({"key": KEY, "storm": STORM, "Disk": WORDS, "Down": WORDS, "Slow": WORDS})
 
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 # ---------------------------------------------------------------- what it must come to

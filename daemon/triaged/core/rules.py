@@ -114,6 +114,11 @@ class RuleSet:
         """The name itself where the catalogue knows the team, else the default team: bounded for metrics."""
         return name if name in self.teams else self.default.team
 
+    @property
+    def ends(self) -> tuple[datetime, ...]:
+        """The instants, in order, at which rules with a last day have ended."""
+        return self._ends
+
     def growth(self, ref: str) -> Growth | None:
         """The growth condition of that reference, None where this set has none."""
         return self._growths.get(ref)

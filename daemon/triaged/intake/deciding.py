@@ -33,7 +33,7 @@ from triaged.errors import ActError, NotFoundError
 from triaged.intake.family import Family
 from triaged.intake.growing import Growing
 from triaged.intake.units import Rules
-from triaged.intake.verdicts import Verdicts, encode
+from triaged.intake.verdicts import Verdicts, decode, encode
 from triaged.ports.store import AlertRecord, Batch, Fate, Transaction, Want
 
 
@@ -75,7 +75,7 @@ class Deciding:
         for alert in wanted:
             if alert.status == "firing" and not self._repeats(alert):
                 try:
-                    keys.add(self._verdict(alert).key.digest)
+                    keys.add(self._held(alert, self._episodes.get(alert.fingerprint)).key.digest)
                 except Exception as error:  # noqa: BLE001 - told to the caller, who keeps the alert raw and logs it
                     broken[alert.digest] = error
         self._owners = self._transaction.owners(keys)
@@ -146,6 +146,9 @@ class Deciding:
             self._merge(incident, act)
         else:
             self._apply(incident, act)
+        if isinstance(act, ReopenAsked):
+            # What joined while it was closed was not asked then.
+            self._growing.time_came(incident_id)
         self.batch.acts.append((incident_id, act))
         return self._incidents[incident_id]
 
@@ -191,14 +194,14 @@ class Deciding:
     def _heard(self, alert: Alert, last: Episode, step: Step) -> bool:
         """An episode goes on; whether anything of it changed."""
         incident = self._incidents[last.incident_id]
-        verdict = self._grown(incident, self._verdict(alert))
+        verdict = self._grown(incident, self._held(alert, last))
         same = step.at == last.starts_at and alert.annotations == last.annotations
         fired = AlertFired(
             name=_name(alert), source=alert.source, verdict=verdict, change=Change.HEARD, starts_at=step.at
         )
         self._apply(incident, fired)
         key_is_new = self._own(incident, verdict.key)
-        counts_anew = self._growing.judged_anew(last, verdict, self._now)
+        counts_anew = self._growing.judged_anew(last, verdict, step.at, self._now)
         self.batch.growth.extend(counts_anew)
         if same and not key_is_new and not counts_anew and verdict.severity is last.severity:
             return False
@@ -217,8 +220,10 @@ class Deciding:
     def _fired(self, alert: Alert, last: Episode | None, step: Step) -> tuple[Fate, int | None, str]:
         verdict = self._verdict(alert)
         former = self._incidents.get(last.incident_id) if last is not None else None
-        if verdict.dropped is not None and not (former is not None and former.state.unfinished):
-            return Fate.DROPPED, None, f"rule {verdict.matched[-1]}: {verdict.dropped}"
+        if verdict.dropped is not None:
+            if former is None or not former.state.unfinished:
+                return Fate.DROPPED, None, f"rule {verdict.matched[-1]}: {verdict.dropped}"
+            verdict = self._held(alert, last)
         owner = self._incidents.get(self._owners.get(verdict.key.digest, 0))
         if former is not None and (owner is None or (former.state.unfinished and not owner.state.unfinished)):
             # Other rules, or another release, gave the alert a key since that leads nowhere: it leads to where it was.
@@ -432,6 +437,15 @@ class Deciding:
         if found is None:
             found = self._verdicts[alert.digest] = self._rules.rule_set.judge(alert, self._now)
         return found
+
+    def _held(self, alert: Alert, last: Episode | None) -> Verdict:
+        """The verdict on an alert of an incident: what would be dropped outside of one stays as it was judged."""
+        verdict = self._verdict(alert)
+        if verdict.dropped is None or last is None:
+            return verdict
+        if last.verdict in self.batch.verdicts:
+            return decode(self.batch.verdicts[last.verdict][1])
+        return self._transaction.verdict(last.verdict) or verdict
 
     def _grown(self, incident: Incident, verdict: Verdict) -> Verdict:
         return self._rules.rule_set.grown(verdict, incident.grown) if incident.grown else verdict

@@ -44,14 +44,19 @@ class Growing:
         """The steps of an episode that counts no more."""
         return self._steps(episode, self.of(episode.verdict), now, began=False)
 
-    def judged_anew(self, last: Episode, verdict: Verdict, now: datetime) -> list[GrowthStep]:
-        """The steps of an episode that goes on and counts for other conditions than before."""
+    def judged_anew(self, last: Episode, verdict: Verdict, starts_at: datetime, now: datetime) -> list[GrowthStep]:
+        """The steps of an episode that goes on, and counts for other conditions than before or since earlier.
+
+        Conditions for which it counts as before are asked again, too: other rules may ask less.
+        """
         before, after = self.of(last.verdict), verdict.growing
-        if before == after:
-            return []
-        heard = replace(last, refires=False)
+        stays = [ref for ref in after if ref in before]
+        self._asked.setdefault(last.incident_id, set()).update(stays)
+        heard = replace(last, refires=False, starts_at=starts_at)
         left = self._steps(heard, [ref for ref in before if ref not in after], now, began=False)
-        return [*left, *self.began(heard, [ref for ref in after if ref not in before], now)]
+        earlier = self._steps(heard, stays, now, began=True) if starts_at < last.starts_at else ()
+        known = [replace(step, values={}) for step in earlier]
+        return [*left, *known, *self.began(heard, [ref for ref in after if ref not in before], now)]
 
     def time_came(self, incident_id: int) -> None:
         """Time alone may have made a condition hold."""
@@ -69,10 +74,12 @@ class Growing:
         if condition is None or not incident.state.unfinished:
             return None, None
         holds, ripe_at = self._transaction.growth_holds(incident.id, condition, now)
-        verdict = self._transaction.member_verdict(incident.id, ref) if holds else None
-        if verdict is None:
+        members = self._transaction.member_verdicts(incident.id, ref) if holds else []
+        grown = [self._rules.grown(verdict, (*incident.grown, ref)) for verdict in members]
+        if not grown:
             return None, ripe_at
-        return Grew(ref=ref, verdict=self._rules.grown(verdict, (*incident.grown, ref))), None
+        # The rules may have judged its alerts differently: the gravest counts, of equals the newest.
+        return Grew(ref=ref, verdict=min(grown, key=lambda verdict: verdict.severity.rank)), None
 
     def _steps(self, episode: Episode, refs: Iterable[str], now: datetime, *, began: bool) -> Iterator[GrowthStep]:
         for ref in refs:

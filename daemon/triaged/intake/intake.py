@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -70,7 +71,7 @@ class Intake:
         self._woken = woken
         self._rules = rules
         self._readers = readers
-        self._ending_drops = _ending_drops(rules)
+        self._ended = 0
         self._read_policy = read_policy
         self._policies: dict[str, Policy] = {}
         self._verdicts = Verdicts()
@@ -84,7 +85,7 @@ class Intake:
     def use(self, rules: Rules) -> None:
         """Judge by other rules from the next batch on; what old rules dropped is asked again."""
         self._rules = rules
-        self._ending_drops = _ending_drops(rules)
+        self._ended = 0
         self._verdicts.forget()
         self.known.clear()
 
@@ -94,6 +95,7 @@ class Intake:
         A store that cannot write answers 503 to all. Where one unit makes the transaction fail, halves are tried until
         it stands alone; an alert alone is then kept raw as failed, and answered 200 once that is committed.
         """
+        self._forget_what_ended(now)
         try:
             return self._attempt(units, now)
         except Conflict as error:
@@ -107,6 +109,13 @@ class Intake:
             middle = len(units) // 2
             return self.process(units[:middle], now) + self.process(units[middle:], now)
         return [self._set_apart(units[0], failure, now)]
+
+    def _forget_what_ended(self, now: datetime) -> None:
+        """Once a rule has ended, all that fires is asked again, as after a reload: it may have held it low."""
+        ended = bisect_right(self._rules.rule_set.ends, now)
+        if ended != self._ended:
+            self._ended = ended
+            self.known.clear()
 
     def _attempt(self, units: Sequence[Unit], now: datetime) -> list[Answer]:
         conflicts = culprits = 0
@@ -256,11 +265,8 @@ class Intake:
             if deciding.goes_on(alert):
                 told.same.append((alert.fingerprint, alert.digest, status))
         elif fate is Fate.DROPPED:
-            rule = deciding.rule_that_dropped(alert)
-            told.counted[self.metrics.dropped, (rule,)] += 1
-            # Once the rule has ended, what still fires must be judged: it stays unknown at the door.
-            if rule not in self._ending_drops:
-                told.learned.append((alert.fingerprint, alert.digest, status))
+            told.counted[self.metrics.dropped, (deciding.rule_that_dropped(alert),)] += 1
+            told.learned.append((alert.fingerprint, alert.digest, status))
         else:
             told.learned.append((alert.fingerprint, alert.digest, status))
             if fate is Fate.BEGAN and deciding.unmatched(alert):
@@ -349,8 +355,3 @@ def _unreadable(delivery: Delivery, bad: Rejected, rule_set: str, now: datetime)
 
 def _traceback(error: Exception) -> str:
     return "".join(traceback.format_exception(error))[-4_000:]
-
-
-def _ending_drops(rules: Rules) -> frozenset[str]:
-    """The rules that drop alerts until a day."""
-    return frozenset(rule.name for rule in rules.rule_set.rules if rule.drop is not None and rule.until is not None)

@@ -12,6 +12,7 @@ from triaged.core.model import Verdict
 MOST: Final = 100_000
 
 encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(Verdict).decode
 
 
 class Verdicts:

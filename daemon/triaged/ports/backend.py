@@ -144,8 +144,8 @@ class Report(Struct, frozen=True, kw_only=True):
 
     `parent` is what it is folded into; `folded` the newest of the `folded_count` incidents that are folded into it.
     `repository` is where the issue is or will be; `hidden` says that not everybody who reads there may know more than
-    title and link. `targets` are the severity's targets as ops wrote them, by objective; `service` is the catalogue's entry, if any.
-    `why` is None where the rules that judged it cannot be had any more.
+    title and link. `targets` are the severity's targets as ops wrote them, by objective; `service` is the catalogue's
+    entry, if any. `why` is None where the rules that judged it cannot be had any more.
     """
 
     incident: Incident

@@ -219,8 +219,8 @@ class Transaction(Protocol):
 
     def verdict(self, verdict_id: str) -> Verdict | None: ...
 
-    def member_verdict(self, incident_id: int, ref: str) -> Verdict | None:
-        """The verdict of the newest alert that counts for a growth condition."""
+    def member_verdicts(self, incident_id: int, ref: str) -> list[Verdict]:
+        """The different verdicts of the alerts that count for a growth condition, newest first, up to a hundred."""
         ...
 
     def growth_refs(self, incident_id: int) -> list[str]:

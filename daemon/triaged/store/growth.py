@@ -76,23 +76,25 @@ class GrowthTable:
         )
 
     def save(self, cursor: Cursor, steps: Iterable[GrowthStep], now: datetime) -> None:
-        """Write joinings and leavings of alerts down, in order."""
-        joined: list[tuple[int, str, int, int]] = []
-        left: list[tuple[int, str, int]] = []
+        """Write joinings and leavings of alerts down; of one alert's in a batch the last says whether it counts."""
+        joined: dict[tuple[int, str, int], tuple[int, str, int, int]] = {}
+        left: dict[tuple[int, str, int], tuple[int, str, int]] = {}
         refired: list[tuple[int, str, int, int]] = []
         counted: list[tuple[int, str, str, str, int]] = []
         for step in steps:
             row = (step.incident_id, step.ref, step.episode_id)
             if step.began:
-                joined.append((*row, to_us(step.since_at)))
+                left.pop(row, None)
+                joined[row] = (*row, to_us(step.since_at))
             else:
-                left.append(row)
+                joined.pop(row, None)
+                left[row] = row
             if step.refires:
                 refired.append((*row, to_us(now)))
             by = 1 if step.began else -1
             counted.extend((step.incident_id, step.ref, label, _short(v), by) for label, v in step.values.items())
-        self._join.run(cursor, joined)
-        self._leave.run(cursor, left)
+        self._join.run(cursor, [*joined.values()])
+        self._leave.run(cursor, [*left.values()])
         self._refire.run(cursor, refired)
         self._count.run(cursor, counted)
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, func, literal_column, or_, select, update
 
 from triaged.core.model import DAEMON, Entry, TimelineEntry
 from triaged.ports.store import PendingComment, Publication, Waiting, Write
@@ -97,9 +97,14 @@ def publication_of(connection: Connection, incident_id: int) -> Publication | No
 
 
 def record_publication(connection: Connection, claimed: Publication, changes: Mapping[str, Any]) -> bool:
-    """Write a result down and let the claim go, unless the claim has passed to somebody else; whether it was ours."""
-    p = s.publications.c
-    return _record(connection, s.publications, claimed.claimed_until, p.incident_id == claimed.incident_id, changes)
+    """Write a result down and let the claim go, unless the claim has passed to somebody else; whether it was ours.
+
+    What became urgent since the claim stays due at once, except after a failure.
+    """
+    p, new = s.publications.c, dict(changes)
+    if "due_at" in new and not new.get("attempts"):
+        new["due_at"] = case((p.due_at == p.claimed_until, new["due_at"]), else_=p.due_at)
+    return _record(connection, s.publications, claimed.claimed_until, p.incident_id == claimed.incident_id, new)
 
 
 def record_comment(connection: Connection, claimed: PendingComment, changes: Mapping[str, Any]) -> bool:
@@ -147,7 +152,9 @@ def republish(connection: Connection, backend: str, now: datetime) -> int:
 def release_all(connection: Connection) -> None:
     """Let every claim go: only for a store that no other process works on."""
     for table in (s.publications, s.comments):
-        connection.execute(update(table).where(table.c.claimed_until.is_not(None)).values(claimed_until=None))
+        c = table.c
+        due_at = case((c.due_at == c.claimed_until, literal_column("0")), else_=c.due_at)
+        connection.execute(update(table).where(c.claimed_until.is_not(None)).values(claimed_until=None, due_at=due_at))
 
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
@@ -176,6 +183,9 @@ def _claim(  # noqa: PLR0913 - one update, described once
     creates = isinstance(found, PendingComment) or not found.created
     if creates and found.intended_at is None:
         new["intended_at"] = to_us(now)
+    if isinstance(found, Publication):
+        # An urgent change meanwhile is told by another instant here: it must not wait for the next interval.
+        new["due_at"] = to_us(until)
     connection.execute(update(table).where(where).values(**new))
     return replace(found, claimed_until=until, operation=marker)
 

@@ -118,7 +118,7 @@ class Reader:
         """The incident that the newest episode of each of these alerts belongs to, by fingerprint."""
         c = s.episodes.c
         query = select(c.fingerprint, c.incident_id).where(c.fingerprint.in_(list(fingerprints)), c.last == 1)
-        return {fingerprint: incident_id for fingerprint, incident_id in self.connection.execute(query)}
+        return {row[0]: row[1] for row in self.connection.execute(query)}
 
     def deadlines(self, incident_id: int) -> list[Deadline]:
         c = s.deadlines.c

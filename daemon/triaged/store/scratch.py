@@ -13,6 +13,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 from sqlalchemy import Connection, create_engine, event, select
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from triaged.core.model import Incident, Outcome, Severity
 from triaged.ports.store import Batch
@@ -67,8 +68,7 @@ class ScratchStore(Store):
             driver: Any = self._connection.connection.driver_connection
             self._cursor: Cursor = driver.cursor()
             self._cursor.execute("BEGIN", ())
-            s.metadata.create_all(self._connection)
-            for statement in _TABLES:
+            for statement in (*_schema(), *_TABLES):
                 self._cursor.execute(statement, ())
 
     @contextmanager
@@ -137,10 +137,19 @@ class ScratchTransaction(Transaction):
             self._cursor.executemany(_HAPPENED, happened)
 
 
+# Compiled once a process: that takes longer than a short replay.
 @cache
 def _statements() -> Statements:
-    """Compiled once a process: that takes longer than a short replay."""
     return Statements(create_engine("sqlite://").dialect, "")
+
+
+@cache
+def _schema() -> tuple[str, ...]:
+    tables = s.metadata.sorted_tables
+    indexes = (index for table in tables for index in sorted(table.indexes, key=lambda one: str(one.name)))
+    made: list[ExecutableDDLElement] = [*map(CreateTable, tables), *map(CreateIndex, indexes)]
+    dialect = create_engine("sqlite://").dialect
+    return tuple(str(one.compile(dialect=dialect)) for one in made)
 
 
 def _happenings(before: Incident | None, after: Incident) -> Iterator[str]:

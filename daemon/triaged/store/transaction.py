@@ -43,6 +43,7 @@ COMMENT_NAMES = tuple(n for n in s.COMMENT.names if n != "id")
 # Numbers of incidents are for people and come one by one; those of episodes may skip some at a restart.
 _INCIDENTS_AT_ONCE = 1_000
 _IDS_AT_ONCE = {"incident": 1, "episode": 256}
+_MOST_VERDICTS = 100
 
 
 class Statements:
@@ -273,17 +274,18 @@ class Transaction:
         return msgspec.json.decode(rows[0][1], type=Verdict) if rows else None
 
     @_translating
-    def member_verdict(self, incident_id: int, ref: str) -> Verdict | None:
-        """The verdict of the newest alert that counts for a growth condition."""
+    def member_verdicts(self, incident_id: int, ref: str) -> list[Verdict]:
+        """The different verdicts of the alerts that count for a growth condition, that of the newest first."""
         members, episodes = s.growth_members.c, s.episodes.c
-        found = self.connection.execute(
+        rows = self.connection.execute(
             select(episodes.verdict)
             .join(s.growth_members, members.episode_id == episodes.id)
             .where(members.incident_id == incident_id, members.ref == ref)
-            .order_by(members.since_at.desc())
-            .limit(1)
-        ).scalar()
-        return None if found is None else self.verdict(found)
+            .group_by(episodes.verdict)
+            .order_by(func.max(members.since_at).desc())
+            .limit(_MOST_VERDICTS)
+        )
+        return [verdict for (found,) in rows.all() if (verdict := self.verdict(found)) is not None]
 
     @_translating
     def growth_refs(self, incident_id: int) -> list[str]:
