@@ -41,8 +41,8 @@ format: $(VENV)/.dev ## put the code in order
 	@$(BIN)/ruff format
 
 bench: $(VENV)/.dev parts ## alerts per second beside Alertmanager itself, and what rules cost: make bench BENCH="--rounds 5"
+	@$(BIN)/python tests/bench/rules.py
 	@PATH="$(abspath $(BIN)):$(PARTS):$$PATH" $(BIN)/python tests/bench/ingest.py $(BENCH)
-	@$(BIN)/python tests/bench/rules.py $(BENCH_RULES)
 
 parts: $(VENV)/.python ## Prometheus, Alertmanager and wrk, for the tests
 	@$(BIN)/python tests/parts.py

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What an alert costs with 10,000 rules against 10: for sorts of rules, by alerts that repeat and by new ones.
 
-`make bench` runs it, after the alerts per second.
+`make bench` runs it, before the alerts per second.
 usage: rules.py [--rules 10000] [--alerts 20000] [--rounds 5] [--maximum 2.0]
 Prints for each sort of rule set the microseconds of an alert with 10 rules and with many, and their ratio; and how long
 the many take to read. `first`: with a value that was never seen before; not limited. `repeat`: alerts that were judged

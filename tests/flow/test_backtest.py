@@ -29,6 +29,7 @@ from triaged.replay.backtest_compare import SHOWN, Compared, Difference, Kind, c
 from triaged.replay.backtest_outcomes import FIELDS, Outcome, distil, record
 from triaged.replay.backtest_replay import Replay, Replayed
 from triaged.replay.world import empty_store
+from triaged.store import history
 from triaged.store.history import History, Span
 from triaged.store.store import Store
 from world import ANN, START
@@ -151,14 +152,14 @@ def recorded(life: Life) -> int:
 
 def backtested(life: Life, other: Rules, span: Span = SPAN) -> tuple[Compared, Compared, list[Replayed]]:
     """The differences that other rules would have made in a life; what differs in its own replay; the replays."""
-    history = History(life.store.read)
+    told = History(life.store.read)
     with TemporaryDirectory() as folder:
         before, after, recorded = (Path(folder) / name for name in ("before.db", "after.db", "recorded.db"))
-        replay = Replay(history, readers=READERS, read_rules=lambda files: read_again(tuple(files.items())))
+        replay = Replay(told, readers=READERS, read_rules=lambda files: read_again(tuple(files.items())))
         replays = [replay.run(span, before), replay.run(span, after, other)]
         distil(before)
         distil(after)
-        record(history, span, recorded)
+        record(told, span, recorded)
         found = compare(before, after, most=10_000)
         return (
             found,
@@ -319,6 +320,19 @@ def test_what_had_ended_before_the_span_is_no_part_of_it() -> None:
     with lived(history, rules(Down="drop: Noise.")) as life:
         found, _, _ = backtested(life, rules(Down="drop: Noise."), later)
     assert found.before.issues == 1
+
+
+def test_a_history_in_any_store_is_read_in_pages(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "PAGE", 2)
+    life = live([fires(0, 1, 2, 3), fires(4, after=90), fires(5)], rules(), store, until=START + 100 * MINUTE)
+    life.ask(Ask(incident_id=1, act=Acknowledged(actor=ANN)))
+    life.advance(SPAN.until)
+    found, reproduced, (in_force, _) = backtested(life, rules(Disk="drop: Noise."))
+    assert (in_force.records, in_force.acts, in_force.lost) == (6, 1, 0)
+    assert kinds(found) == {Kind.VANISHES: 2}
+    assert reproduced.differences == []
+    later = Span(since=START + 60 * MINUTE, until=SPAN.until)
+    assert backtested(life, rules(), later)[2][0].standing == 4
 
 
 # ---------------------------------------------------------------- the whole of it

@@ -54,7 +54,7 @@ def _key(rule_set: RuleSet, episode: Episode, now: datetime) -> Key | None:
     )
     try:
         verdict = rule_set.judge(alert, now)
-        return verdict.key if verdict.dropped is None else None
     except Exception:
         log.exception("no new key for an alert", fingerprint=episode.fingerprint, incident=episode.incident_id)
         return None
+    return verdict.key if verdict.dropped is None else None
