@@ -499,20 +499,32 @@ def test_conditions_of_other_incidents_do_not_count(store: Store, growing: Growi
         assert sorted(transaction.growth_refs(12)) == ["r#0", "r#1"]
 
 
-def test_the_newest_member_tells_what_grew(store: Store, growing: Growing) -> None:
-    for number, at in ((1, 5), (2, 9), (3, 7)):
-        said = building.verdict(matched=(f"rule-{number}",))
+def test_the_different_verdicts_of_members_come_with_the_newest_first(store: Store, growing: Growing) -> None:
+    for number, at in ((1, 5), (2, 9), (3, 7), (4, 6)):
+        named = min(number, 3)
+        said = building.verdict(matched=(f"rule-{named}",))
         save(
             store,
-            episodes={number: episode(id=number, verdict=f"v{number}")},
-            verdicts={f"v{number}": ("rules", msgspec.json.encode(said).decode())},
+            episodes={number: episode(id=number, verdict=f"v{named}")},
+            verdicts={f"v{named}": ("rules", msgspec.json.encode(said).decode())},
         )
         growing.step(number, at)
     with store.begin() as transaction:
-        newest = transaction.member_verdict(12, "r#0")
-        assert transaction.member_verdict(12, "r#9") is None
-    assert newest is not None
-    assert newest.matched == ("rule-2",)
+        found = transaction.member_verdicts(12, "r#0")
+        assert transaction.member_verdicts(12, "r#9") == []
+    assert [verdict.matched for verdict in found] == [("rule-2",), ("rule-3",), ("rule-1",)]
+
+
+def test_of_one_alert_the_last_step_of_a_batch_says_whether_it_counts(store: Store, growing: Growing) -> None:
+    joins = GrowthStep(
+        incident_id=12, ref="r#0", episode_id=1, since_at=NOW, values={"pod": "a"}, refires=False, began=True
+    )
+    leaves = replace(joins, began=False)
+    save(store, growth=[joins, leaves, joins])
+    assert growing.holds(alerts=1, distinct={"pod": 1}) == (True, None)
+    save(store, growth=[leaves, joins, leaves])
+    assert growing.holds(alerts=1) == (False, None)
+    assert growing.holds(distinct={"pod": 1}) == (False, None)
 
 
 # ---------------------------------------------------------------- totals

@@ -243,6 +243,16 @@ def test_after_a_person_closed_a_storm_the_next_one_is_told(daemon: Shop) -> Non
     assert (reopened.state, reopened.round) == (State.OPEN, 2)
 
 
+def test_what_is_held_back_begins_no_storm_before_it_opens(daemon: Shop) -> None:
+    held = alert("Held", labels={"severity": "none", "level": "3"})
+    for number in range(3):
+        daemon.fire(f"Noise{number}")
+    for _ in range(3):
+        daemon.deliver(held, held, alert("Held", labels={"severity": "none", "level": "3", "pod": "x"}))
+    daemon.fire("Noise4")
+    assert [one.title for one in daemon.incidents()] == ["Noise0", "Noise1", "Noise2", "Noise4"]
+
+
 def test_a_storm_is_the_same_after_a_restart(tmp_path: Path, rules: Path, clock: FakeClock, github: FakeGitHub) -> None:
     settings = settings_for(tmp_path, github).model_copy(update={"rules": rules})
     with world(settings, clock) as one:

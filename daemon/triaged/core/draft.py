@@ -13,17 +13,19 @@ from triaged.core.events import Event
 from triaged.core.model import DAEMON, Actor, Entry, Fold, Incident, TimelineEntry
 from triaged.core.sla import Policy
 
+Parents = tuple[tuple[Fold, Incident], ...]
+"""Incidents that may take another one in, each with the reason, in the order of preference."""
+
 
 class Context(Struct, frozen=True, kw_only=True):
     """What `decide` may know beside incident and event: the policy frozen on the incident, and other incidents.
 
-    `parent` is what the incident is folded into; `parents` is what may take it in, where that may be asked, in the
-    order of preference.
+    `parent` is what the incident is folded into; `parents` is what may take it in, where that may be asked.
     """
 
     policy: Policy
     parent: Incident | None = None
-    parents: tuple[tuple[Fold, Incident], ...] = ()
+    parents: Parents = ()
 
 
 class Decision(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from triaged.core import storm
 from triaged.core.alerting import Place, place
-from triaged.core.draft import Context, Decision
+from triaged.core.draft import Context, Decision, Parents
 from triaged.core.effects import Comment, PublishIssue, Tally
 from triaged.core.episodes import Change, Step, follow
 from triaged.core.events import (
@@ -282,24 +282,42 @@ class Deciding:
         self.batch.growth.extend(self._growing.began(episode, verdict.growing, self._now))
 
     def _open(self, fired: AlertFired, *, follows: int | None) -> Incident:
-        context = Context(policy=self._rules.policy, parents=self._parents(fired.verdict.service, fired.source))
-        decision = begin(
-            fired,
-            context,
-            self._now,
-            incident_id=self._transaction.next_id("incident"),
-            rule_set=self._rules.rule_set.hash,
-            follows=follows,
-        )
+        incident_id = self._transaction.next_id("incident")
+
+        def made(parents: Parents) -> Decision:
+            context = Context(policy=self._rules.policy, parents=parents)
+            return begin(
+                fired,
+                context,
+                self._now,
+                incident_id=incident_id,
+                rule_set=self._rules.rule_set.hash,
+                follows=follows,
+            )
+
+        decision = self._opening(made, fired.verdict.service, fired.source)
         self._absorb(decision)
         return decision.incident
 
     def _apply(self, incident: Incident, event: Event) -> None:
         policy, parent = self._policy(incident.policy), self._family.parent(incident)
-        # Only one that opens asks for a parent: held back before, or over.
-        opens = incident.state is State.PENDING or not incident.state.unfinished
-        parents = self._parents(incident.service, incident.source) if opens else ()
-        self._absorb(decide(incident, event, Context(policy=policy, parent=parent, parents=parents), self._now))
+
+        def made(parents: Parents) -> Decision:
+            return decide(incident, event, Context(policy=policy, parent=parent, parents=parents), self._now)
+
+        held_back = incident.state is State.PENDING
+        self._absorb(self._opening(made, incident.service, incident.source) if held_back else made(()))
+
+    def _opening(self, made: Callable[[Parents], Decision], service: str, source: str) -> Decision:
+        """The decision that may open an incident: its cause takes it in rather than a storm, which it may begin."""
+        if source == storm.SOURCE:
+            return made(())
+        causes = self._family.causes(service)
+        decision = made(causes)
+        if decision.incident.opened_at is None or decision.incident.parent is not None:
+            return decision
+        raging = self._storm()
+        return decision if raging is None else made(((Fold.STORM, raging),))
 
     def _absorb(self, decision: Decision) -> None:
         incident = decision.incident
@@ -355,16 +373,8 @@ class Deciding:
         )
         self._absorb(decide(incident, act, context, self._now))
 
-    def _parents(self, service: str, source: str) -> tuple[tuple[Fold, Incident], ...]:
-        """What may take in an incident of this service that opens now: its cause rather than a storm."""
-        if source == storm.SOURCE:
-            return ()
-        causes = self._family.causes(service)
-        raging = self._storm()
-        return causes if raging is None else (*causes, (Fold.STORM, raging))
-
     def _storm(self) -> Incident | None:
-        """The storm that rages now. The opening that is being decided counts, and may begin one."""
+        """The storm that rages now; the incident that opens now counts, and may begin it."""
         told = self._rules.rule_set.storm
         if told is None:
             return None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from triaged.core.catalogue import Catalogue
+from triaged.core.draft import Parents
 from triaged.core.model import Fold, Incident, State
 from triaged.core.rules import Storm
 from triaged.ports.store import Transaction
@@ -43,7 +44,7 @@ class Family:
         self._opened_here = 0
         self._opened_before = None
 
-    def causes(self, service: str) -> tuple[tuple[Fold, Incident], ...]:
+    def causes(self, service: str) -> Parents:
         """What this service depends on and does not work: the incidents, each as the one that it is folded into."""
         found: dict[int, Incident] = {}
         for incident in self._working_on(self._catalogue.needs(service)):

@@ -84,8 +84,8 @@ def backtest(
 ) -> Backtest:
     """The differences that the rules of these texts would have made in the span; at most `most` are listed.
 
-    The store at `url` is only read, in short transactions. Two files of about 1.5 kB an alert are made in the temporary
-    folder (TMPDIR) and deleted. Raises ConfigError, StoreError.
+    The store at `url` is only read, in short transactions. Two files of about 0.3 kB a recorded alert are made in the
+    temporary folder (TMPDIR) and deleted. Raises ConfigError, StoreError.
     """
     rules = read_rules(files)
     with TemporaryDirectory(prefix="triaged-backtest-") as folder, _history(url) as history:

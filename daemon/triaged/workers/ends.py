@@ -15,7 +15,9 @@ class EndsWorker:
 
     name = "ends"
 
-    def __init__(self, ends: Callable[[], Sequence[datetime]], notice: Callable[[], object], *, since: datetime) -> None:
+    def __init__(
+        self, ends: Callable[[], Sequence[datetime]], notice: Callable[[], object], *, since: datetime
+    ) -> None:
         self._ends = ends
         self._notice = notice
         self._since = since
