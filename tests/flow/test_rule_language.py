@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,16 +15,18 @@ from sqlalchemy import select
 import building
 from triaged import rulefiles
 from triaged.app import rules_of
+from triaged.clock import FakeClock
 from triaged.core.events import Act, CloseAsked, MergeAsked, Record, ReopenAsked
 from triaged.core.model import CloseReason, DeadlineKind, Incident, Severity, State, Verdict
 from triaged.errors import ConfigError
+from triaged.intake.keying import gain_keys
 from triaged.intake.units import Ask, Delivery, Job, Rules
 from triaged.replay.world import World
 from triaged.sources import alertmanager
 from triaged.store import schema as s
 from triaged.store.store import Store
 from triaged.workers.ends import EndsWorker
-from world import ANN, START, alert, body
+from world import ANN, START, alert, body, settings_for, world
 
 S1, S2, S3, S4 = Severity
 MINUTE = timedelta(minutes=1)
@@ -341,6 +344,24 @@ def test_repeats_reach_the_rules_again_once_one_has_ended(live: Callable[..., Li
     assert life.fire(starts=START) == {"began": 1}
 
 
+def test_the_daemon_forgets_at_the_door_what_a_rule_that_ended_had_judged(tmp_path: Path) -> None:
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    for name, text in rules("- {name: quiet, until: 2026-11-23, at_most: sev4}").files.items():
+        (folder / name).write_text(text)
+    settings = settings_for(tmp_path).model_copy(update={"rules": folder})
+    late = datetime(2026, 11, 23, 23, 57, 13, tzinfo=UTC)
+    with world(settings, FakeClock(late)) as daemon:
+        daemon.deliver(alert())
+        (digest,) = alertmanager.digests("alertmanager", body([alert()])) or [b""]
+        daemon.advance(2 * MINUTE)
+        assert daemon.app.known.status(digest) == "firing"
+        daemon.advance(MINUTE)
+        assert daemon.app.known.status(digest) is None
+        daemon.deliver(alert())
+        assert [one.severity for one in daemon.incidents()] == [S3]
+
+
 # ---------------------------------------------------------------- what several matches set
 
 
@@ -487,7 +508,9 @@ def test_drop_is_for_the_same_alert_once_its_incident_is_finished_and_for_others
 def test_an_alert_that_a_rule_would_drop_gives_its_incident_no_key_that_others_have(live: Callable[..., Life]) -> None:
     life = live("- {name: a, key: [pod]}")
     life.fire(pod="a")
-    life.intake.use(rules("- {name: a, match: [pod=a], drop: Noise.}"))
+    others = rules("- {name: a, match: [pod=a], drop: Noise.}")
+    life.intake.use(others)
+    life.ask(Job(run=lambda transaction, now: gain_keys(transaction, others.rule_set, now)))
     life.fire(pod="a", starts=START)
     life.fire(pod="b")
     assert [one.alerts for one in life.incidents()] == [1, 1]
@@ -574,8 +597,9 @@ def test_all_values_of_when_must_hold(live: Callable[..., Life]) -> None:
     assert life.only().severity is S1
 
 
-def test_only_firing_alerts_count(live: Callable[..., Life]) -> None:
-    life = live(growing("alerts: 3"))
+@pytest.mark.parametrize("entry", ["alerts: 3", "distinct: {pod: 3}", "alerts: 1, firing_for: 6m"])
+def test_only_firing_alerts_count(live: Callable[..., Life], entry: str) -> None:
+    life = live(growing(entry, match="'pod!=\"a\"'"))
     for pod in "abcdef":
         life.fire(pod=pod)
         if pod != "a":

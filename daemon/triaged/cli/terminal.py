@@ -7,9 +7,9 @@ from typing import Final
 
 from rich.text import Text
 
-_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def told(text: str, style: str = "") -> Text:
-    """The text without markup and without the control characters that would move a cursor or write a title."""
+    """The text without markup and without the characters that would move a cursor, end or turn a line, write a title."""
     return Text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text), style=style)

@@ -37,7 +37,10 @@ def gain_keys(transaction: Transaction, rule_set: RuleSet, now: datetime) -> int
 
 
 def _key(rule_set: RuleSet, episode: Episode, now: datetime) -> Key | None:
-    """The alert's key by these rules; None where no rule gave it, or a bug hinders it: that costs this alert alone."""
+    """The alert's key by these rules; None where none gave it or one would drop it.
+
+    Also where a bug hinders it: that costs this alert alone.
+    """
     if episode.source == storm.SOURCE:
         return None
     alert = Alert(
