@@ -331,11 +331,12 @@ def test_every_sentence_of_the_day_is_told_once_and_in_order(played: Played) -> 
     )
 
 
-def test_it_leaves_an_issue_as_a_file_for_every_incident(played: Played) -> None:
+def test_it_leaves_an_issue_as_a_file_for_every_incident_that_is_not_part_of_another(played: Played) -> None:
     files = {file.stem for file in (played.folder / "incidents").glob("INC-*.md")}
     opened = set(re.findall(r"\b(INC-\d+) +opened", played.out))
-    assert opened
-    assert opened <= files
+    folded = set(re.findall(r"\b(INC-\d+) +folded into", played.out))
+    assert opened - folded <= files
+    assert not folded & files
 
 
 def test_it_makes_its_own_folder_anew_and_refuses_one_of_somebody_else(

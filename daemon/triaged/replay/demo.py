@@ -24,6 +24,8 @@ _TOLD: Final = frozenset(
         Entry.SEVERITY,
         Entry.UNOPENED,
         Entry.PENDING,
+        Entry.FOLDED,
+        Entry.UNFOLDED,
         Entry.ACKNOWLEDGED,
         Entry.ACKNOWLEDGEMENT_ENDED,
         Entry.BREACHED,
