@@ -14,7 +14,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData, Table, CheckConstraint, Index, inspect, text
+from sqlalchemy import CheckConstraint, Index, MetaData, Table, inspect, text
 
 from building import episode, incident, minutes
 from triaged.core.effects import Tally

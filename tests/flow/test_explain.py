@@ -286,7 +286,9 @@ def test_the_issue_stays_the_same_while_time_passes_and_other_rules_come_into_fo
 
     def issue() -> Issue:
         with desk.store.read() as reader:
-            report = gather(reader, 1, rules=desk.intake.rules, former=Former(), public_url="http://here", places=Places())
+            report = gather(
+                reader, 1, rules=desk.intake.rules, former=Former(), public_url="http://here", places=Places()
+            )
         assert report is not None
         return render(report)
 

@@ -11,5 +11,5 @@ _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u
 
 
 def told(text: str, style: str = "") -> Text:
-    """The text without markup and without the characters that would move a cursor, end or turn a line, write a title."""
+    """The text without markup and without what would move a cursor, end or turn a line or name a window."""
     return Text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text), style=style)
