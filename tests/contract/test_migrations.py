@@ -133,7 +133,7 @@ def test_data_survives_a_migration_from_the_first_schema(opened: Callable[[], St
         connection = transaction.connection
         first = Table("incidents", MetaData(), autoload_with=connection)
         values = dict(zip(schema.INCIDENT.names, schema.INCIDENT.encode(incident()), strict=True))
-        connection.execute(first.insert().values({name: values[name] for name in first.columns.keys()}))
+        connection.execute(first.insert().values({column.name: values[column.name] for column in first.columns}))
         transaction.save(
             Batch(
                 keys={KEY.digest: (12, KEY)},
