@@ -210,8 +210,8 @@ def test_nothing_is_doubted_where_nobody_asked() -> None:
 SINCE = datetime(2026, 8, 25, 7, tzinfo=UTC)
 
 
-def notices(files: RuleFiles, rules: Iterable[str], services: Iterable[str]) -> list[str]:
-    history = History(alerts=12_345, since=SINCE, rules=set(rules), services=set(services))
+def notices(files: RuleFiles, rules: Iterable[str], services: Iterable[str], **unmatched: int) -> list[str]:
+    history = History(alerts=12_345, since=SINCE, rules=set(rules), services=set(services), unmatched=unmatched)
     return [str(finding) for finding in unmet(files.sheet, history)]
 
 
@@ -223,6 +223,14 @@ def test_what_no_recorded_alert_met_is_told_with_how_many_and_since_when() -> No
     assert notices(files, ["a", "b"], ["db"]) == [
         "services.yaml:3:3: services.shop: no rule and no service names shop, "
         "and none of the 12,345 alerts recorded since 2026-08-25 belonged to it"
+    ]
+
+
+def test_alerts_that_no_rule_matched_are_listed_most_first_beside_the_default_that_they_got() -> None:
+    files = read_with("- {name: a, match: [a=1]}")
+    assert notices(files, ["a"], ["shop"], Rare=1, Noise=1_200, **{f"More{n:02}": 2 for n in range(10)}) == [
+        "triage.yaml:6:10: default: no rule matched 1,221 alerts recorded since 2026-08-25: Noise (1,200), More00 (2), "
+        "More01 (2), More02 (2), More03 (2), More04 (2), More05 (2), More06 (2), More07 (2), More08 (2) … and 2 more"
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from triaged.core.rules import RuleSet
 from triaged.rulefiles import History
 from triaged.sources import alertmanager
@@ -16,11 +18,16 @@ def met(reader: Reader, rules: RuleSet, *, most: int = MOST) -> History | None:
     alerts, since = 0, None
     matched: set[str] = set()
     services: set[str] = set()
+    unmatched: Counter[str] = Counter()
     for record in reader.newest(most):
         # Whatever its source, an alert is recorded as Alertmanager sends it.
         for alert in alertmanager.read(record.source, b'{"alerts":[' + record.raw + b"]}").alerts:
             verdict = rules.judge(alert, record.received_at)
             matched.update(verdict.matched)
             services.add(verdict.service)
+            if verdict.unmatched:
+                unmatched[alert.labels.get("alertname", "without a name")] += 1
             alerts, since = alerts + 1, record.received_at
-    return None if since is None else History(alerts=alerts, since=since, rules=matched, services=services)
+    if since is None:
+        return None
+    return History(alerts=alerts, since=since, rules=matched, services=services, unmatched=unmatched)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
 from triaged.core import conditions, wording
@@ -21,6 +21,7 @@ from triaged.rulefiles.words import listed, nearest
 ENDS_SOON = timedelta(days=14)
 KEYWORDS = {"label": "match", "annotation": "annotations", "source": "source", "service": "service"}
 SHOWN_MATCHERS = 3
+SHOWN_UNMATCHED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +49,16 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What the recorded alerts met: how many, the first of them when, the names of rules and services."""
+    """What the recorded alerts met: how many, the first of them when, the names of rules and services.
+
+    `unmatched` are those that met no rule, by alertname, with how many.
+    """
 
     alerts: int
     since: datetime
     rules: Collection[str]
     services: Collection[str]
+    unmatched: Mapping[str, int] = field(default_factory=dict)
 
 
 def doubts(sheet: Sheet, today: date) -> Iterator[Finding]:
@@ -66,6 +71,7 @@ def doubts(sheet: Sheet, today: date) -> Iterator[Finding]:
 
 def unmet(sheet: Sheet, history: History) -> Iterator[Finding]:
     """The rules that none of the recorded alerts met, and the services that nothing names and none belonged to."""
+    yield from _unmatched(sheet, history)
     since = f"none of the {wording.count(history.alerts, 'alert')} recorded since {history.since:%Y-%m-%d}"
     for rule, value in zip(sheet.rules.rules, sheet.rule_values(), strict=True):
         if rule.name not in history.rules:
@@ -75,6 +81,17 @@ def unmet(sheet: Sheet, history: History) -> Iterator[Finding]:
     for name, (key, _) in sheet.entries("services.yaml", "services").items():
         if name not in history.services and name not in named and not any(matcher.matches(name) for matcher in asking):
             yield key.noted(f"no rule and no service names {name}, and {since} belonged to it")
+
+
+def _unmatched(sheet: Sheet, history: History) -> Iterator[Finding]:
+    """What got the default, most first."""
+    if not history.unmatched:
+        return
+    _, default = sheet.entries("triage.yaml")["default"]
+    most = sorted(history.unmatched.items(), key=lambda one: (-one[1], one[0]))
+    names = wording.listing([f"{name[:60]} ({number:,})" for name, number in most], most=SHOWN_UNMATCHED)
+    number = wording.count(sum(history.unmatched.values()), "alert")
+    yield default.noted(f"no rule matched {number} recorded since {history.since:%Y-%m-%d}: {names}")
 
 
 def _of_the_default_team(sheet: Sheet) -> Iterator[Finding]:
