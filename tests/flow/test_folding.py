@@ -365,6 +365,14 @@ def test_a_symptom_is_folded_into_the_root_of_a_chain(daemon: Shop) -> None:
     assert daemon.get(leaf).parent is None
 
 
+def test_symptoms_of_symptoms_follow_to_the_cause_that_opens_last(daemon: Shop) -> None:
+    middle = daemon.fire("Full", app="pool")
+    leaf = daemon.fire("Errors", app="shop")
+    assert leaf.parent == middle.id
+    cause = daemon.fire("Down", "2", app="database")
+    assert (daemon.get(middle).parent, daemon.get(leaf).parent) == (cause.id, cause.id)
+
+
 def test_an_incident_that_was_held_back_is_folded_when_it_opens(daemon: Shop, github: FakeGitHub) -> None:
     daemon.deliver(alert("Held", labels={"severity": "none", "level": "3", "app": "shop"}))
     daemon.advance(5 * MINUTE)

@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from process.daemon import Daemon
 from triaged import rulefiles
@@ -261,8 +263,22 @@ LIGHT = RULES["triage.yaml"].replace("impact: significant, urgency: high", "impa
 BROKEN = RULES["triage.yaml"].replace("rules:\n", "rulez:\n")
 
 
-def refusals(output: str) -> int:
-    return output.count("rules refused")
+Logged = list[EventDict]
+
+
+@pytest.fixture
+def logged() -> Iterator[Logged]:
+    """What is logged from here on."""
+    with capture_logs() as found:
+        yield found
+
+
+def events(logged: Logged) -> list[str]:
+    return [entry["event"] for entry in logged]
+
+
+def refusals(logged: Logged) -> int:
+    return sum(event.startswith("rules refused") for event in events(logged))
 
 
 def test_a_changed_file_comes_into_force_once_it_has_lain_still(daemon: World, folder: Path) -> None:
@@ -275,16 +291,14 @@ def test_a_changed_file_comes_into_force_once_it_has_lain_still(daemon: World, f
     assert fire(daemon, "Later", grave="2").severity is Severity.SEV4
 
 
-def test_a_file_that_is_written_in_pieces_is_read_when_it_is_whole(
-    daemon: World, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_that_is_written_in_pieces_is_read_when_it_is_whole(daemon: World, folder: Path, logged: Logged) -> None:
     for end_of_piece in range(100, len(LIGHT), 100):
         (folder / "triage.yaml").write_text(LIGHT[:end_of_piece])
         daemon.advance(STILL_FOR - timedelta(seconds=1))
     (folder / "triage.yaml").write_text(LIGHT)
     daemon.advance(STILL_FOR)
     assert fire(daemon, "Later", grave="2").severity is Severity.SEV4
-    assert refusals(capsys.readouterr().out) == 0
+    assert refusals(logged) == 0
 
 
 def test_a_file_that_an_editor_puts_in_the_place_of_the_old_one_is_read(daemon: World, folder: Path) -> None:
@@ -317,48 +331,42 @@ def test_a_folder_that_is_a_link_to_another_checkout_is_read(tmp_path: Path, clo
 
 
 def test_a_bad_file_is_refused_and_logged_once_and_a_good_one_ends_it(
-    daemon: World, folder: Path, capsys: pytest.CaptureFixture[str]
+    daemon: World, folder: Path, logged: Logged
 ) -> None:
     (folder / "triage.yaml").write_text(BROKEN)
     daemon.advance(timedelta(minutes=1))
     daemon.advance(timedelta(minutes=1))
     assert metric(daemon, "triaged_config_last_reload_successful") == 0
     assert fire(daemon, "Later", grave="2").severity is Severity.SEV2
-    assert refusals(capsys.readouterr().out) == 1
+    assert refusals(logged) == 1
     (folder / "triage.yaml").write_text(RULES["triage.yaml"])
     daemon.advance(STILL_FOR)
     assert metric(daemon, "triaged_config_last_reload_successful") == 1
 
 
-def test_a_folder_that_goes_and_comes_back_at_once_troubles_nobody(
-    daemon: World, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_that_goes_and_comes_back_at_once_troubles_nobody(daemon: World, folder: Path, logged: Logged) -> None:
     folder.rename(folder.parent / "elsewhere")
     daemon.advance(timedelta(seconds=1))
     (folder.parent / "elsewhere").rename(folder)
     daemon.advance(timedelta(minutes=1))
-    assert refusals(capsys.readouterr().out) == 0
+    assert refusals(logged) == 0
 
 
-def test_what_somebody_has_reloaded_is_not_read_again(
-    daemon: World, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_somebody_has_reloaded_is_not_read_again(daemon: World, folder: Path, logged: Logged) -> None:
     (folder / "triage.yaml").write_text(LIGHT)
     daemon.settle()
     assert daemon.app.reload() == []
     daemon.advance(timedelta(minutes=1))
-    assert capsys.readouterr().out.count("rules in force") == 1
+    assert events(logged).count("rules in force") == 1
 
 
-def test_tests_notes_and_hidden_files_are_no_rules(
-    daemon: World, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_tests_notes_and_hidden_files_are_no_rules(daemon: World, folder: Path, logged: Logged) -> None:
     (folder / "tests").mkdir()
     (folder / "tests" / "shop.yaml").write_text("[]")
     (folder / ".git").mkdir()
     (folder / ".triage.yaml.swp").write_text("…")
     daemon.advance(timedelta(minutes=1))
-    assert capsys.readouterr().out.count("rules in force") == 0
+    assert events(logged).count("rules in force") == 0
 
 
 def test_a_set_that_changes_while_it_is_read_is_refused_whole_and_read_once_it_lies_still(

@@ -355,7 +355,9 @@ class Deciding:
         self._family.opened(incident)
         if incident.parent is not None:
             return
-        for symptom in self._family.symptoms(incident.service):
+        for found in self._family.symptoms(incident.service):
+            # One that was folded before this one may have taken it along.
+            symptom = self._incidents[found.id]
             context = Context(
                 policy=self._policy(symptom.policy),
                 parent=self._family.parent(symptom),
