@@ -79,8 +79,10 @@ class ScratchStore(Store):
             execute("SAVEPOINT unit", ())
             transaction = ScratchTransaction(self._connection, self._cursor, self._statements, self._recent)
             transaction.ids = self._ids
+            transaction.before = {}
             try:
                 yield transaction
+                transaction.note()
             except BaseException:
                 execute("ROLLBACK TO unit", ())
                 raise
@@ -121,18 +123,24 @@ class ScratchTransaction(Transaction):
     """The writer's own, which keeps less and notes what happened."""
 
     ids: dict[str, Any]
+    before: dict[int, Incident | None]
 
     def next_id(self, of: str) -> int:
         number: int = next(self.ids[of])
         return number
 
     def save(self, batch: Batch, now: datetime) -> None:
-        happened = [
-            (incident.id, what)
-            for incident in batch.incidents.values()
-            for what in _happenings(self._incidents.get(incident.id), incident)
-        ]
+        for incident in batch.incidents.values():
+            self.before.setdefault(incident.id, self._incidents.get(incident.id))
         super().save(replace(batch, records=[], timeline=[], acts=[], wants={}, comments=[], tallies=[]), now)
+
+    def note(self) -> None:
+        """Write down what the whole transaction did: growth is saved apart from what grew."""
+        happened = [
+            (incident_id, what)
+            for incident_id, before in self.before.items()
+            for what in _happenings(before, self._incidents[incident_id])
+        ]
         if happened:
             self._cursor.executemany(_HAPPENED, happened)
 
