@@ -8,6 +8,7 @@ BENCH  ?= --seconds 5 --rounds 3 --connections 16 64 --batches 1 64 --minimum-re
 BIN   := $(VENV)/bin
 PIP   := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK  := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+PYTEST := $(BIN)/python -m pytest --cov --cov-report= --cov-fail-under=0
 PARTS := $(CURDIR)/.cache/parts/bin
 
 .DEFAULT_GOAL := help
@@ -24,8 +25,13 @@ demo: $(VENV)/.runtime ## the daemon with a realistic day of alerts, at http://1
 run: $(VENV)/.runtime ## the daemon with your configuration: make run CONFIG=FILE
 	@$(BIN)/triaged serve --config $(CONFIG)
 
+# Two halves at once, on two cores: the second one's output follows the first one's.
 test: $(VENV)/.dev parts ## every test, with coverage
-	@$(BIN)/python -m pytest --cov --cov-report= --cov-fail-under=0
+	@rm -f .coverage .coverage.*; mkdir -p .cache
+	@COVERAGE_FILE=.coverage.two $(PYTEST) tests/unit tests/contract tests/e2e > .cache/two.log 2>&1 & two=$$!; \
+		COVERAGE_FILE=.coverage.one $(PYTEST) tests/flow tests/process; one=$$?; \
+		wait $$two; two=$$?; cat .cache/two.log; rm -f .cache/two.log; test $$one -eq 0 -a $$two -eq 0
+	@$(BIN)/coverage combine --quiet
 	@echo "coverage of triaged (branches, at least 90 %):"
 	@$(BIN)/coverage report
 	@echo "coverage of triaged/core (branches, 100 %):"

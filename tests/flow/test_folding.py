@@ -232,6 +232,17 @@ def test_a_person_s_close_of_a_storm_holds_for_what_is_folded_into_it(daemon: Sh
     assert "Noise9" not in titles(github)
 
 
+def test_after_a_person_closed_a_storm_the_next_one_may_come_in_one_notification(daemon: Shop) -> None:
+    storm = daemon.storm()
+    daemon.act(storm.id, CloseAsked(actor=ANN, reason=CloseReason.COMPLETED, record=Record()))
+    daemon.advance(30 * MINUTE)
+    labels = {"severity": "none", "level": "3"}
+    answer = daemon.deliver(*(alert(f"Again{number}", labels=labels) for number in range(9)))
+    assert (answer.status, dict(answer.counts)) == (200, {"began": 9})
+    assert daemon.get(storm).state is State.OPEN
+    assert {one.parent for one in daemon.incidents() if one.title in ("Again5", "Again8")} == {storm.id}
+
+
 def test_after_a_person_closed_a_storm_the_next_one_is_told(daemon: Shop) -> None:
     storm = daemon.storm()
     daemon.act(storm.id, CloseAsked(actor=ANN, reason=CloseReason.COMPLETED, record=Record()))
@@ -241,6 +252,29 @@ def test_after_a_person_closed_a_storm_the_next_one_is_told(daemon: Shop) -> Non
         daemon.fire(f"Again{number}")
     reopened = daemon.get(storm)
     assert (reopened.state, reopened.round) == (State.OPEN, 2)
+
+
+def test_what_fires_again_while_the_storm_goes_on_is_folded_again(daemon: Shop, github: FakeGitHub) -> None:
+    storm = daemon.storm()
+    flaps = daemon.fire("Flaps")
+    daemon.resolve("Flaps")
+    for number in range(20):
+        daemon.advance(MINUTE)
+        daemon.fire(f"More{number}")
+    assert daemon.get(flaps).state is State.CLOSED
+    labels = {"severity": "none", "level": "3"}
+    daemon.deliver(alert("Flaps", labels=labels, starts=daemon.clock.now()))
+    again = daemon.get(flaps)
+    assert (again.state, again.parent, again.round) == (State.OPEN, storm.id, 0)
+    daemon.advance(MINUTE)
+    assert "Flaps" not in titles(github)
+
+
+def test_a_storm_that_was_merged_goes_on_catching_for_what_it_was_merged_into(daemon: Shop) -> None:
+    one = daemon.fire("One", "2")
+    storm = daemon.storm()
+    assert daemon.act(storm.id, MergeAsked(actor=ANN, into=one.id)).status == 200
+    assert daemon.fire("Noise9").parent == one.id
 
 
 def test_what_is_held_back_begins_no_storm_before_it_opens(daemon: Shop) -> None:
@@ -431,6 +465,15 @@ def test_a_person_can_merge_two_incidents(daemon: Shop, github: FakeGitHub) -> N
     daemon.advance(MINUTE)
     assert daemon.issue(github, other).state == "closed"
     assert "Other" in (daemon.issue(github, one).body or "")
+
+
+def test_what_is_graver_does_not_follow_its_parent_into_what_is_lighter(daemon: Shop) -> None:
+    light = daemon.fire("Light", "4")
+    cause = daemon.fire("Full", app="pool")
+    symptom = daemon.fire("Errors", app="shop")
+    assert symptom.parent == cause.id
+    daemon.act(cause.id, MergeAsked(actor=ANN, into=light.id))
+    assert (daemon.get(cause).parent, daemon.get(symptom).parent) == (light.id, None)
 
 
 def test_what_was_merged_stays_merged_when_the_rules_judge_it_as_before(daemon: Shop) -> None:

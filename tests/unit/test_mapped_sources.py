@@ -302,6 +302,11 @@ def test_what_the_mapping_does_not_look_at_makes_no_new_text_of_a_repeat() -> No
     assert one(PRESETS["uptime-kuma"], sent).digest == one(PRESETS["uptime-kuma"], again).digest
 
 
+def test_an_empty_list_in_plain_json_is_no_alert() -> None:
+    for document in ({"alerts": []}, {"alerts": [], "title": "nothing to report"}):
+        assert reading(PRESETS["generic"], document) == Reading(alerts=(), rejected=())
+
+
 def test_a_text_over_sns_that_is_no_alarm_is_kept_as_it_came() -> None:
     (bad,) = preset("cloudwatch", "sns-text").rejected
     assert (bad.reason, json.loads(bad.raw)["Message"]) == ("no_labels", "Hello world!")
@@ -559,6 +564,7 @@ LABELS = "labels: {alertname: title}\n"
         ("labels: {a: body(b)}", ["1:13: labels.a: expected 0 arguments of body(), got 1"]),
         (f"labels: {{a: '{'b' * 1001}'}}", ["1:13: labels.a: expected a JMESPath expression of at most 1,000"]),
         (f"labels: {{a: '{'(' * 499}b{')' * 499}'}}", ["1:13: labels.a: expected a JMESPath expression that is not"]),
+        (f"labels: {{a: '{'|'.join(['[@,@]'] * 7)}'}}", ["1:13: labels.a: expected at most 6 lists and objects ("]),
         ("labels: {a: {}}", ["1:13: labels.a: expected an expression, or a mapping with either from or value"]),
         ("labels: {a: {from: b, value: c}}", ["1:13: labels.a: expected an expression, or a mapping with either"]),
         ("labels: {a: {value: c, map: {d: e}}}", ["1:21: labels.a.value: expected no other key beside value"]),

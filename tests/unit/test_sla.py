@@ -70,6 +70,18 @@ def test_working_days_are_those_of_the_severitys_own_calendar() -> None:
     assert due == datetime(2026, 12, 1, 16, 30, tzinfo=BERLIN)
 
 
+@pytest.mark.parametrize(
+    ("target", "span"),
+    [(within("4h", hours=4), timedelta(hours=4)), (Target(text="2bd", business_days=2), timedelta(days=2))],
+)
+def test_where_a_calendar_has_no_more_open_time_a_target_is_elapsed_time(target: Target, span: timedelta) -> None:
+    over = Calendar(name="sale", zone=ZoneInfo("UTC"), weekly={})
+    policy = Policy(
+        hash="0", severities={Severity.SEV1: severity(target, target, calendar="sale")}, calendars={"sale": over}
+    )
+    assert policy.due(Severity.SEV1, Objective.RESPONSE, FRIDAY_AFTERNOON) == FRIDAY_AFTERNOON + span
+
+
 def test_working_days_are_those_of_business_where_the_calendar_is_always() -> None:
     due = POLICY.due(Severity.SEV4, Objective.RESPONSE, FRIDAY_AFTERNOON)
     assert due == datetime(2026, 11, 30, 16, tzinfo=UTC)

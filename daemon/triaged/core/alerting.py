@@ -111,7 +111,7 @@ def open_first(draft: Draft, event: AlertFired) -> None:
     draft.set(alerts=1, firing=1, started_at=min(event.starts_at, draft.now), last_begun_at=draft.now)
     draft.tell(Entry.FIRED, f"{event.name} fires since {wording.instant(event.starts_at)}")
     if verdict.delay is None or verdict.severity in _PAGES:
-        open_now(draft, " ".join(verdict.because) or "no rule matched, so the defaults hold")
+        open_now(draft, " ".join(verdict.because) or _by_rules(verdict))
         return
     draft.set(state=State.PENDING, pending_until=draft.now + verdict.delay)
     # A verdict does not say which of its rules gave the delay.
@@ -132,6 +132,12 @@ def open_now(draft: Draft, why: str) -> None:
     objectives.start_round(draft)
     draft.tally("incidents_opened_total")
     draft.publish(urgent=True)
+
+
+def _by_rules(verdict: Verdict) -> str:
+    """Why, where no rule says it in words."""
+    rules = "rule" if len(verdict.matched) == 1 else "rules"
+    return f"by {rules} {', '.join(verdict.matched)}" if verdict.matched else "no rule matched, so the defaults hold"
 
 
 def verify(draft: Draft, restored_at: datetime, why: str) -> None:
@@ -160,6 +166,11 @@ def reopen(draft: Draft, why: str, *, by: Actor = DAEMON) -> None:
         fold=None,
         folded_at=None,
     )
+    found = home(draft) if by is DAEMON else None
+    if found is not None:
+        draft.tell(Entry.REOPENED, f"reopened: {why}")
+        fold(draft, *found)
+        return
     objectives.start_round(draft)
     draft.tally("incidents_reopened_total")
     draft.tell(Entry.REOPENED, f"reopened, round {draft.incident.round}: {why}", by=by)

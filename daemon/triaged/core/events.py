@@ -56,9 +56,10 @@ class ParentQuiet(Struct, frozen=True, kw_only=True):
 
 
 class ParentFolded(Struct, frozen=True, kw_only=True):
-    """The parent was folded itself: its own parent `into` tells of both."""
+    """The parent was folded itself: its own parent `into`, of that severity, tells of both."""
 
     into: int
+    severity: Severity
 
 
 class ParentClosed(Struct, frozen=True, kw_only=True):

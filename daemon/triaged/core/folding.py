@@ -35,7 +35,7 @@ def fold(draft: Draft, reason: Fold, parent: Incident, *, by: Actor = DAEMON, wh
     said = f": {why}" if why else ""
     draft.tell(Entry.FOLDED, f"folded into {parent.name} ({reason}){said}", by=by)
     _tell_parent(draft, parent.id, Entry.FOLDED, f"{draft.incident.name} is folded in ({reason}){said}", by)
-    draft.for_folded = ParentFolded(into=parent.id)
+    draft.for_folded = ParentFolded(into=parent.id, severity=parent.severity)
     if had_issue:
         draft.effects.append(PublishIssue(incident_id=draft.incident.id, urgent=True))
 
@@ -87,7 +87,11 @@ def unfold_if_alone(draft: Draft) -> None:
 
 
 def follow_parent(draft: Draft, event: ParentFolded) -> None:
-    """Nothing is folded by way of two parents."""
+    """Nothing is folded by way of two parents, nor by the daemon into what is lighter."""
+    incident = draft.incident
+    if incident.judged.graver_than(event.severity) and incident.fold is not Fold.MERGE and incident.state in _WORKING:
+        unfold(draft, f"judged {incident.judged}, above INC-{event.into}")
+        return
     draft.set(parent=event.into)
     draft.tell(Entry.FOLDED, f"folded into INC-{event.into} with its parent")
     draft.effects.append(PublishIssue(incident_id=event.into))

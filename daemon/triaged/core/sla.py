@@ -52,10 +52,17 @@ class Policy:
     def due(self, severity: Severity, objective: Objective, start: datetime) -> datetime:
         """Instant (UTC) at which the objective is due when its clock starts at `start`.
 
-        Durations count in the severity's calendar, working days in it too, or in `business` where it is `always`.
+        Durations count in the severity's calendar, working days in it too, or in `business` where it is `always`. Where
+        the calendar has no more open time they are elapsed time: a calendar that ran out must cost no incident.
         """
+        target = self.severities[severity].targets[objective]
+        try:
+            return self._due(severity, target, start)
+        except ValueError:
+            return start + (target.within or timedelta(days=target.business_days or 0))
+
+    def _due(self, severity: Severity, target: Target, start: datetime) -> datetime:
         policy = self.severities[severity]
-        target = policy.targets[objective]
         if target.business_days is not None:
             name = BUSINESS if policy.calendar == ALWAYS else policy.calendar
             return self.calendars[name].add_business_days(start, target.business_days)

@@ -19,6 +19,7 @@ from triaged.core.events import (
     DeadlinePassed,
     Event,
     FoldAsked,
+    Grew,
     GrowthAwaited,
     MergeAsked,
     ReopenAsked,
@@ -305,8 +306,9 @@ class Deciding:
         def made(parents: Parents) -> Decision:
             return decide(incident, event, Context(policy=policy, parent=parent, parents=parents), self._now)
 
-        held_back = incident.state is State.PENDING
-        self._absorb(self._opening(made, incident.service, incident.source) if held_back else made(()))
+        # What people ask for is done as they ask; else one that opens, or opens again, may be part of another.
+        opens = isinstance(event, AlertFired | DeadlinePassed | Grew) and not _at_work(incident)
+        self._absorb(self._opening(made, incident.service, incident.source) if opens else made(()))
 
     def _opening(self, made: Callable[[Parents], Decision], service: str, source: str) -> Decision:
         """The decision that may open an incident: its cause takes it in rather than a storm, which it may begin."""
@@ -314,7 +316,7 @@ class Deciding:
             return made(())
         causes = self._family.causes(service)
         decision = made(causes)
-        if decision.incident.opened_at is None or decision.incident.parent is not None:
+        if not _at_work(decision.incident) or decision.incident.parent is not None:
             return decision
         raging = self._storm()
         return decision if raging is None else made(((Fold.STORM, raging),))
@@ -382,7 +384,7 @@ class Deciding:
             return None
         found = self._last_storm()
         if found is not None and found.state in (State.OPEN, State.ACKNOWLEDGED):
-            return found
+            return self._family.parent(found) or found
         rages = self._family.opened_within(told, self._now) + 1 >= told.opened
         if found is not None and found.firing:
             # A person closed it while it raged: that holds until it is over.
@@ -401,7 +403,7 @@ class Deciding:
     def _begin_storm(self, told: Storm) -> Incident:
         alert = storm.begins(told, self._now)
         self._verdicts[alert.digest] = storm.verdict(told, self._rules.rule_set.default)
-        last = self._transaction.last_episodes([alert.fingerprint]).get(alert.fingerprint)
+        last = self._last_of_storms()
         _, incident_id, _ = self._fired(alert, last, follow(last, alert, self._now))
         incident = self._incidents[incident_id or 0]
         if incident.state.unfinished:
@@ -417,12 +419,15 @@ class Deciding:
             self._end_storm()
 
     def _end_storm(self) -> None:
-        alert = storm.ends(self._now)
-        last = self._episodes.get(alert.fingerprint)
-        last = last or self._transaction.last_episodes([alert.fingerprint]).get(alert.fingerprint)
+        alert, last = storm.ends(self._now), self._last_of_storms()
         if last is not None and last.ended_at is None:
             self._load([last.incident_id])
             self._ended(alert, last, Step(change=Change.ENDED, at=self._now))
+
+    def _last_of_storms(self) -> Episode | None:
+        """The newest firing of the storms' alert: in this batch, else in the store."""
+        found = self._episodes.get(storm.FINGERPRINT)
+        return found or self._transaction.last_episodes([storm.FINGERPRINT]).get(storm.FINGERPRINT)
 
     def _own(self, incident: Incident, key: Key) -> bool:
         """Give the incident a key of its alerts, unless another unfinished incident owns it; whether it is new."""
@@ -492,6 +497,11 @@ class Deciding:
     def _load(self, ids: Iterable[int]) -> None:
         missing = [i for i in ids if i not in self._incidents]
         self._incidents.update(self._transaction.incidents(missing))
+
+
+def _at_work(incident: Incident) -> bool:
+    """Whether it has opened and is not over."""
+    return incident.state.unfinished and incident.state is not State.PENDING
 
 
 def _name(alert: Alert | Episode) -> str:

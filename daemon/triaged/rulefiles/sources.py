@@ -40,6 +40,8 @@ BODY: Final = "body"
 """Our own function: the whole body, for an expression that is asked of one alert of a list."""
 _TOPIC: Final = r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?"
 _LONGEST: Final = 1_000
+# Each may double what is found, one after the other.
+_MOST_BUILT: Final = 6
 
 
 def read(name: str, root: Value) -> SourceMapping | None:
@@ -163,7 +165,7 @@ def _expression(value: Value) -> ParsedResult | None:
     except RecursionError:
         value.wrong("expected a JMESPath expression that is not nested so deep")
         return None
-    return compiled if _functions_exist(value, compiled.parsed) else None
+    return compiled if _functions_exist(value, compiled.parsed) and _is_bounded(value, compiled.parsed) else None
 
 
 def _told(problem: exceptions.JMESPathError) -> str:
@@ -175,6 +177,20 @@ def _told(problem: exceptions.JMESPathError) -> str:
     place = getattr(problem, "lex_position", None)
     words = getattr(problem, "message", None) or getattr(problem, "msg", "") or str(problem).splitlines()[0]
     return words if place is None else f"character {place + 1}: {words}"
+
+
+def _is_bounded(value: Value, tree: Any) -> bool:
+    """Whether the expression cannot make much more of a body than it is; else leaves a finding."""
+    built, waiting = 0, [tree]
+    while waiting:
+        node = waiting.pop()
+        waiting.extend(child for child in node["children"] if isinstance(child, dict))
+        built += node["type"] in ("multi_select_list", "multi_select_dict")
+    if built > _MOST_BUILT:
+        value.complain(
+            f"expected at most {_MOST_BUILT} lists and objects ([a, b], {{a: b}}) in an expression, got {built}"
+        )
+    return built <= _MOST_BUILT
 
 
 def _functions_exist(value: Value, tree: Any) -> bool:
