@@ -303,8 +303,9 @@ def test_what_the_mapping_does_not_look_at_makes_no_new_text_of_a_repeat() -> No
 
 
 def test_an_empty_list_in_plain_json_is_no_alert() -> None:
-    for document in ({"alerts": []}, {"alerts": [], "title": "nothing to report"}):
-        assert reading(PRESETS["generic"], document) == Reading(alerts=(), rejected=())
+    nothing = Reading(alerts=(), rejected=())
+    assert reading(PRESETS["generic"], {"alerts": []}) == nothing
+    assert reading(PRESETS["generic"], {"alerts": [], "title": "nothing to report"}) == nothing
 
 
 def test_a_text_over_sns_that_is_no_alarm_is_kept_as_it_came() -> None:
