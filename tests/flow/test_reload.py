@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 from sqlalchemy import text
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
@@ -267,9 +268,10 @@ Logged = list[EventDict]
 
 
 @pytest.fixture
-def logged() -> Iterator[Logged]:
-    """What is logged from here on."""
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Logged]:
+    """What the daemon's own module logs from here on, whoever has set up logging in this process before."""
     with capture_logs() as found:
+        monkeypatch.setattr("triaged.app.log", structlog.get_logger())
         yield found
 
 

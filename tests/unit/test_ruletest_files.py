@@ -15,7 +15,7 @@ from triaged.core.events import Acknowledged, CloseAsked, MergeAsked, Record, Re
 from triaged.core.model import CloseReason, Severity
 from triaged.errors import ConfigError, Finding
 from triaged.replay.ruletests.acting import FIELDS, NEEDED
-from triaged.replay.ruletests.cases import Case, Do, Fire, Resolve
+from triaged.replay.ruletests.cases import Case, Do, Fire, Post, Resolve
 from triaged.replay.ruletests.expecting import DUE, KEYS
 from triaged.replay.ruletests.reading import FIRING_KEYS, START, STEP_KEYS, TEST_KEYS, read, read_all
 from triaged.replay.ruletests.wording import moment, offset
@@ -39,7 +39,7 @@ def findings_of(text: str) -> list[str]:
     return [str(finding) for finding in findings]
 
 
-def does(step: str) -> Fire | Resolve | Do | None:
+def does(step: str) -> Fire | Post | Resolve | Do | None:
     (case,) = cases(f"{STEPS}  - {step}\n{SEEN}")
     return case.steps[0].does
 
@@ -178,10 +178,10 @@ def test_an_empty_file_has_no_tests() -> None:
         (f"{STEPS}  - {{fire: {{a: b}}}}\n{SEEN}", "[0].steps[0]: expected a key at, got none"),
         (f"{STEPS}  - {{at: 1x, fire: {{a: b}}}}\n{SEEN}", "[0].steps[0].at: expected a duration like 15m"),
         (f"{STEPS}{SEEN}  - {{at: 8h, fire: {{a: b}}}}\n", "t.yaml:4:5: [0].steps[1]: expected steps in their order"),
-        (f"{STEPS}  - {{at: 0m}}\n{SEEN}", "expected fire, resolve, act or expect, got none of them"),
+        (f"{STEPS}  - {{at: 0m}}\n{SEEN}", "expected fire, post, resolve, act or expect, got none of them"),
         (
             f"{STEPS}  - {{at: 0m, fire: {{a: b}}, resolve: all}}\n{SEEN}",
-            "expected one of fire, resolve or act in a step",
+            "expected one of fire, post, resolve or act in a step",
         ),
         (
             f"{STEPS}  - {{at: 0m, fire: []}}\n{SEEN}",
@@ -192,7 +192,7 @@ def test_an_empty_file_has_no_tests() -> None:
         (f"{STEPS}  - {{at: 0m, act: akc}}\n{SEEN}", "got akc; did you mean ack?"),
         (
             f"{STEPS}  - {{at: 0m, act: ack, severity: sev1}}\n{SEEN}",
-            "[0].steps[0].severity: expected at, fire, resolve,",
+            "[0].steps[0].severity: expected at, fire, post, resolve,",
         ),
         (f"{STEPS}  - {{at: 0m, act: severity}}\n{SEEN}", "expected a key severity beside it, got none"),
         (

@@ -61,6 +61,12 @@ FILES = {
         ]
     ),
 }
+FILES["sources/tool.yaml"] = """
+alerts: list
+status: {from: up, firing: ['false'], resolved: ['true'], default: firing}
+labels: {alertname: name, age: age, at: at}
+identity: [alertname]
+"""
 RULES: RuleFiles = read_rules(FILES)
 STEPS = "- test: t\n  steps:\n"
 FIRES = f"{STEPS}  - {{at: 0m, fire: {{alertname: Down, service: checkout, pod: a}}}}\n"
@@ -68,7 +74,7 @@ FIRES = f"{STEPS}  - {{at: 0m, fire: {{alertname: Down, service: checkout, pod: 
 
 @pytest.fixture(scope="module")
 def runner() -> Iterator[Runner]:
-    with Runner(rules_of(RULES)) as one:
+    with Runner(rules_of(RULES), RULES.sources) as one:
         yield one
 
 
@@ -276,6 +282,40 @@ def test_a_firing_told_again_keeps_its_start_and_one_after_a_resolve_has_its_own
   - {{at: 36m, fire: {{labels: {again}, starts_at: 30m}}, expect: {{firing: 1}}}}
 """
     assert problems(runner, text) == []
+
+
+POSTS = """
+- test: t
+  source: tool
+  steps:
+  - {at: 0m, post: {list: [{name: Down, up: false, age: 1.5, at: 2026-01-07}, {name: Odd, up: null}]}}
+"""
+
+
+def test_a_body_of_a_mapped_source_can_be_posted(runner: Runner) -> None:
+    text = POSTS + (
+        "  - {at: 0m, of: {alertname: Down, age: '1.5', at: '2026-01-07'}, expect: {state: open, firing: 1}}\n"
+        "  - {at: 1m, post: {list: [{name: Down, up: true}]}}\n"
+        "  - {at: 1m, of: {alertname: Down}, expect: {state: verifying}}\n"
+        "  - {at: 1m, of: {alertname: Odd}, expect: {state: open}}\n"
+    )
+    assert problems(runner, text) == []
+
+
+@pytest.mark.parametrize(
+    ("post", "problem"),
+    [
+        ("post: {}", "post: expected alerts at list, as sources/tool.yaml says, got nothing"),
+        ("post: {list: [5]}", "post: an alert is unreadable: expected a JSON object, got a number"),
+    ],
+)
+def test_a_body_that_cannot_be_read_fails_the_test(runner: Runner, post: str, problem: str) -> None:
+    assert problems(runner, f"{POSTS}  - {{at: 1m, {post}}}\n  - {{at: 2m, expect: {{state: open}}}}\n") == [problem]
+
+
+def test_a_post_needs_a_mapped_source(runner: Runner) -> None:
+    text = POSTS.replace("source: tool", "source: tol") + "  - {at: 1m, expect: {incidents: 1}}\n"
+    assert problems(runner, text) == ["post: expected source: one of sources/ (tool), got tol"]
 
 
 def test_an_alert_may_have_begun_before_the_test(runner: Runner) -> None:

@@ -98,7 +98,7 @@ def _run(console: Console, rules: RuleFiles, files: Sequence[CaseFile]) -> list[
     """The results by file; one line a file as soon as it is done."""
     found = []
     width = max(len(file.name) for file in files)
-    with Runner(rules_of(rules)) as runner:
+    with Runner(rules_of(rules), rules.sources) as runner:
         for file in files:
             results = [runner.run(case) for case in file.cases]
             failed = sum(result.failure is not None for result in results)

@@ -41,6 +41,14 @@ class Fire:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """A body that a mapped source sends, as JSON."""
+
+    source: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resolve:
     """What fires and has one of these sets of labels among its own ends now; the empty set is among all."""
 
@@ -70,7 +78,7 @@ class Step:
 
     at: datetime
     place: Place
-    does: Fire | Resolve | Do | None = None
+    does: Fire | Post | Resolve | Do | None = None
     of: Labels | None = None
     wants: tuple[Want, ...] = ()
 

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
+
+import yaml
 
 from triaged.errors import ConfigError, Finding
 from triaged.replay.ruletests import acting
-from triaged.replay.ruletests.cases import Case, Do, Fire, Firing, Labels, Place, Resolve, Step, Want
+from triaged.replay.ruletests.cases import Case, Do, Fire, Firing, Labels, Place, Post, Resolve, Step, Want
 from triaged.replay.ruletests.expecting import DUE, EXPECTATIONS, KEYS, labels
 from triaged.replay.ruletests.wording import in_words, instant, moment
 from triaged.rulefiles import words
-from triaged.rulefiles.marks import Table, compose
+from triaged.rulefiles.marks import Items, Node, Scalar, Table, compose
 from triaged.rulefiles.texts import read_text
 from triaged.rulefiles.values import Fields, Value
 
 TEST_KEYS: Final = ("test", "at", "source", "alert", "alerts", "annotations", "expect", "steps")
 VERDICT_KEYS: Final = ("alert", "alerts", "annotations", "expect")
 """What a test of a verdict has instead of `steps`."""
-STEP_KEYS: Final = ("at", "fire", "resolve", "act", "of", "expect")
-DOES: Final = ("fire", "resolve", "act")
+STEP_KEYS: Final = ("at", "fire", "post", "resolve", "act", "of", "expect")
+DOES: Final = ("fire", "post", "resolve", "act")
 FIRING_KEYS: Final = ("labels", "annotations", "source", "starts_at")
 """The long form of an alert; the short one is its labels alone."""
 SOURCE: Final = "alertmanager"
@@ -145,14 +148,31 @@ def _step(value: Value, start: datetime, source: str) -> Step:
     )
 
 
-def _does(fields: Fields, start: datetime, source: str) -> Fire | Resolve | Do | None:
+def _does(fields: Fields, start: datetime, source: str) -> Fire | Post | Resolve | Do | None:
     if "fire" in fields:
         firings = [_firing(value, start, source, {}) for value in _one_or_many(fields["fire"])]
         return Fire(firings=tuple(filter(None, firings)))
+    if "post" in fields:
+        return Post(source=source, body=json.dumps(_document(fields["post"].node)).encode())
     if "resolve" in fields:
         return Resolve(among=_among(fields["resolve"]))
     act = acting.read(fields["act"], fields) if "act" in fields else None
     return None if act is None else Do(act=act, into=fields.read("into", labels))
+
+
+def _document(node: Node) -> object:
+    """The JSON that a node stands for; YAML's dates are text."""
+    match node:
+        case Table():
+            return {key.text: _document(inner) for key, inner in node.entries}
+        case Items():
+            return [_document(item) for item in node.items]
+        case Scalar(kind="null" | "bool" | "int" | "float"):
+            return yaml.safe_load(node.text)
+        case Scalar():
+            return node.text
+        case _:
+            assert_never(node)
 
 
 def _among(value: Value) -> tuple[Labels, ...]:

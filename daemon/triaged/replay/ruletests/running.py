@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Self
@@ -12,16 +12,17 @@ from msgspec import structs
 
 from triaged.clock import seconds
 from triaged.core.events import MergeAsked
-from triaged.core.model import Alert, Incident, Verdict
-from triaged.errors import StoreError
+from triaged.core.model import Alert, AlertStatus, Incident, Verdict
+from triaged.errors import PayloadError, StoreError
 from triaged.intake.units import Answer, Ask, Delivery, Rules
+from triaged.ports.mapping import SourceMapping
 from triaged.ports.store import Fate, Wanted
-from triaged.replay.ruletests.cases import Case, Do, Fire, Firing, Labels, Resolve, Step, Want
+from triaged.replay.ruletests.cases import Case, Do, Fire, Firing, Labels, Post, Resolve, Step, Want
 from triaged.replay.ruletests.expecting import COUNTS, EXPECTATIONS, Scene
 from triaged.replay.ruletests.outcomes import Failure, Judged, Problem, Result
 from triaged.replay.ruletests.wording import in_words, shown
 from triaged.replay.world import World, empty_store
-from triaged.sources import alertmanager
+from triaged.sources import alertmanager, mapped
 from triaged.store.reading import Reader
 from triaged.store.store import Store
 
@@ -37,8 +38,9 @@ class _Refused(Exception):  # noqa: N818 - never leaves the module: a step that 
 class Runner:
     """Runs tests by one rule set. A context manager; its worlds share one store, emptied for each."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, sources: Mapping[str, SourceMapping]) -> None:
         self._rules = rules
+        self._sources = sources
         self._empty = empty_store()
         self._store = Store("sqlite://")
 
@@ -53,9 +55,10 @@ class Runner:
         began = seconds()
         self._store.become(self._empty)
         sources = {f.source for step in case.steps if isinstance(step.does, Fire) for f in step.does.firings}
+        sources |= {step.does.source for step in case.steps if isinstance(step.does, Post)}
         readers = dict.fromkeys(sources, alertmanager.read)
         with World(self._rules, case.start, readers=readers, store=self._store) as world:
-            play = _Play(world=world, rules=self._rules, start=case.start)
+            play = _Play(world=world, rules=self._rules, sources=self._sources, start=case.start)
             failure = next(filter(None, map(play.step, case.steps)), None)
             grown = play.grown()
         matched = frozenset(play.matched)
@@ -71,6 +74,7 @@ class _Play:
 
     world: World
     rules: Rules
+    sources: Mapping[str, SourceMapping]
     start: datetime
     fired: dict[str, Judged] = field(default_factory=dict)
     firing: dict[str, datetime] = field(default_factory=dict)
@@ -104,6 +108,8 @@ class _Play:
             case Fire(firings=firings):
                 for source in dict.fromkeys(firing.source for firing in firings):
                     self._fire(source, [firing for firing in firings if firing.source == source])
+            case Post(source=source, body=body):
+                self._post(source, body)
             case Resolve(among=among):
                 self._resolve(among)
             case Do(act=MergeAsked() as act, into=into):
@@ -120,15 +126,36 @@ class _Play:
         for firing in firings:
             since = firing.starts_at or self.firing.get(_read(source, _alert(firing, now)).fingerprint, now)
             body = _alert(firing, since)
-            alert = _read(source, body)
             bodies.append(body)
-            self.fired.pop(alert.fingerprint, None)
-            self.fired[alert.fingerprint] = judged = Judged(alert=alert, at=now)
-            self.firing[alert.fingerprint] = since
-            verdict = self._verdict(judged)
-            self.matched.update(verdict.matched)
-            self.growing.update(verdict.growing)
-        self._deliver(source, bodies)
+            self._fires(_read(source, body), since)
+        self._deliver(source, _body(bodies))
+
+    def _post(self, source: str, body: bytes) -> None:
+        """What the source's mapping makes of a body; it is delivered in the form in which it is kept."""
+        mapping = self.sources.get(source)
+        if mapping is None:
+            known = ", ".join(self.sources) or "none"
+            raise _Refused(f"post: expected source: one of sources/ ({known}), got {source}")
+        try:
+            reading = mapped.reader(mapping)(source, body)
+        except PayloadError as error:
+            raise _Refused(f"post: {error}") from error
+        if reading.rejected:
+            raise _Refused(f"post: an alert is unreadable: {reading.rejected[0].text}")
+        for alert in reading.alerts:
+            if alert.status is AlertStatus.FIRING:
+                self._fires(alert, self.firing.get(alert.fingerprint, self.world.clock.now()))
+            else:
+                self.firing.pop(alert.fingerprint, None)
+        self._deliver(source, b'{"alerts":[%s]}' % b",".join(alert.raw for alert in reading.alerts))
+
+    def _fires(self, alert: Alert, since: datetime) -> None:
+        self.fired.pop(alert.fingerprint, None)
+        self.fired[alert.fingerprint] = judged = Judged(alert=alert, at=self.world.clock.now())
+        self.firing[alert.fingerprint] = since
+        verdict = self._verdict(judged)
+        self.matched.update(verdict.matched)
+        self.growing.update(verdict.growing)
 
     def _resolve(self, among: Collection[Labels]) -> None:
         ended: dict[str, list[dict[str, Any]]] = {}
@@ -140,10 +167,10 @@ class _Play:
                 alert, since = self.fired[fingerprint].alert, self.firing.pop(fingerprint)
                 ended.setdefault(alert.source, []).append(_alert(alert, since, self.world.clock.now()))
         for source, bodies in ended.items():
-            self._deliver(source, bodies)
+            self._deliver(source, _body(bodies))
 
-    def _deliver(self, source: str, alerts: list[dict[str, Any]]) -> None:
-        answer = self._ask(Delivery(id="test", source=source, body=_body(alerts)))
+    def _deliver(self, source: str, body: bytes) -> None:
+        answer = self._ask(Delivery(id="test", source=source, body=body))
         if failed := answer.counts.get(Fate.FAILED, 0):
             raise _Refused(f"{failed} of these alerts could not be taken in: that is a bug of triaged")
 

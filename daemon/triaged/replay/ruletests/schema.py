@@ -39,6 +39,7 @@ def schema() -> Schema:
                 STEP_KEYS,
                 at={**SHAPES[span]},
                 fire=firings,
+                post={"type": ["object", "array"]},
                 resolve={"anyOf": [{"const": "all"}, LABELS, {"type": "array", "items": LABELS}]},
                 act={"enum": [*FIELDS]},
                 of=LABELS,
