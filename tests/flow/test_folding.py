@@ -315,6 +315,15 @@ def test_a_symptom_is_never_folded_into_what_is_lighter(daemon: Shop) -> None:
     assert daemon.fire("Errors", app="shop").parent is None
 
 
+def test_a_symptom_that_is_judged_above_its_cause_goes_its_own_way(daemon: Shop) -> None:
+    cause = daemon.fire("Down", "4", app="database")
+    symptom = daemon.fire("Errors", "4", app="shop")
+    assert symptom.parent == cause.id
+    alone = daemon.fire("Errors", "3", app="shop")
+    assert (alone.id, alone.parent, alone.severity) == (symptom.id, None, Severity.SEV3)
+    assert f"unfolded from {cause.name} as sev3: judged sev3, above {cause.name}" in daemon.timeline(symptom.id)
+
+
 def test_a_symptom_before_its_cause_is_folded_when_the_cause_opens(daemon: Shop, github: FakeGitHub) -> None:
     symptom = daemon.fire("Errors", app="shop")
     daemon.advance(3 * MINUTE)
@@ -444,6 +453,18 @@ def test_a_person_can_split_what_is_folded(daemon: Shop, github: FakeGitHub) -> 
     assert "Errors" in titles(github)
     assert any("ann says so, it is the new release" in line for line in daemon.timeline(symptom.id))
     assert daemon.act(symptom.id, SplitAsked(actor=ANN)).status == 409
+
+
+def test_what_is_quiet_is_neither_merged_nor_split(daemon: Shop) -> None:
+    cause = daemon.fire("Down", "2", app="database")
+    symptom, other = daemon.fire("Errors", app="shop"), daemon.fire("Other")
+    daemon.resolve("Errors", app="shop")
+    daemon.resolve("Other")
+    split = daemon.act(symptom.id, SplitAsked(actor=ANN))
+    assert (split.status, split.error) == (409, f"{symptom.name} is verifying: there is nothing left to split")
+    merged = daemon.act(other.id, MergeAsked(actor=ANN, into=cause.id))
+    expected = f"{other.name} is verifying and cannot be merged: expected one that is open"
+    assert (merged.status, merged.error) == (409, expected)
 
 
 def test_who_reopens_a_folded_issue_splits_it_off(daemon: Shop, github: FakeGitHub) -> None:

@@ -23,6 +23,12 @@ def opened(severity: Severity = SEV2) -> Play:
     return play
 
 
+def test_the_deadline_of_a_storm_changes_nothing_by_itself() -> None:
+    storm = incident(storm_until=minutes(5))
+    passed = DeadlinePassed(kind=DeadlineKind.STORM, due_at=minutes(5))
+    assert decide(storm, passed, CONTEXT, minutes(5)).incident == storm
+
+
 # ---- objectives
 
 

@@ -75,7 +75,8 @@ def test_working_days_are_those_of_the_severitys_own_calendar() -> None:
     [(within("4h", hours=4), timedelta(hours=4)), (Target(text="2bd", business_days=2), timedelta(days=2))],
 )
 def test_where_a_calendar_has_no_more_open_time_a_target_is_elapsed_time(target: Target, span: timedelta) -> None:
-    over = Calendar(name="sale", zone=ZoneInfo("UTC"), weekly={})
+    sale = (datetime(2025, 12, 1, tzinfo=UTC), FRIDAY_AFTERNOON + timedelta(hours=1))
+    over = Calendar(name="sale", zone=ZoneInfo("UTC"), weekly={}, periods=(sale,))
     policy = Policy(
         hash="0", severities={Severity.SEV1: severity(target, target, calendar="sale")}, calendars={"sale": over}
     )

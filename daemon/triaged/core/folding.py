@@ -55,8 +55,7 @@ def fold_if_asked(draft: Draft, _event: FoldAsked) -> None:
 def unfold(draft: Draft, why: str, *, by: Actor = DAEMON) -> None:
     """A problem of its own again: its own issue, and clocks from now."""
     parent = draft.incident.parent
-    if parent is None:
-        return
+    assert parent is not None  # noqa: S101 - only what is folded can be unfolded: every caller has looked
     draft.set(parent=None, fold=None, folded_at=None, state=State.OPEN)
     objectives.start_round(draft)
     draft.tally("incidents_opened_total")
