@@ -221,7 +221,7 @@ class App:
         with self.store.read() as reader:
             failed = reader.records(fates=(Fate.FAILED,), limit=100_000)
         for record in reversed(failed):
-            body = b'{"alerts":[' + record.raw + b"]}"
+            body = alertmanager.kept([record.raw])
             delivery = Delivery(id=record.delivery, source=record.source, body=body)
             forget = Job(run=partial(_forget, record.id))
             answer, _ = self.intake.process([delivery, forget], self.clock.now())

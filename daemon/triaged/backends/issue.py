@@ -6,7 +6,7 @@ from triaged.backends.block import block
 from triaged.backends.document import fit
 from triaged.backends.text import label_name, title
 from triaged.core.keys import digest
-from triaged.core.model import CloseReason, Incident, Severity, State
+from triaged.core.model import CloseReason, Incident, State
 from triaged.ports.backend import Issue, Report
 
 LONGEST_TITLE = 256
@@ -49,7 +49,7 @@ def render(report: Report) -> Issue:
         closed=closed,
         close_reason=reason,
         digest=digest([heading, shown, people, *labels, str(closed), str(reason)]),
-        urgent=incident.severity in (Severity.SEV1, Severity.SEV2),
+        urgent=incident.severity.pages,
         folded=folded,
     )
 

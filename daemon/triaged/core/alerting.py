@@ -13,10 +13,8 @@ from triaged.core.episodes import Change
 from triaged.core.events import AlertFired, AlertResolved
 from triaged.core.folding import fold, home, unfold_if_alone, unfold_if_graver
 from triaged.core.judging import judge
-from triaged.core.model import DAEMON, Actor, CloseReason, Entry, Incident, Severity, State, Verdict
+from triaged.core.model import DAEMON, Actor, CloseReason, Entry, Incident, State, Verdict
 from triaged.core.sla import Policy
-
-_PAGES = (Severity.SEV1, Severity.SEV2)
 
 
 @unique
@@ -74,7 +72,7 @@ def fired(draft: Draft, event: AlertFired) -> None:
         case State.PENDING:
             judge(draft, event.verdict, why=f"{event.name} fires")
             _wait_no_longer_than(draft, event.verdict)
-            if event.verdict.delay is None or draft.incident.judged in _PAGES:
+            if event.verdict.delay is None or draft.incident.judged.pages:
                 open_now(draft, f"{event.name} does not wait")
         case State.OPEN | State.ACKNOWLEDGED:
             judge(draft, event.verdict, why=f"{event.name} fires")
@@ -100,7 +98,7 @@ def silent(draft: Draft, event: AlertResolved) -> None:
     draft.set(firing=max(0, incident.firing - 1), last_ended_at=last_ended_at)
     draft.tell(Entry.RESOLVED_ALERT, f"{event.name} resolved at {wording.instant(event.ended_at)}")
     draft.publish()
-    if draft.incident.firing or incident.state not in (State.OPEN, State.ACKNOWLEDGED):
+    if draft.incident.firing or not incident.state.working:
         return
     verify(draft, last_ended_at, "nothing fires any more")
 
@@ -110,7 +108,7 @@ def open_first(draft: Draft, event: AlertFired) -> None:
     verdict = event.verdict
     draft.set(alerts=1, firing=1, started_at=min(event.starts_at, draft.now), last_begun_at=draft.now)
     draft.tell(Entry.FIRED, f"{event.name} fires since {wording.instant(event.starts_at)}")
-    if verdict.delay is None or verdict.severity in _PAGES:
+    if verdict.delay is None or verdict.severity.pages:
         open_now(draft, " ".join(verdict.because) or _by_rules(verdict))
         return
     draft.set(state=State.PENDING, pending_until=draft.now + verdict.delay)
@@ -185,7 +183,7 @@ def _heard(draft: Draft, event: AlertFired) -> None:
         draft.publish()
     if incident.state.unfinished:
         judge(draft, event.verdict, why=f"{event.name} is judged anew")
-        if draft.incident.state is State.PENDING and draft.incident.judged in _PAGES:
+        if draft.incident.state is State.PENDING and draft.incident.judged.pages:
             open_now(draft, f"{event.name} does not wait")
 
 

@@ -9,20 +9,17 @@ from triaged.core import objectives
 from triaged.core.draft import Draft
 from triaged.core.effects import PublishIssue
 from triaged.core.events import FoldAsked, MergeAsked, ParentFolded, ParentQuiet, SplitAsked
-from triaged.core.model import DAEMON, Actor, Entry, Fold, Incident, Severity, State, TimelineEntry
+from triaged.core.model import DAEMON, Actor, Entry, Fold, Incident, State, TimelineEntry
 from triaged.errors import ActError
 
 SYMPTOMS_BEFORE: Final = timedelta(minutes=15)
 """How long before its cause a symptom may have opened: alerts of a cause often wait longer than those of a symptom."""
 
-_PAGES: Final = (Severity.SEV1, Severity.SEV2)
-_WORKING: Final = (State.OPEN, State.ACKNOWLEDGED)
-
 
 def home(draft: Draft) -> tuple[Fold, Incident] | None:
     """What takes in an incident that opens now; a sev1 or sev2, and what not everybody may see, goes its own way."""
     child = draft.incident
-    if child.judged in _PAGES or child.severity in _PAGES or child.restricted:
+    if child.judged.pages or child.severity.pages or child.restricted:
         return None
     return next(((fold, parent) for fold, parent in draft.context.parents if _takes_in(parent, child, fold)), None)
 
@@ -67,12 +64,12 @@ def unfold(draft: Draft, why: str, *, by: Actor = DAEMON) -> None:
 def unfold_if_graver(draft: Draft) -> None:
     """A folded incident that was judged anew: a sev1, a sev2 or one above its parent goes its own way."""
     incident, parent = draft.incident, draft.context.parent
-    if incident.parent is None or incident.state not in _WORKING:
+    if incident.parent is None or not incident.state.working:
         return
     # A person's merge covers what the person could see.
     if incident.fold is Fold.MERGE and not incident.judged.graver_than(incident.covered or incident.judged):
         return
-    if incident.judged in _PAGES:
+    if incident.judged.pages:
         unfold(draft, f"judged {incident.judged}")
     elif parent is not None and incident.judged.graver_than(parent.severity):
         unfold(draft, f"judged {incident.judged}, above {parent.name}")
@@ -81,14 +78,14 @@ def unfold_if_graver(draft: Draft) -> None:
 def unfold_if_alone(draft: Draft) -> None:
     """A folded incident that fires: it cannot be told of by a parent that is over."""
     incident, parent = draft.incident, draft.context.parent
-    if incident.parent is not None and incident.state in _WORKING and (parent is None or not parent.state.unfinished):
+    if incident.parent is not None and incident.state.working and (parent is None or not parent.state.unfinished):
         unfold(draft, f"it fires, and INC-{incident.parent} is over")
 
 
 def follow_parent(draft: Draft, event: ParentFolded) -> None:
     """Nothing is folded by way of two parents, nor by the daemon into what is lighter."""
     incident = draft.incident
-    if incident.judged.graver_than(event.severity) and incident.fold is not Fold.MERGE and incident.state in _WORKING:
+    if incident.judged.graver_than(event.severity) and incident.fold is not Fold.MERGE and incident.state.working:
         unfold(draft, f"judged {incident.judged}, above INC-{event.into}")
         return
     draft.set(parent=event.into)
@@ -98,7 +95,7 @@ def follow_parent(draft: Draft, event: ParentFolded) -> None:
 
 def parent_quiet(draft: Draft, _event: ParentQuiet) -> None:
     """The parent's own alerts were quiet for its window: what still fires was no part of it."""
-    if draft.incident.state in _WORKING and draft.incident.firing:
+    if draft.incident.state.working and draft.incident.firing:
         unfold(draft, f"it still fires, and INC-{draft.incident.parent} is over")
 
 
@@ -106,13 +103,13 @@ def merge(draft: Draft, event: MergeAsked) -> None:
     """A person says that it is the same problem as another incident."""
     incident = draft.incident
     (_, parent), *_ = draft.context.parents
-    if incident.state not in _WORKING:
+    if not incident.state.working:
         raise ActError(f"{incident.name} is {incident.state} and cannot be merged: expected one that is open")
     if parent.id == incident.id:
         raise ActError(f"{incident.name} cannot be merged into itself")
     if parent.parent is not None:
         raise ActError(f"{parent.name} is folded into INC-{parent.parent}: merge into that")
-    if parent.state not in _WORKING:
+    if not parent.state.working:
         raise ActError(f"{parent.name} is {parent.state}: expected one that is open")
     draft.set(covered=incident.judged)
     fold(draft, Fold.MERGE, parent, by=event.actor, why=_said(event.actor, event.reason))
@@ -123,7 +120,7 @@ def split(draft: Draft, event: SplitAsked) -> None:
     incident = draft.incident
     if incident.parent is None:
         raise ActError(f"{incident.name} is not folded into another incident")
-    if incident.state not in _WORKING:
+    if not incident.state.working:
         raise ActError(f"{incident.name} is {incident.state}: there is nothing left to split")
     unfold(draft, _said(event.actor, event.reason), by=event.actor)
 
@@ -132,7 +129,7 @@ def _takes_in(parent: Incident, child: Incident, reason: Fold) -> bool:
     return (
         parent.id != child.id
         and parent.parent is None
-        and parent.state in _WORKING
+        and parent.state.working
         and (parent.firing > 0 or reason is Fold.MERGE)
         and not child.severity.graver_than(parent.severity)
         and not parent.restricted

@@ -27,7 +27,7 @@ from triaged.core.events import (
     SplitAsked,
     StormGoesOn,
 )
-from triaged.core.model import Entry, Incident, Severity, State
+from triaged.core.model import Entry, Incident, State
 from triaged.errors import ActError
 
 
@@ -138,5 +138,5 @@ def _grew(draft: Draft, event: Grew) -> None:
     draft.tell(Entry.GREW, f"a growth condition of rule {rule} holds")
     draft.publish()
     judging.judge(draft, event.verdict, why=f"rule {rule} sees it grow")
-    if draft.incident.state is State.PENDING and draft.incident.judged in (Severity.SEV1, Severity.SEV2):
+    if draft.incident.state is State.PENDING and draft.incident.judged.pages:
         alerting.open_now(draft, "it grew")

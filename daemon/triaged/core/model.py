@@ -30,6 +30,11 @@ class Severity(Ranked):
     SEV3 = "sev3"
     SEV4 = "sev4"
 
+    @property
+    def pages(self) -> bool:
+        """Whether it does not wait: not for a delay, not in a queue, not in another incident's issue."""
+        return self in (Severity.SEV1, Severity.SEV2)
+
 
 @unique
 class Impact(Ranked):
@@ -73,6 +78,11 @@ class State(StrEnum):
     def unfinished(self) -> bool:
         """Whether an incident in this state owns its keys."""
         return self not in (State.RESOLVED, State.CLOSED)
+
+    @property
+    def working(self) -> bool:
+        """Whether it is a matter for people now: open, and not quiet."""
+        return self in (State.OPEN, State.ACKNOWLEDGED)
 
 
 @unique

@@ -50,7 +50,7 @@ def standing(incident: Incident, policy: Policy) -> tuple[Deadline, ...]:
         due[DeadlineKind.GROWTH] = incident.grows_at
     elif state is State.VERIFYING and incident.restored_at is not None:
         due[DeadlineKind.VERIFICATION] = incident.restored_at + policy.severities[incident.severity].verify_for
-    elif state in (State.OPEN, State.ACKNOWLEDGED):
+    elif state.working:
         due[DeadlineKind.GROWTH] = incident.grows_at
         due[DeadlineKind.STORM] = incident.storm_until
         if incident.parent is None:

@@ -56,7 +56,7 @@ def fates(reader: Reader, labels: Mapping[str, str], *, most: int) -> Found:
 def reread(record: AlertRecord) -> Alert | None:
     """The recorded alert, read again from its raw text, which is Alertmanager's of all sources; None: unreadable."""
     try:
-        alerts = alertmanager.read(record.source, b'{"alerts":[' + record.raw + b"]}").alerts
+        alerts = alertmanager.read(record.source, alertmanager.kept([record.raw])).alerts
     except PayloadError:
         return None
     return alerts[0] if alerts else None

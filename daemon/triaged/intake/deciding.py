@@ -383,7 +383,7 @@ class Deciding:
         if told is None:
             return None
         found = self._last_storm()
-        if found is not None and found.state in (State.OPEN, State.ACKNOWLEDGED):
+        if found is not None and found.state.working:
             return self._family.parent(found) or found
         rages = self._family.opened_within(told, self._now) + 1 >= told.opened
         if found is not None and found.firing:

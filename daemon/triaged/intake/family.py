@@ -11,8 +11,6 @@ from triaged.core.model import Fold, Incident, State
 from triaged.core.rules import Storm
 from triaged.ports.store import Transaction
 
-_WORKING = (State.OPEN, State.ACKNOWLEDGED)
-
 
 class Family:
     """The relatives of incidents, as one transaction sees them. `incidents` is its working set, `load` adds to it."""
@@ -82,4 +80,4 @@ class Family:
             ids.update(self._opened.get(service, ()))
         self._load(ids)
         known = (self._incidents[one] for one in sorted(ids) if one in self._incidents)
-        return [incident for incident in known if incident.state in _WORKING]
+        return [incident for incident in known if incident.state.working]

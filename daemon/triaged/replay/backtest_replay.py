@@ -29,6 +29,7 @@ from triaged.intake.units import Ask, Delivery, Rules, Unit
 from triaged.ports.source import Read
 from triaged.ports.store import AlertRecord, Fate
 from triaged.replay.world import World
+from triaged.sources import alertmanager
 from triaged.store.acts import Acted
 from triaged.store.history import History, Span
 from triaged.store.scratch import ScratchStore
@@ -243,6 +244,6 @@ def _deliveries(records: Iterable[AlertRecord]) -> Iterator[Unit]:
         alerts = list(group)
         # An alert that says no status follows its group's, which is resolved only where all of it is.
         fates = {record.fate for record in alerts}
-        status = b"resolved" if Fate.ENDED in fates and fates <= _ENDED_OR_DROPPED else b"firing"
-        raws = b",".join(record.raw for record in alerts)
-        yield Delivery(id=delivery, source=source, body=b'{"status":"%s","alerts":[%s]}' % (status, raws))
+        status = "resolved" if Fate.ENDED in fates and fates <= _ENDED_OR_DROPPED else "firing"
+        body = alertmanager.kept((record.raw for record in alerts), status)
+        yield Delivery(id=delivery, source=source, body=body)

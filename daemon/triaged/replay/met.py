@@ -21,7 +21,7 @@ def met(reader: Reader, rules: RuleSet, *, most: int = MOST) -> History | None:
     unmatched: Counter[str] = Counter()
     for record in reader.newest(most):
         # Whatever its source, an alert is recorded as Alertmanager sends it.
-        for alert in alertmanager.read(record.source, b'{"alerts":[' + record.raw + b"]}").alerts:
+        for alert in alertmanager.read(record.source, alertmanager.kept([record.raw])).alerts:
             verdict = rules.judge(alert, record.received_at)
             matched.update(verdict.matched)
             services.add(verdict.service)

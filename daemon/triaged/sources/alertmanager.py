@@ -7,6 +7,7 @@ can also be a user's own template.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 import msgspec
@@ -87,6 +88,12 @@ def _identifying(labels: dict[str, str], names: list[str]) -> dict[str, str]:
     if not found:
         raise Unreadable("no_identity", f"labels: expected at least one of {', '.join(names)[:200]}, got none of them")
     return found
+
+
+def kept(raws: Iterable[bytes], status: str = "") -> bytes:
+    """The body in which alerts that were kept raw are read again, whatever their source; `status` is the group's."""
+    group = b'"status":"%s",' % status.encode() if status else b""
+    return b'{%s"alerts":[%s]}' % (group, b",".join(raws))
 
 
 def _key(source: str, group_status: str | None) -> bytes:

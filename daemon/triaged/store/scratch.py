@@ -15,7 +15,7 @@ from sqlalchemy import Connection, create_engine, event, select
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
-from triaged.core.model import Incident, Outcome, Severity
+from triaged.core.model import Incident, Outcome
 from triaged.ports.store import Batch
 from triaged.store import schema as s
 from triaged.store.codec import from_us, to_us
@@ -25,7 +25,6 @@ from triaged.store.statements import Cursor
 from triaged.store.store import Store
 from triaged.store.transaction import Statements, Transaction
 
-PAGES: Final = (Severity.SEV1, Severity.SEV2)
 """The severities that notify people at once."""
 
 # No journal on disk and no fsync: after a crash there is nothing to go on with. What does not fit the cache spills.
@@ -176,10 +175,10 @@ def _happenings(before: Incident | None, after: Incident) -> Iterator[str]:
 
 def _pages(before: Incident | None, after: Incident, *, opened: bool) -> bool:
     if opened or before is None:
-        return after.severity in PAGES
+        return after.severity.pages
     # Judged graver while a person's severity stands: people are told all the same.
-    raised = after.severity.graver_than(before.severity) and after.severity in PAGES
-    return raised or (after.judged.graver_than(before.judged) and after.judged in PAGES)
+    raised = after.severity.graver_than(before.severity) and after.severity.pages
+    return raised or (after.judged.graver_than(before.judged) and after.judged.pages)
 
 
 def _prepare(connection: Any, _record: Any) -> None:

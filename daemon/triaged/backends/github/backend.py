@@ -63,7 +63,7 @@ class GitHubBackend:
         repository = issue.repository or self._repository
         reply = self._write(Write.CREATION, lambda: self._client.create_issue(repository, new))
         self._login = reply.value.user.login if reply.value.user else None
-        self._warn_of_dropped(issue.labels, reply.value.label_names)
+        self._warn_of_dropped(repository, issue.labels, reply.value.label_names)
         return self._address(reply.value, repository)
 
     def find(self, operation: str, since: datetime, repository: str) -> Address | None:
@@ -129,7 +129,7 @@ class GitHubBackend:
         gone = [name for name in last.labels if name.lower() in present - wanted]
         if new:
             reply = self._write(Write.CHANGE, lambda: self._client.add_labels(place.repository, place.number, new))
-            self._warn_of_dropped(new, (label.name or "" for label in reply.value))
+            self._warn_of_dropped(place.repository, new, (label.name or "" for label in reply.value))
         for name in gone:
             self._remove_label(place, name)
 
@@ -172,13 +172,13 @@ class GitHubBackend:
         repository = issue.repository if "/" in issue.repository else asked
         return Address(backend=self.name, repository=repository, number=issue.number, url=issue.html_url)
 
-    def _warn_of_dropped(self, asked: Iterable[str], applied: Iterable[str]) -> None:
+    def _warn_of_dropped(self, repository: str, asked: Iterable[str], applied: Iterable[str]) -> None:
         """GitHub drops labels without a word where the credential may not push."""
         present = {name.lower() for name in applied}
         dropped = [name for name in asked if name.lower() not in present]
         if dropped and not self._has_warned:
             self._has_warned = True
-            log.warning("GitHub dropped labels: the credential may not write to it", repository=self._repository)
+            log.warning("GitHub dropped labels: the credential may not write to it", repository=repository)
 
 
 def _is_ours(account: wire.Account | None, login: str | None) -> bool:

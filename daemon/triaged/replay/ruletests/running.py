@@ -147,7 +147,7 @@ class _Play:
                 self._fires(alert, self.firing.get(alert.fingerprint, self.world.clock.now()))
             else:
                 self.firing.pop(alert.fingerprint, None)
-        self._deliver(source, b'{"alerts":[%s]}' % b",".join(alert.raw for alert in reading.alerts))
+        self._deliver(source, alertmanager.kept(alert.raw for alert in reading.alerts))
 
     def _fires(self, alert: Alert, since: datetime) -> None:
         self.fired.pop(alert.fingerprint, None)
