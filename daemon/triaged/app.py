@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import gc
 import os
 import signal
@@ -9,25 +11,27 @@ import socket
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import structlog
-import uvicorn
+import uvloop
+from fastapi import FastAPI
 
 from triaged import defaults, rulefiles
 from triaged.clock import Clock, SystemClock
 from triaged.config import Settings, SourceSettings
+from triaged.door.doors import Door, doors
+from triaged.door.inside import Inside
 from triaged.errors import ConfigError
 from triaged.explaining.former import Former
 from triaged.ids import operation_id
 from triaged.intake.intake import Intake
 from triaged.intake.keying import gain_keys
-from triaged.intake.known import Known
+from triaged.intake.known import Known, Mirrored
 from triaged.intake.units import Delivery, Job, Rules
 from triaged.intake.writer import Writer
 from triaged.metrics import Metrics
@@ -44,8 +48,6 @@ from triaged.store.transaction import Transaction
 from triaged.web.api import build
 from triaged.web.auth import ApiTokens, Role, SourceAuth, TokenSource
 from triaged.web.desk import Desk
-from triaged.web.doors import Door, doors
-from triaged.web.ingest import Application, Ingest
 from triaged.workers.deadlines import DeadlinesWorker
 from triaged.workers.ends import EndsWorker
 from triaged.workers.loop import Loop
@@ -59,7 +61,8 @@ log = structlog.get_logger(__name__)
 
 _POLICY_FILES: Final = ("severities.yaml", "calendars.yaml")
 _STOP_SECONDS: Final = 15.0
-# The writer and the event loop share one interpreter lock; the default of 5 ms lets either starve the other.
+_PATIENCE: Final = timedelta(seconds=1)
+# The threads share one interpreter lock; the default of 5 ms lets a worker starve the writer.
 _SWITCH_SECONDS: Final = 0.0005
 # The values of a batch hold no cycles and go with it: looking for some after every 700 of them costs 7 % of ingest.
 _COLLECT_AFTER: Final = (10_000, 20, 20)
@@ -79,7 +82,8 @@ class App:
         self.clock = clock or SystemClock()
         self.metrics = Metrics()
         self.store = open_store(settings)
-        self.known = Known()
+        # On PostgreSQL another replica may have changed an alert since: there the stored digest alone decides.
+        self.known = Mirrored() if self.store.alone else Known()
         self._folder = settings.rules or defaults.RULES
         self.former = Former()
         self._auths = {name: _auth(settings, name) for name in settings.source_names}
@@ -99,7 +103,7 @@ class App:
             metrics=self.metrics,
             woken=self._woken,
         )
-        self.writer = Writer(self.intake, self.clock, died=self._died)
+        self.writer = Writer(self.intake, self.clock, answered=lambda: self.door.flush(), died=self._died)
         self.backend = backend(settings, self.clock, self.metrics)
         self._places = places(settings)
         self.publish = Loop(
@@ -133,39 +137,39 @@ class App:
         )
         of_rules = [Loop(worker, self.clock, self.metrics) for worker in (ends, self._watch)]
         self.loops = (self.publish, self.deadlines, self.retention, self.subscribe, *of_rules)
-        self.application = self._application(files.sources)
-        self._server: _Server | None = None
+        self.application = self._application()
+        self.door = Inside(
+            self.application,
+            doors=self._doors(files.sources),
+            known=self.known if isinstance(self.known, Mirrored) else None,
+            submit=self.writer.submit,
+            count=self.metrics.count,
+            shake=self.shake,
+        )
         self._serving = False
         self._dead = False
         self._show(rules)
 
-    def serve(self) -> int:
+    def serve(self, log_level: str = "info") -> int:
         """Run until SIGTERM or SIGINT; the process's exit status. Raises ConfigError where the address is taken."""
-        listener = _listener(self.settings)
+        listener = _listener(self.settings, self.clock)
         self.start()
-        config = uvicorn.Config(
-            self.application,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=int(_STOP_SECONDS),
-            timeout_keep_alive=75,
-        )
-        self._server = _Server(config)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._server.handle_exit)
-        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self.reload, name="reload").start())
-        self._serving = True
-        log.info("listening", address=self.settings.listen, store=self.settings.store_place)
         try:
-            self._server.run(sockets=[listener])
+            uvloop.run(self._serve(listener, log_level))
         finally:
             self.stop()
         return 1 if self._dead else 0
+
+    async def _serve(self, listener: socket.socket, log_level: str) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.door.stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: threading.Thread(target=self.reload, name="reload").start())
+        self._serving = True
+        log.info("listening", address=self.settings.listen, store=self.settings.store_place)
+        if not await self.door.serve(listener, log_level):
+            log.error("the door ended by itself")
+            self._dead = True
 
     def start(self) -> None:
         """Open the store and start the threads."""
@@ -207,8 +211,7 @@ class App:
 
     def shut_down(self) -> None:
         """Make `serve` come to its end. Thread-safe."""
-        if self._server is not None:
-            self._server.should_exit = True
+        self.door.stop()
 
     def retry(self) -> tuple[int, int]:
         """Take in again what a bug had made fail, on a store that no daemon serves: how many went in, how many not.
@@ -250,7 +253,7 @@ class App:
             self._refuse(read, [f"a bug of triaged hinders reading them: {type(error).__name__}"])
             raise
         self.writer.run(partial(self._use, rules))
-        self.application.use(self._doors(files.sources))
+        self.door.use(self._doors(files.sources))
         self._watch.has_read(read)
         self.refused = ()
         self._show(rules)
@@ -276,7 +279,7 @@ class App:
         if gained:
             log.info("open incidents gained keys", keys=gained)
 
-    def _application(self, mappings: Mapping[str, SourceMapping]) -> Ingest:
+    def _application(self) -> FastAPI:
         settings = self.settings
         tokens = {
             name: TokenSource(role=Role(token.role), token=token.token, file=token.token_file)
@@ -295,21 +298,9 @@ class App:
             refused=lambda: self.refused,
             loopback=settings.loopback,
             backend=settings.backend.type,
-            sources=lambda: tuple(sorted({door.source for door in application.doors.values()})),
+            sources=lambda: tuple(sorted({door.source for door in self.door.doors.values()})),
         )
-        pages: Any = build(desk)
-        inner: Application = pages
-        application = Ingest(
-            inner,
-            doors=self._doors(mappings),
-            # On PostgreSQL another replica may have changed an alert since: there the stored digest alone decides.
-            digests=alertmanager.digests if self.store.alone else _none_known,
-            known=self.known if self.store.alone else Known(),
-            submit=self.writer.submit,
-            metrics=self.metrics,
-            shake=self._shake,
-        )
-        return application
+        return build(desk)
 
     def _doors(self, mappings: Mapping[str, SourceMapping]) -> dict[str, Door]:
         """Where alerts come in. Without tokens of its own a mapped source is open on loopback, and else closed."""
@@ -323,10 +314,12 @@ class App:
         if closed and closed != self._closed:
             log.warning("sources closed", sources=closed, why="the configuration has no tokens for them under sources")
         self._closed = closed
-        return doors(self._auths, mapped)
+        found = doors(self._auths, mapped)
+        self.metrics.expect({door.source for door in found.values()})
+        return found
 
-    def _shake(self, handshake: Handshake, door: Door) -> None:
-        topics = frozenset() if door.mapping is None else door.mapping.topics
+    def shake(self, handshake: Handshake, topics: frozenset[str]) -> None:
+        """A subscription asks to be confirmed: remember it for the worker."""
         if self._subscribe.offer(handshake, topics):
             self.subscribe.wake()
 
@@ -353,8 +346,8 @@ class App:
     def _died(self) -> None:
         """Without its writer the daemon can store nothing: it ends, so that whoever watches starts it anew."""
         self._dead = True
-        if self._server is not None:
-            self._server.should_exit = True
+        if self._serving:
+            self.door.stop()
         else:
             os._exit(1)
 
@@ -363,13 +356,6 @@ class App:
         self.metrics.rules.labels(rules.rule_set.hash).set(1)
         self.metrics.reloaded.set(1)
         self.metrics.reloaded_at.set(self.clock.now().timestamp())
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Uvicorn would send itself the signal again once it has stopped: one that was told to stop ends with 0."""
-        yield
 
 
 def backend(settings: Settings, clock: Clock, metrics: Metrics) -> Backend:
@@ -438,15 +424,26 @@ def _auth(settings: Settings, name: str) -> SourceAuth:
     return SourceAuth(source.tokens, tokens_file=source.tokens_file, basic_auth_file=source.basic_auth_file)
 
 
-def _listener(settings: Settings) -> socket.socket:
+def _listener(settings: Settings, clock: Clock) -> socket.socket:
+    """The socket on which requests come in. Raises ConfigError where its address cannot be had.
+
+    After a kill -9 the former daemon's door may hold the address for a moment longer than its daemon lived.
+    """
+    until = clock.now() + _PATIENCE
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except (OSError, UnicodeError) as error:
-        listener.close()
-        raise ConfigError(f"listen: cannot use {settings.listen}: {getattr(error, 'strerror', error)}") from error
+    while True:
+        try:
+            listener.bind((settings.host, settings.port))
+            break
+        except (OSError, UnicodeError) as error:
+            taken = getattr(error, "errno", None) == errno.EADDRINUSE
+            if taken and clock.now() < until:
+                clock.wait(threading.Event(), _PATIENCE / 20)
+                continue
+            listener.close()
+            raise ConfigError(f"listen: cannot use {settings.listen}: {getattr(error, 'strerror', error)}") from error
     listener.listen(2_048)
     listener.setblocking(False)
     return listener
@@ -468,10 +465,6 @@ def _nothing(_transaction: Transaction, _now: datetime) -> None:
 
 def _prove(transaction: Transaction, _now: datetime) -> None:
     transaction.prove_writable(operation_id())
-
-
-def _none_known(_source: str, _body: bytes) -> None:
-    """No digest is known at the door."""
 
 
 def default_config() -> Path | None:

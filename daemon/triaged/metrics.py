@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from typing import Final
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from triaged import __version__
+from triaged.ports.tally import BOUNDS, Durations, Tally
 
-_FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_STATUSES: Final = ("firing", "resolved", "rejected")
 
 
 class Metrics:
@@ -29,13 +36,8 @@ class Metrics:
         )
         self.dropped = Counter("triaged_alerts_dropped", "Alerts that a rule dropped.", ["rule"], registry=one)
         self.unmatched = Counter("triaged_alerts_unmatched", "Alerts that no rule matched.", registry=one)
-        self.ingest = Histogram(
-            "triaged_ingest_duration_seconds",
-            "From the whole request to its answer.",
-            ["source"],
-            registry=one,
-            buckets=_FAST,
-        )
+        self._ingest = _Ingest()
+        one.register(self._ingest)
         self.backend_requests = Counter(
             "triaged_backend_requests", "Requests to the backend.", ["backend", "operation", "outcome"], registry=one
         )
@@ -44,7 +46,7 @@ class Metrics:
             "Duration of requests to the backend.",
             ["backend", "operation", "outcome"],
             registry=one,
-            buckets=_FAST,
+            buckets=BOUNDS,
         )
         self.rate_limit_remaining = Gauge(
             "triaged_backend_rate_limit_remaining", "Requests left in the backend's window.", ["backend"], registry=one
@@ -63,3 +65,39 @@ class Metrics:
         )
         build = Gauge("triaged_build_info", "The release.", ["version"], registry=one)
         build.labels(version=__version__).set(1)
+
+    def expect(self, sources: Iterable[str]) -> None:
+        """Export the metrics of these sources from 0."""
+        for source in sources:
+            self._ingest.took.setdefault(source, Durations())
+            for status in _STATUSES:
+                self.received.labels(source, status)
+                self.duplicates.labels(source, status)
+
+    def count(self, tally: Tally) -> None:
+        """Add what the door counted. Not thread-safe with itself: the door has one line."""
+        for (source, status), number in tally.repeats.items():
+            self.received.labels(source, status).inc(number)
+            self.duplicates.labels(source, status).inc(number)
+        for source, durations in tally.took.items():
+            self._ingest.took.setdefault(source, Durations()).add(durations)
+        if tally.bugs:
+            self.errors.labels("ingest").inc(tally.bugs)
+
+
+class _Ingest(Collector):
+    """How long the door took, by source: prometheus_client has no histogram that others have counted."""
+
+    def __init__(self) -> None:
+        self.took: dict[str, Durations] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        family = HistogramMetricFamily(
+            "triaged_ingest_duration_seconds", "From the whole request to its answer.", labels=["source"]
+        )
+        bounds = [*map(str, BOUNDS), "+Inf"]
+        for source, durations in sorted(self.took.items()):
+            cumulative = accumulate(durations.buckets)
+            buckets = list(zip(bounds, cumulative, strict=True))
+            family.add_metric([source], buckets, durations.seconds)
+        yield family

@@ -17,12 +17,15 @@ from process.daemon import Daemon, free_port
 from triaged.app import App
 from triaged.clock import FakeClock
 from triaged.core.model import State
+from triaged.door.ingest import Ingest
 from triaged.errors import StoreError
-from triaged.intake.units import Delivery
+from triaged.intake.units import Answer, Delivery
 from triaged.ports.store import Fate
+from triaged.ports.tally import Tally
 from triaged.sources import mapped
 from triaged.sources.sns import Handshake
 from triaged.workers.subscribe import MOST_WAITING, SubscribeWorker
+from waiting import wait_until
 from web_desk import RULES
 from world import START, World, settings_for, world
 
@@ -99,10 +102,10 @@ def test_sns_is_asked_for_basic_authentication_alone(daemon: Daemon) -> None:
 def test_a_subscription_that_no_mapping_allows_is_told_to_a_person(daemon: Daemon) -> None:
     assert counted(daemon, "cloudwatch", "sns-subscription", basic("sns:secret")) == {}
     assert counted(daemon, "cloudwatch", "sns-unsubscribed", basic("sns:secret")) == {}
+    wait_until(lambda: "subscription ended" in daemon.log.read_text(), what="the daemon to tell of the end")
     told = daemon.log.read_text()
     assert "subscription waits for a person" in told
     assert "https://sns.us-west-2.amazonaws.com/?Action=ConfirmSubscription" in told
-    assert "subscription ended" in told
 
 
 # ---------------------------------------------------------------- PagerDuty's clients
@@ -241,7 +244,7 @@ def one(tmp_path: Path, folder: Path) -> Iterator[World]:
 
 def sent(app: App, source: str, **document: object) -> Delivery:
     """What the door makes of a body."""
-    door = app.application.doors[source]
+    door = app.door.doors[source]
     assert door.mapping is not None
     content = json.dumps(document).encode()
     return Delivery(id="test", source=source, body=content, reading=mapped.open_letter(door.mapping, content).reading)
@@ -250,8 +253,15 @@ def sent(app: App, source: str, **document: object) -> Delivery:
 def knock(app: App, content: bytes) -> httpx.Response:
     """What the door of the source `tool` answers, without a socket."""
 
+    async def submit(delivery: Delivery) -> Answer:
+        return await asyncio.to_thread(app.writer.ask, delivery)
+
+    door = Ingest(
+        app.application, doors=app.door.doors, known=app.known.status, submit=submit, tally=Tally, shake=app.shake
+    )
+
     async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app.application)
+        transport = httpx.ASGITransport(door)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.post("/api/v1/alerts/tool", content=content)
 
@@ -259,11 +269,11 @@ def knock(app: App, content: bytes) -> httpx.Response:
 
 
 def test_a_reload_brings_changes_and_takes_sources(one: World, folder: Path) -> None:
-    assert {"alertmanager", "tool"} <= one.app.application.doors.keys()
+    assert {"alertmanager", "tool"} <= one.app.door.doors.keys()
     one.app.writer.ask(sent(one.app, "tool", title="Before", grave="2"))
     (folder / "sources" / "tool.yaml").rename(folder / "sources" / "other.yaml")
     assert one.app.reload() == []
-    assert "tool" not in one.app.application.doors
+    assert "tool" not in one.app.door.doors
     one.app.writer.ask(sent(one.app, "other", title="After", grave="2"))
     (folder / "sources" / "other.yaml").write_text("labels: {alertname: name}")
     assert one.app.reload() == []
@@ -272,11 +282,11 @@ def test_a_reload_brings_changes_and_takes_sources(one: World, folder: Path) -> 
 
 
 def test_a_bad_mapping_keeps_the_former_doors(one: World, folder: Path) -> None:
-    before = one.app.application.doors
+    before = one.app.door.doors
     (folder / "sources" / "tool.yaml").write_text("labels: {alertname: 'title['}")
     (problem,) = one.app.reload()
     assert problem.startswith("sources/tool.yaml:1:21: labels.alertname: expected a JMESPath expression")
-    assert one.app.application.doors is before
+    assert one.app.door.doors is before
 
 
 def test_an_alert_that_failed_is_taken_in_again_though_its_mapping_is_gone(

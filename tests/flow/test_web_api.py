@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from triaged.errors import StoreError
 from triaged.intake.units import Answer
 from triaged.web.auth import ApiTokens, Role, TokenSource
-from triaged.web.edge import MOST_BYTES
+from triaged.web.limits import MOST_BYTES
 from web_desk import HERE, WebDesk
 
 LIST = "/api/v1/incidents"

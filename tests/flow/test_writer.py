@@ -272,33 +272,6 @@ def test_a_dying_writer_answers_503_to_all_and_says_that_it_died(desk: Desk) -> 
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_whoever_cannot_be_answered_costs_the_others_neither_answer_nor_writer(desk: Desk) -> None:
-    def gone(_answer: Answer) -> None:
-        raise RuntimeError("Event loop is closed")
-
-    desk.hold()
-    assert desk.writer.submit(delivery("First"), gone)
-    desk.submit(delivery("Second"))
-    desk.let_go()
-    assert desk.replies.wait(2) == [200, 200]
-    assert desk.writer.ask(delivery("Third")).status == 200
-    assert desk.deaths == []
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_writer_dies_in_words_even_when_nobody_can_be_answered(desk: Desk) -> None:
-    def gone(_answer: Answer) -> None:
-        raise RuntimeError("Event loop is closed")
-
-    desk.hold()
-    assert desk.writer.submit(delivery(), gone)
-    desk.submit()
-    desk.intake.fails = True
-    desk.let_go()
-    assert desk.replies.wait(2) == [503, 503]
-    wait_until(lambda: desk.deaths, what="the death to be told")
-
-
 def test_many_threads_are_all_answered_once(desk: Desk) -> None:
     answers: list[int] = []
 

@@ -87,7 +87,7 @@ def demo(
     thread = threading.Thread(target=play, name="player", daemon=True)
     thread.start()
     try:
-        status = app.serve()
+        status = app.serve("warning")
     finally:
         player.stopped.set()
     for sentence in failed:

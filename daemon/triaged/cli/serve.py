@@ -19,4 +19,4 @@ def serve(
     """Run the daemon until it is told to stop."""
     logs.set_up(level=log_level)
     settings = config.load(config_file or default_config())
-    raise typer.Exit(App(settings).serve())
+    raise typer.Exit(App(settings).serve(log_level))

@@ -28,12 +28,21 @@ Reply = Callable[[Answer], None]
 class Writer:
     """One queue, one thread, one transaction at a time: on SQLite no other connection of the process writes.
 
-    `died` is called when the thread ends by a bug: without it nothing can be stored, so the process must end.
+    `answered` is called on the thread after the replies to a batch. `died` is called when the thread ends by a bug:
+    without it nothing can be stored, so the process must end.
     """
 
-    def __init__(self, intake: Intake, clock: Clock, *, died: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        clock: Clock,
+        *,
+        answered: Callable[[], None] = lambda: None,
+        died: Callable[[], None] = lambda: None,
+    ) -> None:
         self._intake = intake
         self._clock = clock
+        self._answered = answered
         self._died = died
         self._waiting: deque[tuple[Unit, Reply]] = deque()
         self._wake = threading.Condition()
@@ -99,7 +108,8 @@ class Writer:
                 answers = self._intake.process([unit for unit, _ in taken], self._clock.now())
                 self._taken = []
                 for (_, reply), answer in zip(taken, answers, strict=True):
-                    _answer(reply, answer)
+                    reply(answer)
+                self._answered()
         except BaseException:
             log.exception("the writer died")
             with self._wake:
@@ -107,7 +117,8 @@ class Writer:
                 left = [*self._taken, *self._waiting]
                 self._waiting.clear()
             for _, reply in left:
-                _answer(reply, Answer(status=503, error="the writer died"))
+                reply(Answer(status=503, error="the writer died"))
+            self._answered()
             self._died()
             raise
 
@@ -129,14 +140,6 @@ class Writer:
                 weight += len(getattr(taken[-1][0], "body", b""))
             self._last = len(taken)
             return taken
-
-
-def _answer(reply: Reply, answer: Answer) -> None:
-    """Whoever cannot be told any more, because its event loop has ended, costs the others neither answer nor writer."""
-    try:
-        reply(answer)
-    except RuntimeError as error:
-        log.info("answer lost", status=answer.status, why=str(error))
 
 
 def _nothing(_transaction: object, _now: datetime) -> None:

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 
 from triaged.web.auth import Role
 from triaged.web.desk import Desk
+from triaged.web.limits import MOST_BYTES
 from triaged.web.pages import is_page, problem
 
 log = structlog.get_logger(__name__)
@@ -22,7 +23,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-MOST_BYTES: Final = 256 * 1024
 TOKEN: Final = "triaged.token"  # noqa: S105 - the name of a key in the request's scope
 RELOAD: Final = "/-/reload"
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -51,6 +51,9 @@ class Door:
         return b"www-authenticate", _BASIC if sns else b'Bearer realm="triaged", ' + _BASIC
 
 
+_TAKEN: Final = Answered(status=200, body=b'{"status":"ok"}', headers=JSON)
+
+
 def doors(alertmanagers: Mapping[str, SourceAuth], mapped: Mapping[str, Door]) -> dict[str, Door]:
     """The doors by the ends of their paths: `alertmanager`, `alertmanager/NAME` for each further one, `NAME` if mapped.
 
@@ -78,7 +81,6 @@ def taken(door: Door, letter: Letter | None, counts: Mapping[str, int] | None = 
         if problems:
             return Answered(status=400, body=pagerduty.invalid(problems), headers=JSON)
         return Answered(status=202, body=pagerduty.accepted(letter.document), headers=JSON)
-    said: dict[str, Any] = {"status": "ok"}
-    if counts is not None:
-        said["alerts"] = counts
-    return Answered(status=200, body=msgspec.json.encode(said), headers=JSON)
+    if counts is None:
+        return _TAKEN
+    return Answered(status=200, body=msgspec.json.encode({"status": "ok", "alerts": counts}), headers=JSON)

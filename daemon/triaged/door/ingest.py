@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 
 import structlog
 
 from triaged.clock import seconds
+from triaged.door.doors import JSON, RETRY, Answered, Door, refused, taken
 from triaged.errors import PayloadError
 from triaged.ids import delivery_id
-from triaged.intake.known import Known
-from triaged.intake.units import Answer, Delivery, Unit
-from triaged.metrics import Metrics
+from triaged.intake.units import Answer, Delivery
 from triaged.ports.mapping import SourceMapping
-from triaged.sources import mapped, pagerduty
+from triaged.ports.tally import Tally
+from triaged.sources import alertmanager, mapped, pagerduty
 from triaged.sources.limits import MOST_BYTES
 from triaged.sources.mapped import Letter
 from triaged.sources.sns import Handshake
-from triaged.web.doors import JSON, RETRY, Answered, Door, refused, taken
 
 log = structlog.get_logger(__name__)
 
@@ -33,20 +31,18 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-Submit = Callable[[Unit, Callable[[Answer], None]], bool]
-Digests = Callable[[str, bytes], list[bytes] | None]
 
 PREFIX: Final = "/api/v1/alerts/"
 # A larger body of a mapped source is read on a thread of its own: its expressions would keep all others waiting.
 _LARGE: Final = 4 * 1024
-_STATUSES: Final = ("firing", "resolved", "rejected")
 
 
 class Ingest:
     """Answers POST below PREFIX; hands everything else on to `application`.
 
-    `doors` are what stands at which path ending; `use` brings others. A delivery of which every alert is known touches
-    no disk; any other waits for the writer's commit. `shake` is told of subscriptions that ask to be confirmed.
+    `doors` are what stands at which path ending; `use` brings others. A delivery of which every alert is `known` (the
+    status by digest) touches no disk; any other is submitted, and answered after its commit. Without `known` each is.
+    `tally` gives what to count in; `shake` is told of subscriptions that ask to be confirmed.
     """
 
     def __init__(  # noqa: PLR0913 - the door's collaborators, given once
@@ -54,35 +50,20 @@ class Ingest:
         application: Application,
         *,
         doors: Mapping[str, Door],
-        digests: Digests,
-        known: Known,
-        submit: Submit,
-        metrics: Metrics,
-        shake: Callable[[Handshake, Door], None],
+        known: Callable[[bytes], str | None] | None,
+        submit: Callable[[Delivery], Awaitable[Answer]],
+        tally: Callable[[], Tally],
+        shake: Callable[[Handshake, frozenset[str]], None],
     ) -> None:
         self._application = application
-        self._digests = digests
-        self._shake = shake
+        self.doors = doors
         self._known = known
         self._submit = submit
-        self._metrics = metrics
-        self._repeats: dict[tuple[str, str], tuple[Callable[[float], None], ...]] = {}
-        self._took: dict[str, Callable[[float], None]] = {}
-        self.use(doors)
-        self._answers: deque[tuple[asyncio.Future[Answer], Answer]] = deque()
-        self._woken = False
+        self._tally = tally
+        self._shake = shake
 
     def use(self, doors: Mapping[str, Door]) -> None:
-        """Answer at these doors from the next request on. Thread-safe."""
-        metrics = self._metrics
-        for source in {door.source for door in doors.values()}:
-            self._took[source] = metrics.ingest.labels(source).observe
-            for status in _STATUSES:
-                received, duplicates = (
-                    metrics.received.labels(source, status),
-                    metrics.duplicates.labels(source, status),
-                )
-                self._repeats[source, status] = (received.inc, duplicates.inc)
+        """Answer at these doors from the next request on."""
         self.doors = doors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,13 +79,13 @@ class Ingest:
             log.warning("request refused", path=scope["path"], status=error.status, why=str(error))
         except Exception:
             log.exception("ingest failed", path=scope["path"])
-            self._metrics.errors.labels("ingest").inc()
+            self._tally().bugs += 1
             answer = refused(503, "something broke here, nothing was stored: send it again", RETRY)
         headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
         if source:
-            self._took[source](seconds() - began)
+            self._tally().observe(source, seconds() - began)
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[str, Answered]:
         """The source whose door it is, "" without one, and the answer. Raises PayloadError."""
@@ -134,7 +115,7 @@ class Ingest:
         return door.source, await self._mapped(door, door.mapping, body)
 
     async def _alertmanager(self, door: Door, body: bytes) -> Answered:
-        if self._all_known(door.source, self._digests(door.source, body)):
+        if self._known is not None and self._all_known(door.source, alertmanager.digests(door.source, body)):
             return taken(door, None)
         return await self._stored(door, Delivery(id=delivery_id(), source=door.source, body=body), None)
 
@@ -144,7 +125,7 @@ class Ingest:
         else:
             letter = mapped.open_letter(mapping, body)
         if letter.handshake is not None:
-            self._shake(letter.handshake, door)
+            self._shake(letter.handshake, mapping.topics)
         reading = letter.reading
         if not reading.alerts and not reading.rejected:
             return taken(door, letter, {})
@@ -155,7 +136,7 @@ class Ingest:
         return await self._stored(door, delivery, letter)
 
     async def _stored(self, door: Door, delivery: Delivery, letter: Letter | None) -> Answered:
-        answer = await self._store(delivery)
+        answer = await self._submit(delivery)
         if answer.status == 200:
             return taken(door, letter, answer.counts)
         if answer.status in (400, 413):
@@ -165,39 +146,15 @@ class Ingest:
 
     def _all_known(self, source: str, digests: list[bytes] | None) -> bool:
         """Whether every alert is in the state that is on disk; counts them then."""
-        if not digests:
+        if not digests or self._known is None:
             return False
-        known = self._known.status
-        statuses = [known(digest) for digest in digests]
+        statuses = [*map(self._known, digests)]
         if None in statuses:
             return False
+        tally = self._tally()
         for status in set(statuses):
-            number = statuses.count(status)
-            for count in self._repeats[source, str(status)]:
-                count(number)
+            tally.repeated(source, str(status), statuses.count(status))
         return True
-
-    async def _store(self, delivery: Delivery) -> Answer:
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[Answer] = loop.create_future()
-
-        def reply(answer: Answer) -> None:
-            """Called on the writer's thread, for a whole batch at once: the loop is woken once for all of them."""
-            self._answers.append((done, answer))
-            if not self._woken:
-                self._woken = True
-                loop.call_soon_threadsafe(self._settle)
-
-        if not self._submit(delivery, reply):
-            return Answer(status=503, error="the intake queue is full: send it again")
-        return await done
-
-    def _settle(self) -> None:
-        self._woken = False
-        while self._answers:
-            done, answer = self._answers.popleft()
-            if not done.done():
-                done.set_result(answer)
 
 
 def _routing_key(body: bytes) -> bytes | None:

@@ -1,0 +1,149 @@
+"""The door's end of the line: hands deliveries and other requests to the daemon, and learns what is known."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+
+import structlog
+
+from triaged.door import wire
+from triaged.door.doors import Door
+from triaged.door.ingest import Receive, Scope, Send
+from triaged.intake.units import Answer, Delivery
+from triaged.ports.tally import Tally
+from triaged.sources.sns import Handshake
+from triaged.web.limits import MOST_BYTES
+
+log = structlog.get_logger(__name__)
+
+_SCOPE: Final = (
+    "type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "query_string", "root_path", "headers",
+    "client", "server",
+)  # fmt: skip
+
+
+class Line(asyncio.Protocol):
+    """One connection to the daemon. When the daemon is gone the process ends at once: nobody could answer any more.
+
+    `opened` is the daemon's first word; `use` is called with the doors of later ones, `leave` when the end has come.
+    """
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self._frames = wire.Frames()
+        self._transport: asyncio.WriteTransport | None = None
+        self._numbers = 0
+        self._deliveries: dict[int, asyncio.Future[Answer]] = {}
+        self._requests: dict[int, asyncio.Queue[Mapping[str, Any]]] = {}
+        self._outgoing: list[wire.ToDaemon] = []
+        self.opened: asyncio.Future[wire.Opened] = loop.create_future()
+        self.use: Callable[[Mapping[str, Door]], None] = lambda _doors: None
+        self.leave: Callable[[], None] = lambda: os._exit(0)
+        self._left = False
+        self.known: dict[bytes, str] = {}
+        self.tally = Tally()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.WriteTransport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Whoever waits for an answer must not get one: nobody knows whether the daemon committed."""
+        if not self._left:
+            os._exit(1)
+
+    def close(self) -> None:
+        """Nothing more is to be said."""
+        self._left = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        for message in self._frames.feed(data):
+            self._hear(message)
+
+    def submit(self, delivery: Delivery) -> asyncio.Future[Answer]:
+        """The daemon's answer to a delivery, after its commit."""
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        number = self._number()
+        self._deliveries[number] = answer
+        self._say(wire.Delivered(number, delivery))
+        return answer
+
+    def shake(self, handshake: Handshake, topics: frozenset[str]) -> None:
+        self._say(wire.Shaken(handshake, topics))
+
+    async def application(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application: the daemon's, asked over the line. The daemon refuses a body of more than MOST_BYTES."""
+        if scope["type"] != "http":
+            return
+        body = b""
+        while len(body) <= MOST_BYTES:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            if not message.get("more_body", False):
+                break
+        number = self._number()
+        parts = self._requests[number] = asyncio.Queue()
+        # What is counted here belongs into the daemon's metrics before it may be asked for them.
+        tally, self.tally = self.tally, Tally()
+        self._say(wire.Counted(tally))
+        self._say(wire.Asked(number, {key: scope[key] for key in _SCOPE if key in scope}, body[: MOST_BYTES + 1]))
+        try:
+            more = True
+            while more:
+                part = await parts.get()
+                await send(dict(part))
+                more = part["type"] == "http.response.start" or part.get("more_body", False)
+        finally:
+            del self._requests[number]
+
+    def _number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def _say(self, message: wire.ToDaemon) -> None:
+        """What is said in one turn of the loop goes in one frame."""
+        if not self._outgoing:
+            self._loop.call_soon(self._flush)
+        self._outgoing.append(message)
+
+    def _flush(self) -> None:
+        messages, self._outgoing = self._outgoing, []
+        if self._transport is not None:
+            self._transport.write(wire.frame(messages))
+
+    def _hear(self, message: wire.ToDoor) -> None:
+        match message:
+            case wire.Settled():
+                self._settle(message)
+            case wire.Said() if message.number in self._requests:
+                self._requests[message.number].put_nowait(message.message)
+            case wire.Opened() if self.opened.done():
+                self.use(message.doors)
+            case wire.Opened():
+                self.opened.set_result(message)
+            case wire.Leave():
+                self.leave()
+            case _:
+                """Whoever asked has gone away."""
+
+    def _settle(self, settled: wire.Settled) -> None:
+        """First what is known now, then the answers: whoever was answered and comes again finds it so."""
+        if settled.changes is not None:
+            if settled.changes.cleared:
+                self.known.clear()
+            for digest, status in settled.changes.states.items():
+                if status is None:
+                    self.known.pop(digest, None)
+                else:
+                    self.known[digest] = status
+        for number, answer in settled.answers:
+            waiting = self._deliveries.pop(number, None)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(answer)
