@@ -79,6 +79,16 @@ class Daemon:
         self._process = None
         return process.wait(40)
 
+    def wait(self) -> int:
+        """Wait until it ends by itself; its exit status."""
+        process, self._process = self._process, None
+        return 0 if process is None else process.wait(40)
+
+    def children(self) -> list[int]:
+        """The ids of the processes that it started."""
+        pid = 0 if self._process is None else self._process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
     def get(self, path: str) -> httpx.Response:
         return httpx.get(f"{self.url}{path}", timeout=10, trust_env=False)
 

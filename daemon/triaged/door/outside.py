@@ -136,13 +136,7 @@ class Line(asyncio.Protocol):
     def _settle(self, settled: wire.Settled) -> None:
         """First what is known now, then the answers: whoever was answered and comes again finds it so."""
         if settled.changes is not None:
-            if settled.changes.cleared:
-                self.known.clear()
-            for digest, status in settled.changes.states.items():
-                if status is None:
-                    self.known.pop(digest, None)
-                else:
-                    self.known[digest] = status
+            settled.changes.apply(self.known)
         for number, answer in settled.answers:
             waiting = self._deliveries.pop(number, None)
             if waiting is not None and not waiting.done():

@@ -21,8 +21,13 @@ STOP_SECONDS: Final = 15
 
 _LENGTH: Final = 8
 
+
+def _read_only(content: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(content)
+
+
 # Compiled mappings of sources hold read-only dictionaries, for which pickle has no way of its own.
-copyreg.pickle(MappingProxyType, lambda proxy: (MappingProxyType, (dict(proxy),)))
+copyreg.pickle(MappingProxyType, lambda proxy: (_read_only, (dict(proxy),)))
 
 
 class Delivered(Struct, frozen=True):

@@ -18,6 +18,16 @@ class Changes(Struct, frozen=True, kw_only=True):
     cleared: bool
     states: dict[bytes, str | None]
 
+    def apply(self, copy: dict[bytes, str]) -> None:
+        """Make a copy of what was known before, status by digest, one of what is known after."""
+        if self.cleared:
+            copy.clear()
+        for digest, status in self.states.items():
+            if status is None:
+                copy.pop(digest, None)
+            else:
+                copy[digest] = status
+
 
 class Known:
     """Digests of alerts that would change nothing. The writer enters and removes them; any thread may ask.

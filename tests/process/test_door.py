@@ -1,0 +1,119 @@
+"""The door's process beside the daemon's: neither outlives the other, and both tell one story."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from process.daemon import Daemon
+from triaged.door.server import MOST_HEADING_BYTES
+from waiting import wait_until
+from web_desk import RULES
+from world import alert, body
+
+TOOL = "labels: {alertname: title, grave: grave}\nstatus: state\n"
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    for name, text in RULES.items():
+        (rules / name).write_text(text)
+    with Daemon(tmp_path, rules="rules") as one:
+        yield one
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_the_door_ends_with_its_daemon_and_the_next_daemon_takes_its_place(daemon: Daemon) -> None:
+    (door,) = daemon.children()
+    daemon.deliver(body([alert("Before")]))
+    daemon.end(signal.SIGKILL)
+    daemon.start()
+    assert not alive(door)
+    assert "alerts" not in daemon.deliver(body([alert("Before")])).json(), "it is known again after the restart"
+
+
+def test_without_its_door_the_daemon_ends_so_that_whoever_watches_starts_it_anew(daemon: Daemon) -> None:
+    daemon.deliver(body([alert("Before")]))
+    (door,) = daemon.children()
+    os.kill(door, signal.SIGKILL)
+    assert daemon.wait() == 1
+    assert "the door ended by itself" in daemon.log.read_text()
+    daemon.start()
+    assert [incident["alerts"] for incident in daemon.incidents()] == [1]
+
+
+def test_ctrl_c_reaches_both_and_the_daemon_decides(daemon: Daemon) -> None:
+    (door,) = daemon.children()
+    os.kill(door, signal.SIGINT)
+    os.kill(door, signal.SIGTERM)
+    assert daemon.deliver(body([alert("Still taken")])).status_code == 200
+    assert daemon.end(signal.SIGINT) == 0
+    assert not alive(door)
+    assert "Traceback" not in daemon.log.read_text()
+
+
+def test_a_reload_opens_and_closes_doors(daemon: Daemon) -> None:
+    tool = {"content": b'{"state": "firing", "title": "Pump stands"}'}
+    assert daemon.post("/api/v1/alerts/tool", **tool).status_code == 404
+    sources = daemon.folder / "rules" / "sources"
+    sources.mkdir()
+    (sources / "tool.yaml").write_text(TOOL)
+    assert daemon.post("/-/reload").status_code == 200
+    wait_until(lambda: daemon.post("/api/v1/alerts/tool", **tool).status_code == 200, what="the new door to be open")
+    assert daemon.metric("triaged_alerts_received_total") >= 1
+    (sources / "tool.yaml").unlink()
+    assert daemon.post("/-/reload").status_code == 200
+    wait_until(lambda: daemon.post("/api/v1/alerts/tool", **tool).status_code == 404, what="the door to be closed")
+
+
+def test_a_heading_without_end_is_431_and_costs_nobody_else(daemon: Daemon) -> None:
+    place = urlsplit(daemon.url)
+    with socket.create_connection((place.hostname, place.port), timeout=20) as sender:
+        sender.sendall(b"POST /api/v1/alerts/alertmanager HTTP/1.1\r\nhost: localhost\r\nx-long: ")
+        answer = b""
+        try:
+            for _ in range(100):
+                sender.sendall(b"x" * 16_384)
+        except OSError:
+            """It was hung up on, as it should be."""
+        try:
+            while part := sender.recv(4096):
+                answer += part
+        except OSError:
+            """As above; what had come by then tells."""
+    assert answer.startswith(b"HTTP/1.1 431 ") or not answer
+    assert daemon.deliver(body([alert("Another")]), {"x-many": "x" * (MOST_HEADING_BYTES // 2)}).status_code == 200
+
+
+def test_a_request_that_is_cut_in_many_pieces_is_answered_in_one(daemon: Daemon) -> None:
+    place = urlsplit(daemon.url)
+    content = body([alert("In pieces")])
+    request = b"POST /api/v1/alerts/alertmanager HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n%s"
+    whole = request % (len(content), content)
+    with socket.create_connection((place.hostname, place.port), timeout=20) as sender:
+        sender.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(0, len(whole), 7):
+            sender.sendall(whole[at : at + 7])
+        first = sender.recv(65_536)
+        sender.sendall(whole + whole)
+        later = b""
+        while later.count(b'{"status":"ok"}') < 2:
+            later += sender.recv(65_536)
+    assert first.startswith(b"HTTP/1.1 200 OK")
+    assert first.endswith(b'"alerts":{"began":1}}')
+    assert later.count(b"HTTP/1.1 200 OK") == 2
