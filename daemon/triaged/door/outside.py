@@ -50,7 +50,7 @@ class Line(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         """Whoever waits for an answer must not get one: nobody knows whether the daemon committed."""
         if not self._left:
             os._exit(1)
