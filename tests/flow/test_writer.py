@@ -161,18 +161,20 @@ def test_all_that_waits_goes_into_one_transaction_in_its_order(desk: Desk) -> No
     assert desk.writer.depth == 0
 
 
-def test_the_writer_waits_a_moment_for_the_companions_of_last_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Senders who were answered together send again together: one commit for all of them."""
-    monkeypatch.setattr(module, "_LINGER_SECONDS", SECONDS)
+def test_the_writer_waits_a_moment_for_half_of_those_it_answered(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Senders who were answered together send again together: one commit for each half of them."""
+    monkeypatch.setattr(module, "_LINGER_SECONDS", 10 * SECONDS)
     desk.hold()
     for _ in range(8):
         desk.submit()
     desk.let_go()
     desk.replies.wait(9)
-    for _ in range(8):
+    for _ in range(3):
         desk.submit()
-    desk.replies.wait(17)
-    assert desk.intake.batches == [8, 8]
+    assert desk.intake.batches == [8]
+    desk.submit()
+    desk.replies.wait(13)
+    assert desk.intake.batches == [8, 4]
 
 
 def test_a_sender_alone_waits_for_nobody(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,7 @@ class Writer:
         self._taken: list[tuple[Unit, Reply]] = []
         self._closing = False
         self._last = 0
+        self._enough = 1
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -68,7 +69,7 @@ class Writer:
             if self._closing or len(self._waiting) >= MOST_WAITING:
                 return False
             self._waiting.append((unit, reply))
-            if len(self._waiting) in (1, self._last):
+            if len(self._waiting) in (1, self._enough):
                 self._wake.notify()
         return True
 
@@ -122,17 +123,18 @@ class Writer:
             self._died()
             raise
 
-    def _linger(self) -> None:
-        """Wait a moment for the companions of last time, where fewer came yet: one commit for all costs less."""
-        if len(self._waiting) < self._last:
-            self._wake.wait(_LINGER_SECONDS)
-
     def _take(self) -> list[tuple[Unit, Reply]]:
-        """All that waits, up to a bound; empty only when closing with nothing left."""
+        """All that waits, up to a bound; empty only when closing with nothing left.
+
+        Senders who wait for answers send again when they have them. A batch of half of them costs fewer commits than a
+        batch of the first one, and is decided while the other half is under way: a moment's wait for them pays.
+        """
         with self._wake:
+            self._enough = (self._last + len(self._waiting) + 1) // 2
             while not self._waiting and not self._closing:
                 self._wake.wait()
-            self._linger()
+            if len(self._waiting) < self._enough and not self._closing:
+                self._wake.wait(_LINGER_SECONDS)
             taken: list[tuple[Unit, Reply]] = []
             weight = 0
             while self._waiting and len(taken) < _MOST_AT_ONCE and weight < _MOST_BYTES_AT_ONCE:
