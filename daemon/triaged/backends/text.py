@@ -7,7 +7,6 @@ lose the markup and mention again, so an @ is always followed by a zero width sp
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote, urlsplit
 
@@ -20,6 +19,7 @@ INVISIBLE = re.compile(
     "\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
 UNSENDABLE = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 # What GitHub would turn into a mention, a reference, a link, an emoji or a formula: the word goes into a code span.
 LIVELY = re.compile(
     r"@|://|\$|#\d|www\.|mailto:|xmpp:|(?<![^\W_])(?:GH-\d|GHSA-|CVE-)|:[\w+-]+:|(?<![0-9a-z])[0-9a-f]{7,64}(?![0-9a-z])",
@@ -37,8 +37,9 @@ WITHOUT_REFERENCE = "redirect.github.com"
 
 def clean(text: str) -> str:
     """The text on one line, without anything that cannot be seen or sent."""
-    text = UNSENDABLE.sub("\ufffd", INVISIBLE.sub("", text))
-    return " ".join("".join(" " if unicodedata.category(char) == "Cc" else char for char in text).split())
+    if not text.isascii():
+        text = UNSENDABLE.sub("\ufffd", INVISIBLE.sub("", text))
+    return " ".join(CONTROL.sub(" ", text).split())
 
 
 def cut(text: str, most: int) -> str:
