@@ -13,6 +13,7 @@ import pytest
 
 from process.daemon import Daemon
 from triaged.door.server import MOST_HEADING_BYTES
+from triaged.web.limits import MOST_BYTES
 from waiting import wait_until
 from web_desk import RULES
 from world import alert, body
@@ -117,3 +118,31 @@ def test_a_request_that_is_cut_in_many_pieces_is_answered_in_one(daemon: Daemon)
     assert first.startswith(b"HTTP/1.1 200 OK")
     assert first.endswith(b'"alerts":{"began":1}}')
     assert later.count(b"HTTP/1.1 200 OK") == 2
+
+
+def test_what_the_door_counted_is_told_by_the_next_scrape(daemon: Daemon) -> None:
+    content = body([alert("Counted", labels={"pod": str(number)}) for number in range(3)])
+    daemon.deliver(content)
+    for _ in range(4):
+        assert "alerts" not in daemon.deliver(content).json()
+    assert daemon.metric("triaged_alerts_duplicate_total") == 12
+    assert daemon.metric("triaged_alerts_received_total") == 15
+    assert daemon.metric("triaged_ingest_duration_seconds_count") == 5
+    assert daemon.metric("triaged_ingest_duration_seconds_sum") > 0
+
+
+def test_a_request_that_the_api_finds_too_large_is_413_through_the_door(daemon: Daemon) -> None:
+    answer = daemon.post("/api/v1/incidents/INC-1/ack", json={"by": "x" * MOST_BYTES})
+    assert answer.status_code == 413
+    assert answer.json()["error"] == f"expected a body of at most {MOST_BYTES:,} bytes, got more"
+    assert daemon.get("/-/ready").status_code == 200
+
+
+def test_pages_come_whole_and_with_their_headers_through_the_door(daemon: Daemon) -> None:
+    daemon.deliver(body([alert(f"Shown{number}") for number in range(150)]))
+    page = daemon.get("/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert page.text.rstrip().endswith("</html>")
+    assert daemon.get("/nowhere").status_code == 404
+    assert daemon.get("/api/v1/incidents?limit=2&state=open").json()["incidents"][0]["state"] == "open"
