@@ -146,3 +146,16 @@ def test_pages_come_whole_and_with_their_headers_through_the_door(daemon: Daemon
     assert page.text.rstrip().endswith("</html>")
     assert daemon.get("/nowhere").status_code == 404
     assert daemon.get("/api/v1/incidents?limit=2&state=open").json()["incidents"][0]["state"] == "open"
+
+
+def test_more_than_a_socket_holds_crosses_the_line(daemon: Daemon) -> None:
+    """After a restart all that fires is told to the door in one piece."""
+    contents = [
+        body([alert("Many", labels={"pod": f"{part}-{number}"}) for number in range(2_000)]) for part in range(8)
+    ]
+    for content in contents:
+        assert daemon.deliver(content).status_code == 200
+    daemon.end(signal.SIGKILL)
+    daemon.start()
+    for content in contents:
+        assert "alerts" not in daemon.deliver(content).json()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import subprocess
 import sys
@@ -169,13 +170,19 @@ class Inside:
 
     def _send(self, messages: Sequence[wire.ToDoor]) -> None:
         """Thread-safe. A door that is gone is noticed where it is read."""
-        content = wire.frame(messages)
+        content = memoryview(wire.frame(messages))
         with self._sending:
-            if self._line is not None:
+            while content and self._line is not None:
                 try:
-                    self._line.sendall(content)
+                    content = content[self._line.send(content) :]
+                except BlockingIOError:
+                    # The event loop made the socket one that does not wait; whoever sends does.
+                    room = select.poll()
+                    room.register(self._line, select.POLLOUT)
+                    room.poll()
                 except OSError as error:
                     log.info("the door cannot be told", why=str(error))
+                    return
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
