@@ -9,57 +9,31 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
+from commands import Run, Said, config_in
 from process.daemon import Daemon, free_port
 from triaged import __version__
-from triaged.cli import main
 from triaged.clock import FakeClock
 from triaged.ports.store import AlertRecord, Batch, Fate
 from waiting import wait_until
-from web_desk import RULES
 from world import START, alert, body, settings_for, world
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 PAYLOADS = sorted((FIXTURES / "alertmanager").glob("am*.json"))
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a command wrote, and its exit status."""
-
-    status: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Said]
-
-
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Runs `triaged …` in this process, in an empty working directory, on a wide terminal."""
+def run(triaged: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs `triaged …` in an empty working directory, on a wide terminal."""
     (tmp_path / "cwd").mkdir()
     monkeypatch.chdir(tmp_path / "cwd")
     monkeypatch.setenv("COLUMNS", "200")
-
-    def triaged(*arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["triaged", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return Said(status=int(ended.value.code or 0), out=out, err=err)
-
     return triaged
 
 
@@ -69,21 +43,6 @@ def refused(said: Said) -> str:
     assert said.out == ""
     assert said.err.endswith("\n")
     return said.err.strip()
-
-
-@pytest.fixture
-def rules(tmp_path: Path) -> Path:
-    folder = tmp_path / "rules"
-    folder.mkdir()
-    for name, text in RULES.items():
-        (folder / name).write_text(text)
-    return folder
-
-
-def config_in(folder: Path, **keys: Any) -> Path:
-    file = folder / "config.yaml"
-    file.write_text(yaml.safe_dump(keys))
-    return file
 
 
 def payload_in(folder: Path, content: bytes) -> Path:
@@ -496,10 +455,12 @@ def test_another_server_at_the_address_is_told_from_a_daemon(run: Run, path: str
 
 
 def test_show_sends_no_control_characters_of_an_alert_to_the_terminal(desk: Run, daemon: Daemon) -> None:
-    odd = alert("Odd\x1b[2J", annotations={"summary": "\x1b]0;owned\x07 \x9b2J"})
+    odd = alert("Odd\x1b[2J\nINC-99  sev1", annotations={"summary": "\x1b]0;owned\x07 \x9b2J\r\u202e"})
     assert daemon.deliver(body([odd])).status_code == 200
     shown = desk("show", daemon.incidents()[0]["id"]).out + desk("list").out
-    assert not re.search("[\x07\x1b\x9b]", shown)
+    assert not re.search("[\x07\x1b\x9b\r\u202e]", shown)
+    assert "\\nINC-99  sev1" in shown
+    assert not re.search(r"^\s*INC-99", shown, re.MULTILINE)
 
 
 def test_migrating_a_store_in_use_is_refused(run: Run, daemon: Daemon) -> None:

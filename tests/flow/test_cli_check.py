@@ -12,19 +12,16 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from commands import Run, config_in
 from triaged import rulefiles
-from triaged.cli import main
 from triaged.clock import FakeClock
 from triaged.replay.met import met
 from triaged.store.store import Store
-from web_desk import RULES
 from world import START, alert, settings_for, world
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "rules"
@@ -32,48 +29,11 @@ BAD_RULES = sorted((FIXTURES / "bad").glob("*.yaml"))
 MARKED = re.compile(r"(rules/\S+?:\d+:\d+: (?:error|warning|notice): .+)(?:\n +\d+ \| .*\n +\| +\^+.*)?\n")
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a command wrote, and its exit status."""
-
-    status: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Said]
-
-
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Runs `triaged …` in this process in a working directory, the output in a pipe."""
+def run(triaged: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs `triaged …` in a working directory, the output in a pipe."""
     monkeypatch.chdir(tmp_path)
-
-    def triaged(*arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["triaged", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return Said(status=int(ended.value.code or 0), out=out, err=err)
-
     return triaged
-
-
-@pytest.fixture
-def rules(tmp_path: Path) -> Path:
-    folder = tmp_path / "rules"
-    folder.mkdir()
-    for name, text in RULES.items():
-        (folder / name).write_text(text)
-    return folder
-
-
-def config_in(folder: Path, **keys: Any) -> Path:
-    file = folder / "config.yaml"
-    file.write_text(yaml.safe_dump(keys))
-    return file
 
 
 def edited(file: Path, *changes: tuple[str, str]) -> None:
@@ -461,6 +421,22 @@ def test_mistakes_in_the_tests_of_the_rules_are_found_too(run: Run, rules: Path)
     assert said.status == 1
     assert "rules/tests/a.yaml:1:37: error: [0].expect.severty: expected " in said.out
     assert "^^^^^^^ did you mean severity?" in said.out
+
+
+def test_tests_in_subfolders_are_read_as_triaged_test_reads_them(run: Run, rules: Path) -> None:
+    (rules / "tests" / "deep").mkdir(parents=True)
+    (rules / "tests" / "deep" / "a.yml").write_text("- {test: x, alert: {a: b}, expect: {severty: sev1}}\n")
+    assert "rules/tests/deep/a.yml:1:37: error: [0].expect.severty: " in run("check", "--rules", "rules").out
+
+
+def test_a_file_that_nobody_reads_is_warned_of_after_the_errors_that_may_come_of_it(run: Run, rules: Path) -> None:
+    (rules / "severities.yaml").rename(rules / "severities.yml")
+    said = run("check", "--rules", "rules")
+    assert said.status == 1
+    first, second, *_, last = said.out.splitlines()
+    assert first == "rules/severities.yaml:1:1: error: expected the file, got none"
+    assert second.startswith("rules/severities.yml:1:1: warning: not read: expected triage.yaml, ")
+    assert last == "1 error and 1 warning"
 
 
 def commands_of(root: Path) -> Iterator[list[str]]:

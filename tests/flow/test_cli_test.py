@@ -80,7 +80,7 @@ def test_what_a_test_says_cannot_speak_to_the_terminal(run: Run) -> None:
     said = run("rules")
     assert said.status == 1
     assert "\x1b" not in said.out
-    assert "[bold]�[31mt" in said.out
+    assert "[bold]\\x1b[31mt" in said.out
 
 
 def test_k_chooses_tests_by_their_name(run: Run) -> None:

@@ -17,8 +17,11 @@ from hypothesis import strategies as st
 from triaged.core.calendars import Calendar, never_closed
 
 MINUTE = timedelta(minutes=1)
+HALF_HOUR = timedelta(minutes=30)
+SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
 BERLIN = ZoneInfo("Europe/Berlin")
+UTC_ZONE = ZoneInfo("UTC")
 NINE_TO_FIVE = ((time(9), time(17)),)
 WHOLE_DAY = ((time.min, time.min),)
 MONDAY_TO_FRIDAY = dict.fromkeys(range(5), NINE_TO_FIVE)
@@ -188,6 +191,27 @@ def test_two_spans_one_after_the_other_end_where_their_sum_ends(
         return
     first = tested.add(start, MINUTE * one)
     assert tested.add(first, MINUTE * other) == tested.add(start, MINUTE * (one + other)) or other == 0
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(worlds(), st.lists(st.tuples(st.integers(-60, 300), st.integers(1, 80)), min_size=1, max_size=4))
+def test_with_periods_open_time_is_what_of_the_hours_lies_within_them_and_ends_with_the_last_of_it(
+    world: tuple[Calendar, Oracle, datetime], periods: list[tuple[int, int]]
+) -> None:
+    hours, oracle, start = world
+    begun = [(start + HALF_HOUR * begins, start + HALF_HOUR * (begins + length)) for begins, length in periods]
+    tested = Calendar(name="test", zone=hours.zone, weekly=hours.weekly, closed=hours.closed, periods=tuple(begun))
+    first, last = oracle.first, oracle.first + DAY * (DAYS - 1)
+    for at in (start + HALF_HOUR * n for n in range(300)):
+        if first < at.astimezone(hours.zone).date() < last:
+            within = any(begins <= at < ends for begins, ends in begun)
+            assert tested.is_open(at) == (within and at in oracle.open), at
+    ends = tested.ends_at()
+    if ends is not None:
+        assert tested.is_open(ends - SECOND)
+        assert tested.add(ends - SECOND, SECOND) == ends
+        with pytest.raises(ValueError, match="not open for"):
+            tested.add(ends, timedelta())
 
 
 # ---------------------------------------------------------------- named examples: spans
@@ -413,6 +437,65 @@ def test_a_calendar_that_was_only_open_in_the_past_opened_once_but_gives_no_due_
     assert past.ever_opens()
     with pytest.raises(ValueError, match="not open for"):
         past.add(local("2026-11-23 09:00"), timedelta())
+
+
+@pytest.mark.parametrize(
+    ("tested", "ends"),
+    [
+        (calendar(), None),
+        (calendar(weekly={}), None),
+        (calendar(weekly={0: ()}), None),
+        (calendar(weekly={0: ()}, opened=("2026-11-28", "2026-11-21")), "2026-11-29 00:00"),
+        (calendar(periods=((local("2026-11-24 00:00"), local("2026-11-30 08:00")),)), "2026-11-27 17:00"),
+        (calendar(periods=((local("2026-11-28 00:00"), local("2026-11-30 00:00")),)), None),  # a weekend
+    ],
+    ids=["hours", "no limit", "never open", "dates", "a period", "a weekend only"],
+)
+def test_open_time_ends_where_only_dates_or_periods_give_it(tested: Calendar, ends: str | None) -> None:
+    assert tested.ends_at() == (local(ends) if ends else None)
+
+
+def looked_at(tested: Calendar, at: str) -> int:
+    """How many dates are looked at to find that no hour of open time lies ahead."""
+    looked: list[int] = []
+
+    def closed(year: int) -> frozenset[date]:
+        looked.append(year)
+        return frozenset()
+
+    counting = Calendar(name="test", zone=UTC_ZONE, weekly=tested.weekly, closed=closed, periods=tested.periods)
+    with pytest.raises(ValueError, match="within ten years"):
+        counting.add(local(at), timedelta(hours=1))
+    with pytest.raises(ValueError, match="within ten years"):
+        counting.add_business_days(local(at), 1)
+    return len(looked)
+
+
+def test_a_calendar_that_has_run_out_is_not_searched_for_each_incident() -> None:
+    past = ((local("2020-01-06 00:00"), local("2020-01-08 00:00")),)
+    ending = ((local("2026-11-23 00:00"), local("2026-11-23 09:30")),)
+    distant = ((local("2090-01-02 00:00"), local("2090-01-03 00:00")),)
+    assert looked_at(calendar(periods=past), "2026-11-23 09:00") == 0
+    assert looked_at(calendar(periods=distant), "2026-11-23 09:00") == 0
+    assert looked_at(calendar(periods=ending), "2026-11-23 09:00") <= 8
+
+
+def test_thousands_of_periods_are_not_all_looked_at_for_one_instant() -> None:
+    class Counted(datetime):
+        compared = 0
+
+        def __lt__(self, other: object) -> bool:
+            Counted.compared += 1
+            return super().__lt__(other)  # type: ignore[operator]  # datetimes alone are compared here
+
+    def counted(at: datetime) -> datetime:
+        return Counted.fromtimestamp(at.timestamp(), UTC)
+
+    begins = [local("2020-01-06 09:00") + DAY * n for n in range(3_000)]
+    many = calendar(weekly={}, periods=tuple((counted(at), counted(at + MINUTE)) for at in begins))
+    Counted.compared = 0
+    assert many.is_open(begins[2_000])
+    assert Counted.compared < 100
 
 
 def test_too_few_working_days_are_an_error_and_not_a_wrong_date() -> None:

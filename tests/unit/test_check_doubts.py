@@ -16,7 +16,7 @@ MINIMAL = {path.name: path.read_text() for path in FIXTURES.iterdir()}
 TODAY = date(2026, 11, 23)
 CATALOGUE = """
 services:
-  shop: {match: ['app="shop"'], team: web, functions: [payment], depends_on: [db]}
+  shop: {match: ['app="shop"'], team: web, tier: 2, users: most, functions: [payment], depends_on: [db]}
   db: {match: ['job="db"'], team: platform}
 teams: {web: {}, platform: {}}
 """
@@ -67,13 +67,34 @@ def test_the_shipped_rules_leave_no_doubt() -> None:
             "service: ['functions=~\"x\"']",
             '9:23: rule r can never match functions=~"x": no service in services.yaml has that',
         ),
+        (
+            "service: [users=few]",
+            '9:23: rule r can never match users="few": no service in services.yaml has that',
+        ),
+        (
+            "service: ['users=~\"some|few\"']",
+            '9:23: rule r can never match users=~"some|few": no service in services.yaml has that',
+        ),
+        (
+            "service: [revenue=true]",
+            '9:23: rule r can never match revenue="true": no service in services.yaml has that',
+        ),
+        (
+            "service: [tier=9, users=most]",
+            '9:23: rule r can never match tier="9": no service in services.yaml has that',
+        ),
+        ("service: [tier=12]", '9:23: rule r can never match tier="12": `tier` is 1, 2, 3, 4, 5, 6, 7, 8 or 9'),
+        (
+            "service: [users=mots]",
+            '9:23: rule r can never match users="mots": `users` is most, many, some or few; did you mean most?',
+        ),
         ("service: [users=lots]", '9:23: rule r can never match users="lots": `users` is most, many, some or few'),
         ("service: [revenue=yes]", '9:23: rule r can never match revenue="yes": `revenue` is true or false'),
         ("during: always, outside: always", "9:38: rule r can never match: always is always open"),
         ("during: office, outside: office", "9:38: rule r can never match: it asks for `during` office, too"),
         (
             "during: sale",
-            "9:21: rule r can match no more: the last period of sale ended on 2026-11-20",
+            "9:21: rule r can match no more: calendar sale had its last open time on 2026-11-19",
         ),
     ],
 )
@@ -94,8 +115,10 @@ sale: {zone: UTC, periods: [{from: 2026-11-01, to: 2026-11-02}, {from: 2026-11-1
         "match: [a=1], annotations: [a=2]",
         "match: ['a=~\"x.*\"', 'a=~\"y.*\"']",
         "service: [functions=payment, 'functions=~\".*\"', depends_on=db]",
-        "service: [users=few]",  # no service has few today: the next one may
-        "service: [tier=9, 'name=\"\"']",
+        "service: [users=most, tier=2, revenue=false]",
+        "service: [users!=few, 'tier!~\"1|2\"', revenue!=true]",  # of what is not in the catalogue all is empty
+        "service: ['users=\"\"', 'revenue=\"\"', 'tier=\"\"', 'name=\"\"']",
+        "service: ['users=~\"many|most\"']",
         "during: sale, outside: always-not",
     ],
 )
@@ -199,6 +222,63 @@ def test_the_calendar_of_working_days_is_used_by_a_target_in_working_days() -> N
     severities = MINIMAL["severities.yaml"].replace("resolution: 4h", "resolution: 5bd")
     assert severities != MINIMAL["severities.yaml"]
     assert read({**MINIMAL, **calendars, "severities.yaml": severities}, today=TODAY).warnings == ()
+
+
+# ---------------------------------------------------------------- calendars that run out
+
+
+def ending(calendars: str, *, counted: str = "always", target: str = "resolution: 4h") -> list[str]:
+    """The warnings of a calendar that a rule asks, too, and in which Sev-1's targets may be counted."""
+    severities = MINIMAL["severities.yaml"].replace("resolution: 4h", target, 1)
+    severities = severities.replace("sev1:\n", f"sev1:\n  calendar: {counted}\n", 1)
+    text = MINIMAL["triage.yaml"].replace("rules: []", "rules: [{name: a, outside: c}]")
+    files = {**MINIMAL, "triage.yaml": text, "severities.yaml": severities, "calendars.yaml": calendars}
+    return [str(finding) for finding in read(files, today=TODAY).warnings if "nothing uses" not in str(finding)]
+
+
+@pytest.mark.parametrize(
+    ("hours", "last", "counted"),
+    [
+        ("periods: [{from: 2026-01-01, to: 2026-11-23}]", "had its last open time on 2026-11-22", "always"),
+        ("periods: [{from: 2026-01-01, to: 2026-12-08}]", "has its last open time on 2026-12-07", "always"),
+        ("periods: [{from: 2026-01-01, to: 2026-12-09}]", "", "always"),
+        ("periods: [{from: 2026-01-01, to: 2027-02-22}]", "has its last open time on 2027-02-21", "c"),
+        ("periods: [{from: 2026-01-01, to: 2027-02-23}]", "", "c"),
+        ("hours: {monday: []}, open: [2025-01-01]", "had its last open time on 2025-01-01", "c"),
+        ("hours: {monday: []}, open: [2025-01-01, 2027-01-04]", "has its last open time on 2027-01-04", "c"),
+        (
+            "hours: {friday: '09:00-17:00'}, periods: [{from: 2026-01-01, to: 2027-02-26}]",
+            "has its last open time on 2027-02-19",
+            "c",
+        ),
+        ("hours: {monday: '09:00-17:00'}, open: [2025-01-01], closed: [2025-01-02]", "", "c"),
+    ],
+)
+def test_a_calendar_that_runs_out_is_warned_of_two_weeks_before_and_three_months_where_targets_count_in_it(
+    hours: str, last: str, counted: str
+) -> None:
+    then = "; targets are elapsed time after it" if counted == "c" else ""
+    expected = [f"calendars.yaml:1:1: c: calendar c {last}{then}"] if last else []
+    assert ending(f"c: {{zone: Europe/Berlin, {hours}}}\n", counted=counted) == expected
+
+
+def test_working_days_are_counted_in_business_where_no_calendar_is_named() -> None:
+    calendars = "c: {zone: UTC}\nbusiness: {zone: UTC, periods: [{from: 2026-01-01, to: 2027-02-01}]}\n"
+    assert ending(calendars) == []
+    assert ending(calendars, target="resolution: 1bd") == [
+        "calendars.yaml:2:1: business: calendar business has its last open time on 2027-01-31; "
+        "targets are elapsed time after it"
+    ]
+
+
+def test_public_holidays_that_are_known_for_a_few_weeks_more_are_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("holidays.countries.germany.Germany.end_year", 2026)
+    germany = "c: {zone: UTC, holidays: {country: DE, subdivision: BE}}\n"
+    assert ending(germany) == [
+        "calendars.yaml:1:26: c.holidays: no public holidays are known after 2026-12-31; "
+        "name them in `closed`, or install a newer `holidays`"
+    ]
+    assert ending(germany.replace("DE, subdivision: BE", "FR")) == []
 
 
 def test_nothing_is_doubted_where_nobody_asked() -> None:

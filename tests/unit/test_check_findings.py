@@ -166,7 +166,7 @@ def test_a_workflow_command_names_file_line_column_and_key(file: Path) -> None:
 def test_a_workflow_command_is_escaped_as_github_reads_it() -> None:
     odd = finding(message="50%: a,b\r\n::error::x", path="a:b,c%\n")
     assert github_of(told(odd)) == [
-        "::error file=triage.yaml,line=1,col=1,title=a%3Ab%2Cc%25%0A::50%25: a,b�%0A::error::x"
+        "::error file=triage.yaml,line=1,col=1,title=a%3Ab%2Cc%25\\n::50%25: a,b\\r\\n::error::x"
     ]
 
 
@@ -210,7 +210,7 @@ def test_no_control_character_of_a_file_reaches_the_output(line: str, column: in
     write_text(console, [found])
     write_github(console, [found])
     write_json(console, [found], {})
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", out.getvalue())
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", out.getvalue())
 
 
 def test_a_line_break_in_a_value_makes_no_line_of_the_output() -> None:
@@ -218,6 +218,6 @@ def test_a_line_break_in_a_value_makes_no_line_of_the_output() -> None:
     assert said == "triage.yaml:1:1: error: a\\nb: got a\\nb.yaml:1:1: error: c; d\\ne\n"
 
 
-def test_control_characters_of_the_line_that_is_shown_are_replaced(file: Path) -> None:
+def test_control_characters_of_the_line_that_is_shown_are_escaped(file: Path) -> None:
     file.write_text("name: a\x1b[2Jb\n")
-    assert text_of(told(finding(1, 7), file)).splitlines()[1] == "    1 | name: a�[2Jb"
+    assert text_of(told(finding(1, 7), file)).splitlines()[1] == "    1 | name: a\\x1b[2Jb"

@@ -18,6 +18,7 @@ from triaged.errors import ConfigError, Finding, PayloadError
 from triaged.ports.mapping import Protocol, SourceMapping
 from triaged.ports.source import Reading
 from triaged.rulefiles import load, read, sources
+from triaged.rulefiles.steady import BODY
 from triaged.sources import alertmanager, mapped, pagerduty, sns
 from triaged.sources.limits import LONGEST_VALUE, MOST_ALERTS, MOST_LABELS
 
@@ -563,6 +564,22 @@ LABELS = "labels: {alertname: title}\n"
         ("labels: {a: 'b[?x(@)]'}", ["1:13: labels.a: expected a function of JMESPath, got x()"]),
         ("labels: {a: join(b)}", ["1:13: labels.a: expected 2 arguments of join(), got 1"]),
         ("labels: {a: body(b)}", ["1:13: labels.a: expected 0 arguments of body(), got 1"]),
+        ("labels: {'': b}", ['1:10: labels."": expected a name as key, got an empty one']),
+        (
+            "labels: {a: {value: ''}}",
+            ['1:21: labels.a.value: expected text that is always the same, got empty text ("")'],
+        ),
+        (
+            "labels: {a: {from: b, map: {}}}",
+            ["1:28: labels.a.map: expected at least one of the sender's words with yours, got an empty mapping"],
+        ),
+        (
+            "labels: {a: b}\nidentity: []",
+            [
+                "2:11: identity: expected at least one label, got an empty list; "
+                "leave the key out where all of them say which alert it is"
+            ],
+        ),
         (f"labels: {{a: '{'b' * 1001}'}}", ["1:13: labels.a: expected a JMESPath expression of at most 1,000"]),
         (f"labels: {{a: '{'(' * 499}b{')' * 499}'}}", ["1:13: labels.a: expected a JMESPath expression that is not"]),
         (f"labels: {{a: '{'|'.join(['[@,@]'] * 7)}'}}", ["1:13: labels.a: expected at most 6 lists and objects ("]),
@@ -713,7 +730,7 @@ def test_an_event_that_is_no_object_is_refused() -> None:
 DOCUMENT = (ROOT / "docs" / "sources.md").read_text()
 
 
-@pytest.mark.parametrize("key", [*sources.KEYS, *sources.PICK_KEYS, *sources.STATUS_KEYS, *Protocol, sources.BODY])
+@pytest.mark.parametrize("key", [*sources.KEYS, *sources.PICK_KEYS, *sources.STATUS_KEYS, *Protocol, BODY])
 def test_every_key_of_a_mapping_is_documented(key: str) -> None:
     assert re.search(rf"`{key}(?:\(\))?`", DOCUMENT)
 

@@ -8,6 +8,7 @@ import typer
 
 from triaged import __version__
 from triaged.cli import backtest, check, db, demo, explain, incidents, schema, serve, test
+from triaged.cli.terminal import plain_lines
 from triaged.errors import TriagedError
 
 app = typer.Typer(
@@ -48,5 +49,5 @@ def main() -> None:
     try:
         app()
     except TriagedError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{plain_lines(str(error))}\n")
         raise SystemExit(2) from error

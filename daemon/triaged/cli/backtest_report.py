@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final
@@ -11,7 +12,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-from triaged.cli.terminal import told
+from triaged.cli.terminal import plain, told
 from triaged.core import wording
 from triaged.replay.backtest import Backtest
 from triaged.replay.backtest_compare import Compared, Difference, Kind, Sums
@@ -69,7 +70,9 @@ def table(console: Console, result: Backtest, limit: int) -> None:
     """Totals first, then the differences, gravest first, then what could not be replayed."""
     compared = result.compared
     console.print(told(_replayed(result)))
-    console.print(told(f"\n{_sentence(headline(compared))}\n", style="bold"))
+    console.print()
+    console.print(told(_sentence(headline(compared)), style="bold"))
+    console.print()
     totals = Table(box=None, pad_edge=False)
     totals.add_column("")
     for column in ("in force", "other", ""):
@@ -78,7 +81,8 @@ def table(console: Console, result: Backtest, limit: int) -> None:
         totals.add_row(told(noun), f"{before:,}", f"{after:,}", _signed(after - before))
     console.print(totals)
     if kinds := _kinds(compared):
-        console.print(told(f"\n{kinds}"))
+        console.print()
+        console.print(told(kinds))
     rows = list(_rows(compared, limit))
     if rows:
         listed = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -91,7 +95,8 @@ def table(console: Console, result: Backtest, limit: int) -> None:
     if left := compared.number - len(rows):
         console.print(told(f"… and {wording.count(left, 'difference')} more (--limit)", style="dim"))
     for note in _notes(result):
-        console.print(told(f"\nNote: {note}.", style="dim"))
+        console.print()
+        console.print(told(f"Note: {note}.", style="dim"))
 
 
 def as_json(result: Backtest, limit: int) -> str:
@@ -115,7 +120,7 @@ def as_json(result: Backtest, limit: int) -> str:
         "not_reproduced": result.reproduced.number,
         "notes": tuple(_notes(result)),
     }
-    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+    return json.dumps(msgspec.to_builtins(found), indent=2)
 
 
 def markdown(result: Backtest, limit: int) -> str:
@@ -276,5 +281,5 @@ def _sentence(text: str) -> str:
 
 def _escaped(text: str) -> str:
     """Text that Markdown takes as it is: no links, no tables, nobody mentioned."""
-    plain = " ".join(text.split())
-    return _MARKDOWN.sub(lambda found: "&#64;" if found[0] == "@" else f"\\{found[0]}", plain)
+    line = plain(" ".join(text.split()))
+    return _MARKDOWN.sub(lambda found: "&#64;" if found[0] == "@" else f"\\{found[0]}", line)

@@ -38,6 +38,7 @@ class Checked:
 
     def rules(self, folder: Path) -> RuleFiles | None:
         """The rules. Raises ConfigError where there is no folder."""
+        self._add(Level.WARNING, folder, rulefiles.strays(folder))
         try:
             files = rulefiles.load(folder, today=SystemClock().now().date())
         except ConfigError as error:
@@ -51,7 +52,7 @@ class Checked:
     def tests(self, folder: Path) -> None:
         """The files of tests beside the rules; `triaged test` runs them."""
         try:
-            reading.read_all(sorted((folder / TESTS).glob("*.yaml")))
+            reading.read_all(reading.files_in(folder / TESTS))
         except ConfigError as error:
             for finding in error.findings:
                 self.found.append(Told(level=Level.ERROR, finding=finding, path=Path(finding.file)))

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from triaged.cli.terminal import told
+from triaged.cli.terminal import plain, told
 from triaged.core import wording
 from triaged.errors import SHOWN_FINDINGS, Finding
 from triaged.rulefiles.texts import read_text
@@ -75,8 +75,8 @@ def write_text(console: Console, findings: Sequence[Told]) -> None:
         finding = one.finding
         place = f"{one.file}:{finding.line}:{finding.column}: "
         excerpt = _excerpt(lines.of(one), finding.column, console.width if console.is_terminal else WIDTH)
-        key = _line(f"{finding.path}: " if finding.path else "", style="dim")
-        said = _line(finding.message if excerpt else one.message)
+        key = told(f"{finding.path}: " if finding.path else "", style="dim")
+        said = told(finding.message if excerpt else one.message)
         head = (told(place, style="bold"), told(f"{one.level}: ", style=COLOURS[one.level]), key, said)
         console.print(Text.assemble(*head), soft_wrap=True)
         if excerpt:
@@ -84,7 +84,7 @@ def write_text(console: Console, findings: Sequence[Told]) -> None:
             gutter = f"{finding.line:>5} | "
             console.print(Text.assemble(told(gutter, style="dim"), told(line)), soft_wrap=True)
             under = (told(f"{'':>5} | ", style="dim"), told(marker, style=COLOURS[one.level]))
-            console.print(Text.assemble(*under, _line(f" {finding.hint}" if finding.hint else "")), soft_wrap=True)
+            console.print(Text.assemble(*under, told(f" {finding.hint}" if finding.hint else "")), soft_wrap=True)
     if left := len(findings) - len(shown):
         console.print(f"… and {left:,} more (--format json lists all)")
 
@@ -125,9 +125,9 @@ def write_json(console: Console, findings: Sequence[Told], more: Mapping[str, ob
 
 
 def _first(findings: Sequence[Told]) -> list[Told]:
-    """The first hundred; of notices only a few, for none of them asks for anything."""
-    notices = [one for one in findings if one.level is Level.NOTICE]
-    return [*[one for one in findings if one.level is not Level.NOTICE][:SHOWN_FINDINGS], *notices[:SHOWN_NOTICES]]
+    """The first hundred, errors before warnings; of notices only a few, for none of them asks for anything."""
+    errors, warnings, notices = ([one for one in findings if one.level is level] for level in Level)
+    return [*[*errors, *warnings][:SHOWN_FINDINGS], *notices[:SHOWN_NOTICES]]
 
 
 def counted(findings: Iterable[Told]) -> str:
@@ -167,17 +167,12 @@ def _excerpt(line: str, column: int, width: int) -> tuple[str, str] | None:
     shown = ("…" if begin else "") + before
     marked = min(length, room)
     end = max(room - len(shown), marked)
-    marker = " " * cell_len(told(shown).plain) + "^" * cell_len(told(after[:marked]).plain or " ")
+    marker = " " * cell_len(plain(shown)) + "^" * cell_len(plain(after[:marked]) or " ")
     return shown + after[:end] + ("…" if len(after) > end else ""), marker
 
 
-def _line(text: str, style: str = "") -> Text:
-    """One line, whatever the file's words hold."""
-    return told(text.replace("\n", "\\n"), style=style)
-
-
 def _escaped(text: str, *, also: str = "") -> str:
-    text = told(text).plain
-    for character in "%\r\n" + also:
+    text = plain(text)
+    for character in "%" + also:
         text = text.replace(character, f"%{ord(character):02X}")
     return text

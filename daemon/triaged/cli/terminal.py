@@ -7,9 +7,23 @@ from typing import Final
 
 from rich.text import Text
 
-_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+# What moves a cursor, ends or turns a line, names a window, or cannot be seen at all; joiners within words are left.
+_UNSEEN: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ud800-\udfff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+
+
+def plain(text: str) -> str:
+    """The text on one line, with what is no visible character escaped: `\\n`, `\\x1b`, `\\u202e`."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def plain_lines(text: str) -> str:
+    """The same of each line of a text of our own that has several."""
+    return "\n".join(map(plain, text.split("\n")))
 
 
 def told(text: str, style: str = "") -> Text:
-    """The text without markup and without what would move a cursor, end or turn a line or name a window."""
-    return Text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text), style=style)
+    """The text without markup, as `plain` shows it."""
+    return Text(plain(text), style=style)

@@ -20,7 +20,7 @@ from triaged.replay.ruletests import telling
 from triaged.replay.ruletests.coverage import Coverage, coverage, lines
 from triaged.replay.ruletests.junit import junit
 from triaged.replay.ruletests.outcomes import Result
-from triaged.replay.ruletests.reading import CaseFile, read_all
+from triaged.replay.ruletests.reading import CaseFile, files_in, read_all
 from triaged.replay.ruletests.running import Runner
 from triaged.rulefiles import RuleFiles
 
@@ -70,15 +70,11 @@ def _paths(given: Iterable[Path]) -> list[Path]:
     for path in given:
         files = [path] if path.is_file() else []
         if path.is_dir():
-            files = sorted(file for file in path.rglob("*.y*ml") if _is_test_file(file))
+            files = files_in(path)
         if not files:
             raise ConfigError(f"{path}: expected a folder with *.yaml, or a file of tests, got none")
         found += files
     return found
-
-
-def _is_test_file(path: Path) -> bool:
-    return path.suffix in (".yaml", ".yml") and not path.name.startswith(".")
 
 
 def _chosen(files: Sequence[CaseFile], named: str) -> list[CaseFile]:
@@ -112,7 +108,8 @@ def _run(console: Console, rules: RuleFiles, files: Sequence[CaseFile]) -> list[
 def _tell(console: Console, result: Result, rules: RuleFiles) -> None:
     if result.failure is None:
         return
-    console.print(told(f"\nFAILED {result.case.place}: {result.case.name}", style="bold red"))
+    console.print()
+    console.print(told(f"FAILED {result.case.place}: {result.case.name}", style="bold red"))
     for number, line in enumerate(telling.told(result.case, result.failure, rules.rules)):
         problem = 0 < number <= len(result.failure.problems)
         console.print(told(f"  {line}".rstrip(), style="red" if problem else ""))

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from triaged.cli.terminal import told
 from triaged.core import trace, wording
+from triaged.core.matchers import Operator, written
 from triaged.core.model import Alert, DeadlineKind, Objective, Tried, Verdict
 from triaged.explaining.arrival import Prospect
 from triaged.explaining.fates import MOST_SEARCHED, Fated, Found
@@ -34,7 +35,8 @@ class Why:
         """How an alert is judged at `now`, and what it would do."""
         rules = self._files.rules
         found = trace.trace(rules, alert, now)
-        self._line(f"\n{alert.status.value}  {_labels(alert.labels)}", style="bold")
+        self._console.print()
+        self._line(f"{alert.status.value}  {_labels(alert.labels)}", style="bold")
         for word in alert.mended:
             self._line(f"  mended: {word}")
         self._tried(found.tried, 0)
@@ -49,7 +51,8 @@ class Why:
 
     def fates(self, found: Found) -> None:
         """What became of alerts with these labels."""
-        self._line("\nrecorded so far", style="bold")
+        self._console.print()
+        self._line("recorded so far", style="bold")
         for one in found.fates:
             rules = one.record.rule_set
             others = "" if rules == self._files.hash else ", others now"
@@ -76,16 +79,19 @@ class Why:
         for one in found.judgements:
             self._judgement(one, found.rule_set_now)
         if found.verdicts_left_out:
-            self._line(f"\n… and {wording.count(found.verdicts_left_out, 'more verdict')}", style="dim")
+            self._console.print()
+            self._line(f"… and {wording.count(found.verdicts_left_out, 'more verdict')}", style="dim")
         self._clocks(found)
-        self._line("\ndecided so far", style="bold")
+        self._console.print()
+        self._line("decided so far", style="bold")
         for entry in found.decisions:
             self._line(f"  {wording.instant(entry.at)}  {entry.text}")
 
     def _judgement(self, one: Judgement, rule_set_now: str) -> None:
         alert = one.alert
         state = "firing" if alert.ended_at is None else "ended"
-        self._line(f"\n{state}  {_labels(alert.labels)}", style="bold")
+        self._console.print()
+        self._line(f"{state}  {_labels(alert.labels)}", style="bold")
         others = f"; {wording.count(one.alike - 1, 'more alert')} judged alike" if one.alike > 1 else ""
         self._line(f"  arrived    {wording.instant(alert.begun_at)} from {alert.source}{others}")
         self._tried(one.tried, one.untold)
@@ -107,7 +113,8 @@ class Why:
             self._line(f"  today      {one.of}: {one.now or 'none'}, then {one.then or 'none'}", style="yellow")
 
     def _clocks(self, found: Explanation) -> None:
-        self._line("\nclocks", style="bold")
+        self._console.print()
+        self._line("clocks", style="bold")
         for objective in found.objectives:
             outcome = str(objective.outcome or "undecided").replace("_", " ")
             due = wording.instant(objective.due_at)
@@ -155,7 +162,7 @@ class Why:
 
 
 def _labels(labels: Mapping[str, str]) -> str:
-    return ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
+    return ", ".join(written(name, Operator.EQUAL, value) for name, value in sorted(labels.items()))
 
 
 def _rows(tried: Tried) -> Iterator[tuple[Text, ...]]:
@@ -173,7 +180,7 @@ def _rows(tried: Tried) -> Iterator[tuple[Text, ...]]:
 
 def _grows(one: trace.Grows) -> str:
     sets = ", ".join(f"{name} {value}" for name, value in one.sets.items())
-    return f"{one.ref}: {one.when} → {sets}{f' ({one.because})' if one.because else ''}"
+    return f"{one.name}: {one.when} → {sets}{f' ({one.because})' if one.because else ''}"
 
 
 def _fate(one: Fated) -> str:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
+from operator import itemgetter
 from zoneinfo import ZoneInfo
 
 SEARCHED = timedelta(days=3653)
 """How far ahead (ten years) open time is looked for before giving up."""
+DAYS = 64
+"""How many days' open spans are remembered before all are forgotten: working them out is the dear part."""
 
 ONE_DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 WHOLE_DAY = ((time.min, time.min),)
 EVER = ((datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)),)
+ANY_DAY = ((date.min, date.max),)
 
 
 def never_closed(_year: int) -> frozenset[date]:
@@ -32,13 +36,15 @@ class Calendar:
     `weekly` sets no limit: every day is open all day. `closed` gives the dates of a year on which it is closed
     (holidays; asked for every day that is looked at, so it must be cheap), `opened` the dates that are open whatever
     `weekly` and `closed` say: with the hours of their weekday, or where it has none, of the week's first weekday
-    that has. Where there are `periods` (aware, the end not included), it is open only within them.
+    that has. Where there are `periods` (aware, the end not included), it is open only within them. `holidays_until`
+    is the last day of which `closed` knows the public holidays, None where it needs to know none.
 
     A wall time stands for the first instant at which the local clock shows it or a later one: the first of two when
     clocks are put back, the instant of the change when clocks are put forward over it. Between two such instants
     real time counts, so a night shift lasts an hour more in autumn.
 
-    Raises ValueError for a span that does not end after it begins: one over midnight is two spans on two weekdays.
+    Raises ValueError for a span that does not end after it begins: one over midnight is two spans on two weekdays. Safe
+    to share between threads: what it remembers changes no answer.
     """
 
     name: str
@@ -47,11 +53,19 @@ class Calendar:
     closed: Callable[[int], frozenset[date]] = never_closed
     opened: frozenset[date] = frozenset()
     periods: tuple[tuple[datetime, datetime], ...] = ()
+    holidays_until: date | None = None
+    _within: tuple[tuple[datetime, datetime], ...] = field(init=False, repr=False, compare=False)
+    _stretches: tuple[tuple[date, date], ...] = field(init=False, repr=False, compare=False)
+    _known: dict[date, list[tuple[datetime, datetime]]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         for opens, closes in (span for spans in self.weekly.values() for span in spans):
             if closes <= opens and closes != time.min:
                 raise ValueError(f"calendar {self.name}: expected an end after {opens:%H:%M}, not {closes:%H:%M}")
+        object.__setattr__(self, "_within", _merged(self.periods) if self.periods else EVER)
+        object.__setattr__(self, "_stretches", self._possible())
 
     def is_open(self, at: datetime) -> bool:
         """Whether the calendar is open at the aware instant `at`; closed at the very instant of closing."""
@@ -99,18 +113,40 @@ class Calendar:
         return self._instant(day, local.time())
 
     def ever_opens(self) -> bool:
-        """Whether there is any open time at all, past or future; holidays are not looked at where no period is set."""
-        if self.periods:
-            return any(
-                self._open_on(day)
-                for opens, closes in self.periods
-                for day in self._days(opens.astimezone(self.zone).date(), until=closes.astimezone(self.zone).date())
-            )
-        return not self.weekly or any(self.weekly.values()) or bool(self.opened)
+        """Whether there is any open time at all, past or future; holidays are not looked at where it has no end."""
+        return self._stretches is ANY_DAY or self.ends_at() is not None
 
-    def _days(self, first: date, until: date | None = None) -> Iterator[date]:
-        last = first + SEARCHED if until is None else until
-        return (first + ONE_DAY * n for n in range((last - first).days + 1))
+    def ends_at(self) -> datetime | None:
+        """The end (UTC) of all its open time; None where that goes on for ever, or there never is any."""
+        if self._stretches is ANY_DAY:
+            return None
+        for first, last in reversed(self._stretches):
+            for n in range((last - first).days + 1):
+                if spans := self._open_on(last - ONE_DAY * n):
+                    return max(closes for _, closes in spans)
+        return None
+
+    def _possible(self) -> tuple[tuple[date, date], ...]:
+        """First and last of the local dates that can have open time, in order: nothing else needs to be searched."""
+        if self.weekly and not any(self.weekly.values()):
+            return tuple((day, day) for day in sorted(self.opened))
+        if not self.periods:
+            return ANY_DAY
+        # One day more: clocks put back just after midnight show the former date again.
+        local = [[at.astimezone(self.zone).date() for at in period] for period in self._within]
+        return tuple((first, last + ONE_DAY) for first, last in local)
+
+    def _days(self, first: date) -> Iterator[date]:
+        """The dates from `first` on, ten years ahead, that can have open time; each once."""
+        end = first + SEARCHED
+        at = bisect_left(self._stretches, first, key=itemgetter(1))
+        for begins, last in islice(self._stretches, at, None):
+            first = max(first, begins)
+            for n in range((min(last, end) - first).days + 1):
+                yield first + ONE_DAY * n
+            if last >= end:
+                return
+            first = max(first, last + ONE_DAY)
 
     def _hours(self, day: date) -> tuple[tuple[time, time], ...]:
         if day in self.opened:
@@ -122,16 +158,27 @@ class Calendar:
 
     def _open_on(self, day: date) -> list[tuple[datetime, datetime]]:
         """The open spans of a local date as instants (UTC), by their beginning; they may overlap."""
+        found = self._known.get(day)
+        if found is None:
+            if len(self._known) >= DAYS:
+                self._known.clear()
+            found = self._known[day] = self._work_out(day)
+        return found
+
+    def _work_out(self, day: date) -> list[tuple[datetime, datetime]]:
         spans = [
             (self._instant(day, opens), self._instant(day if closes > opens else day + ONE_DAY, closes))
             for opens, closes in self._hours(day)
         ]
-        clipped = (
-            (max(opens, begins.astimezone(UTC)), min(closes, ends.astimezone(UTC)))
-            for opens, closes in spans
-            for begins, ends in self.periods or EVER
-        )
-        return sorted((opens, closes) for opens, closes in clipped if opens < closes)
+        return sorted(clip for opens, closes in spans if opens < closes for clip in self._clipped(opens, closes))
+
+    def _clipped(self, opens: datetime, closes: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """What of a span lies within the periods."""
+        at = bisect_right(self._within, opens, key=itemgetter(1))
+        for begins, ends in islice(self._within, at, None):
+            if begins >= closes:
+                return
+            yield max(opens, begins), min(closes, ends)
 
     def _instant(self, day: date, wall: time) -> datetime:
         """First instant (UTC) at which the local clock shows `wall` on `day`, or anything later."""
@@ -147,3 +194,14 @@ class Calendar:
 
     def _shows(self, at: datetime) -> datetime:
         return at.astimezone(self.zone).replace(tzinfo=None)
+
+
+def _merged(periods: tuple[tuple[datetime, datetime], ...]) -> tuple[tuple[datetime, datetime], ...]:
+    """The periods (UTC) in order, those that touch made one."""
+    merged: list[tuple[datetime, datetime]] = []
+    for begins, ends in sorted((begins.astimezone(UTC), ends.astimezone(UTC)) for begins, ends in periods):
+        if merged and begins <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], ends))
+        else:
+            merged.append((begins, ends))
+    return tuple(merged)

@@ -42,10 +42,10 @@ class _Reader:
     def alternatives(self, depth: int) -> Beginnings:
         if depth > DEEPEST:
             raise _UnknownError
-        found = self._sequence(depth)
+        found = dict(self._sequence(depth))
         while self._next() == "|":
             self.at += 1
-            found = _either(found, self._sequence(depth))
+            _add(found, self._sequence(depth))
         return found
 
     def _next(self) -> str:
@@ -116,9 +116,14 @@ class _Reader:
 
 def _either(one: Beginnings, other: Beginnings) -> Beginnings:
     found = dict(one)
-    for text, ends in other.items():
-        found[text] = ends and found.get(text, True)
+    _add(found, other)
     return found
+
+
+def _add(found: Beginnings, more: Beginnings) -> None:
+    """In place: a pattern may list thousands of names."""
+    for text, ends in more.items():
+        found[text] = ends and found.get(text, True)
 
 
 def _joined(one: Beginnings, other: Beginnings) -> Beginnings:
@@ -128,5 +133,5 @@ def _joined(one: Beginnings, other: Beginnings) -> Beginnings:
         return dict.fromkeys(one, False)
     found: Beginnings = {}
     for text, ends in one.items():
-        found = _either(found, {text + more: last for more, last in other.items()} if ends else {text: False})
+        _add(found, {text + more: last for more, last in other.items()} if ends else {text: False})
     return found

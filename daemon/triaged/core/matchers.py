@@ -74,8 +74,7 @@ class Matcher:
         object.__setattr__(self, "values", known if finite else None)
         object.__setattr__(self, "prefixes", None if finite else known)
         object.__setattr__(self, "matches", matches)
-        name = _quoted(self.name) if RESERVED.search(self.name) else self.name
-        object.__setattr__(self, "text", f"{name}{self.operator}{_quoted(self.value)}")
+        object.__setattr__(self, "text", written(self.name, self.operator, self.value))
 
 
 def parse(text: str) -> Matcher:
@@ -250,6 +249,11 @@ def _escaped(escape: re.Match[str]) -> bytes:
 
 def _shown(text: str) -> str:
     return f"{text[:SHOWN]}…" if len(text) > SHOWN else text or "the end"
+
+
+def written(name: str, operator: Operator, value: str) -> str:
+    """The text of a matcher as Alertmanager writes it: nothing in name or value looks like another one."""
+    return f"{_quoted(name) if RESERVED.search(name) else name}{operator}{_quoted(value)}"
 
 
 def _quoted(value: str) -> str:

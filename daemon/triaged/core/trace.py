@@ -10,6 +10,7 @@ from msgspec.structs import fields, replace
 
 from triaged.core import wording
 from triaged.core.growth import Growth
+from triaged.core.matchers import Operator, written
 from triaged.core.model import Alert, Impact, Key, Severity, Tried, Urgency, Verdict
 from triaged.core.rule import Rule
 from triaged.core.rules import RuleSet
@@ -30,7 +31,7 @@ class Trace(Struct, frozen=True, kw_only=True):
 class Arithmetic(Struct, frozen=True, kw_only=True):
     """How the severity came about: impact × urgency is a cell of the matrix, and `at_most` limits it.
 
-    The `_by` are the rules and the growth conditions (`rule#index`) that set it; none: the default holds.
+    The `_by` are the rules and the growth conditions (`rule#0` is its first) that set it; none: the default holds.
     """
 
     impact: Impact
@@ -44,8 +45,12 @@ class Arithmetic(Struct, frozen=True, kw_only=True):
 
 
 class Grows(Struct, frozen=True, kw_only=True):
-    """A growth condition of a rule that matched: what it waits for, in words, and what the incident becomes by it."""
+    """A growth condition of a rule that matched: what it waits for, in words, and what the incident becomes by it.
 
+    `name` is its place in these rules, for people; `ref` names it in the store.
+    """
+
+    name: str
     ref: str
     when: str
     sets: Mapping[str, str]
@@ -87,10 +92,10 @@ def matched(rules: RuleSet, verdict: Verdict) -> tuple[Tried, ...]:
 def arithmetic(rules: RuleSet, verdict: Verdict, held: Collection[str] = ()) -> Arithmetic:
     """How these rules came to the severity of their verdict, made graver by the growth conditions in `held`."""
     matched = [rule for rule in rules.rules if rule.name in verdict.matched]
-    growths = [growth for growth in _growths(rules, verdict) if growth.ref in held]
+    growths = [(name, growth) for name, growth in _growths(rules, verdict) if growth.ref in held]
     grown = rules.grown(verdict, held)
     setting = [(rule.name, rule.impact, rule.urgency) for rule in matched]
-    setting += [(growth.ref, growth.impact, growth.urgency) for growth in growths]
+    setting += [(name, growth.impact, growth.urgency) for name, growth in growths]
     return Arithmetic(
         impact=grown.impact,
         impact_by=tuple([name for name, impact, _ in setting if impact is grown.impact]),
@@ -107,13 +112,14 @@ def growing(rules: RuleSet, verdict: Verdict, held: Collection[str] = ()) -> tup
     """The growth conditions of the verdict's rules; `held` are the references of those that have held."""
     return tuple(
         Grows(
+            name=name,
             ref=growth.ref,
             when=", ".join(_minimums(growth)),
             sets={n: str(v) for n, v in (("impact", growth.impact), ("urgency", growth.urgency)) if v is not None},
             because=growth.because,
             held=growth.ref in held,
         )
-        for growth in _growths(rules, verdict)
+        for name, growth in _growths(rules, verdict)
     )
 
 
@@ -142,7 +148,7 @@ def by(names: Collection[str]) -> str:
 
 def pairs(key: Key) -> str:
     """`service="checkout", cluster="eu-1"`."""
-    return ", ".join(f'{name}="{value}"' for name, value in key.pairs)
+    return ", ".join(written(name, Operator.EQUAL, value) for name, value in key.pairs)
 
 
 def _conditions(rule: Rule, alert: Alert, facts: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
@@ -167,8 +173,9 @@ def _cut(value: str) -> str:
     return value if len(value) <= LONGEST_SAW else f"{value[: LONGEST_SAW - 1]}…"
 
 
-def _growths(rules: RuleSet, verdict: Verdict) -> Iterator[Growth]:
-    return filter(None, map(rules.growth, verdict.growing))
+def _growths(rules: RuleSet, verdict: Verdict) -> Iterator[tuple[str, Growth]]:
+    matching = (rule for rule in rules.rules if rule.grows and rule.name in verdict.matched)
+    return ((name, growth) for rule in matching for name, growth in rule.growths() if growth.ref in verdict.growing)
 
 
 def _minimums(growth: Growth) -> Iterator[str]:

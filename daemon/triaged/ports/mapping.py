@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
+from typing import Final
 
 from jmespath.parser import ParsedResult
+
+ONCE: Final = "once"
+"""The type of a node of ours in an expression's tree. Its one child asks the body alone, so that its value is the same
+for all alerts of the body; its `value` says whether it stands where each element of a list is asked."""
 
 
 @unique

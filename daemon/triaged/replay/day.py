@@ -11,8 +11,11 @@ from urllib.parse import quote
 
 import yaml
 
+from triaged.core.keys import fingerprint
 from triaged.rulefiles.words import span
 
+SOURCE: Final = "alertmanager"
+"""The source that the day is posted to."""
 _ZERO: Final = "0001-01-01T00:00:00Z"
 
 
@@ -57,8 +60,9 @@ class Day:
             yield Moment(at=at, story=step.get("story", ""), bodies=tuple(bodies), acts=tuple(step.get("acts", ())))
         yield from self._repeats(repeats, until)
 
-    def labels(self, alert: str) -> Mapping[str, str]:
-        return self.alerts[alert]["labels"]  # type: ignore[no-any-return]  # the file's own data
+    def fingerprint(self, alert: str) -> str:
+        """Of the alert of that name in the file, as SOURCE sends it."""
+        return fingerprint(SOURCE, _labels(self.alerts[alert]))
 
     def _step(
         self, step: dict[str, Any], at: timedelta, repeats: list[tuple[timedelta, _Group]]
@@ -114,9 +118,13 @@ class Day:
         told = self.alerts[name]
         return {
             "status": "firing" if end is None else "resolved",
-            "labels": {label: str(value) for label, value in told["labels"].items()},
+            "labels": _labels(told),
             "annotations": told.get("annotations", {}),
             "startsAt": since.isoformat(),
             "endsAt": _ZERO if end is None else end.isoformat(),
             "generatorURL": f"http://prometheus.example.com/graph?g0.expr={quote(told.get('query', 'up'))}",
         }
+
+
+def _labels(told: Mapping[str, Any]) -> dict[str, str]:
+    return {label: str(value) for label, value in told["labels"].items()}

@@ -12,7 +12,7 @@ import httpx
 
 from triaged.clock import Clock
 from triaged.core.model import Entry
-from triaged.replay.day import Day, Moment
+from triaged.replay.day import SOURCE, Day, Moment
 from triaged.store.reading import Reader
 
 Say = Callable[[datetime, str, str], None]
@@ -67,7 +67,7 @@ class Player:
         if moment.story:
             self._say(start + moment.at, "story", moment.story)
         for body in moment.bodies:
-            client.post("/api/v1/alerts/alertmanager", json=body).raise_for_status()
+            client.post(f"/api/v1/alerts/{SOURCE}", json=body).raise_for_status()
         for act in moment.acts:
             fields = {name: value for name, value in act.items() if name not in ("act", "alert")}
             incident = self._incident_of(str(act["alert"]))
@@ -75,9 +75,9 @@ class Player:
                 client.post(f"/api/v1/incidents/INC-{incident}/{act['act']}", json=fields).raise_for_status()
 
     def _incident_of(self, alert: str) -> int | None:
-        labels = {name: str(value) for name, value in self._day.labels(alert).items()}
+        fingerprint = self._day.fingerprint(alert)
         with self._read() as reader:
-            return reader.incident_of(labels)
+            return reader.incidents_of([fingerprint]).get(fingerprint)
 
     def _tell(self) -> None:
         with self._read() as reader:

@@ -2,5 +2,6 @@
 
 from triaged.rulefiles.doubts import History, unmet
 from triaged.rulefiles.folder import RuleFiles, load, read, read_policy
+from triaged.rulefiles.strays import strays
 
-__all__ = ["History", "RuleFiles", "load", "read", "read_policy", "unmet"]
+__all__ = ["History", "RuleFiles", "load", "read", "read_policy", "strays", "unmet"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache, partial
 from importlib import import_module
@@ -13,7 +14,7 @@ from triaged.core.calendars import Calendar
 from triaged.core.sla import ALWAYS
 from triaged.rulefiles import words
 from triaged.rulefiles.names import Names
-from triaged.rulefiles.values import Fields, Value
+from triaged.rulefiles.values import Value
 
 KEYS = {
     "zone": "Hours and dates are local there.",
@@ -26,6 +27,14 @@ KEYS = {
 ALWAYS_OPEN = Calendar(name=ALWAYS, zone=ZoneInfo("UTC"), weekly={})
 
 Hours = tuple[tuple[time, time], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Public:
+    """Public holidays: those of a year, and the last day of which they are known."""
+
+    of: Callable[[int], frozenset[date]]
+    until: date
 
 
 def read(root: Value | None) -> dict[str, Calendar | None]:
@@ -47,13 +56,15 @@ def read(root: Value | None) -> dict[str, Calendar | None]:
 def _calendar(name: str, value: Value) -> Calendar:
     fields = value.fields(KEYS, required=("zone",))
     zone = fields.read("zone", _zone) or ALWAYS_OPEN.zone
+    public = fields.read("holidays", _holidays)
     return Calendar(
         name=name,
         zone=zone,
         weekly=fields.read("hours", _weekly) or {},
-        closed=_closed(fields),
+        closed=_closed(frozenset(fields.many("closed", lambda days: days.each(_day))), public),
         opened=frozenset(fields.many("open", lambda days: days.each(_day))),
-        periods=fields.many("periods", lambda periods: periods.each(lambda period: _period(period, zone))),
+        periods=fields.many("periods", lambda periods: _periods(periods, zone)),
+        holidays_until=public.until if public else None,
     )
 
 
@@ -81,6 +92,12 @@ def _hours(value: Value) -> tuple[time, time] | None:
     return value.plain(words.hours, "hours like 09:00-17:00")
 
 
+def _periods(value: Value, zone: ZoneInfo) -> tuple[tuple[datetime, datetime], ...]:
+    if value.length == 0:
+        value.wrong("expected at least one period", "leave the key out: without periods it is open in all its hours")
+    return value.each(lambda period: _period(period, zone))
+
+
 def _period(value: Value, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
     fields = value.fields(("from", "to"), required=("from", "to"))
     begin = fields.read("from", lambda at: at.plain(partial(words.instant, zone=zone)))
@@ -93,16 +110,14 @@ def _period(value: Value, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
     return begin, end
 
 
-def _closed(fields: Fields) -> Callable[[int], frozenset[date]]:
-    days = frozenset(fields.many("closed", lambda days: days.each(_day)))
-    public = fields.read("holidays", _holidays)
+def _closed(days: frozenset[date], public: Public | None) -> Callable[[int], frozenset[date]]:
     if public is None:
         return lambda _year: days
-    return lambda year: days | public(year)
+    return lambda year: days | public.of(year)
 
 
-def _holidays(value: Value) -> Callable[[int], frozenset[date]] | None:
-    """The public holidays of a year, by the package `holidays`: imported here, for it takes its time and memory."""
+def _holidays(value: Value) -> Public | None:
+    """Public holidays by the package `holidays`: imported here, for it takes its time and memory."""
     holidays: Any = import_module("holidays")
     known: Mapping[str, list[str]] = holidays.list_supported_countries(include_aliases=True)
     fields = value.fields(("country", "subdivision"), required=("country",))
@@ -117,4 +132,5 @@ def _holidays(value: Value) -> Callable[[int], frozenset[date]] | None:
     def dates(year: int) -> frozenset[date]:
         return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
 
-    return dates
+    # Where holidays follow the moon a government names them, and the package knows few years ahead.
+    return Public(of=dates, until=date(holidays.country_holidays(country, subdiv=subdivision).end_year, 12, 31))

@@ -4,47 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from triaged.core import conditions, wording
-from triaged.core.catalogue import Service, Users
+from triaged.core.catalogue import FACTS, Service, Users
 from triaged.core.conditions import Clash, Subject
 from triaged.core.rule import Rule
 from triaged.core.rules import RuleSet
 from triaged.core.sla import ALWAYS
 from triaged.errors import Finding
-from triaged.rulefiles.names import Names
+from triaged.rulefiles.ending import ENDS_SOON, ending_calendars, last_day
 from triaged.rulefiles.services import LOWEST_TIER
+from triaged.rulefiles.sheet import Sheet
 from triaged.rulefiles.values import Value
 from triaged.rulefiles.words import listed, nearest
 
-ENDS_SOON = timedelta(days=14)
 KEYWORDS = {"label": "match", "annotation": "annotations", "source": "source", "service": "service"}
+WORDS = {
+    "users": tuple(Users),
+    "revenue": ("true", "false"),
+    "tier": tuple(map(str, range(1, LOWEST_TIER + 1))),
+}
+"""Facts whose values are words of the language."""
 SHOWN_MATCHERS = 3
 SHOWN_UNMATCHED = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
-    """A rule set with the files that it was read from; the names know what was used of them."""
-
-    roots: Mapping[str, Value]
-    rules: RuleSet
-    calendars: Names
-    teams: Names
-    people: Names
-
-    def entries(self, file: str, *path: str) -> Mapping[str, tuple[Value, Value]]:
-        """Key and value of each entry of the mapping at that path."""
-        value = self.roots.get(file)
-        for name in path:
-            value = value and value.below(name)
-        return {} if value is None else {key.word: (key, inner) for key, inner in value.entries()}
-
-    def rule_values(self) -> list[Value]:
-        """Where each rule stands."""
-        rules = self.roots["triage.yaml"].below("rules")
-        return rules.items() if rules else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +50,7 @@ def doubts(sheet: Sheet, today: date) -> Iterator[Finding]:
     yield from _of_rules(sheet, today)
     yield from _of_services(sheet)
     yield from _of_unused_names(sheet)
+    yield from ending_calendars(sheet, today)
 
 
 def unmet(sheet: Sheet, history: History) -> Iterator[Finding]:
@@ -132,15 +116,11 @@ def _hides(rule: Rule) -> bool:
 
 
 def _domains(services: Collection[Service]) -> Mapping[Subject, Collection[str]]:
-    """Every value that a fact can have: some are words of the language, the others what the catalogue says."""
-    words: dict[str, Collection[str]] = {
-        "users": ("", *Users),
-        "revenue": ("", "true", "false"),
-        "tier": ("", *map(str, range(1, LOWEST_TIER + 1))),
+    """Every value of each fact that the catalogue says of some service; "" is that of an unknown one."""
+    return {
+        ("service", fact): dict.fromkeys(("", *(value for service in services for value in service.facts[fact])))
+        for fact in FACTS
     }
-    for fact in ("name", "team", "functions", "depends_on"):
-        words[fact] = dict.fromkeys(("", *(value for service in services for value in service.facts[fact])))
-    return {("service", fact): values for fact, values in words.items()}
 
 
 def _never(
@@ -162,10 +142,11 @@ def _never(
             meets = "both " + " and ".join(told) if len(told) == 2 else wording.listing(told, most=SHOWN_MATCHERS)
             yield place.noted(f"rule {rule.name} can never match: no {who} meets {meets}")
         else:
-            known = list(filter(None, domains[clash.subject]))
-            hint = nearest(clash.matchers[0].value, known)
-            fixed = name in ("users", "tier", "revenue")
-            what = f"`{name}` is {listed(known)}" if fixed else "no service in services.yaml has that"
+            words = WORDS.get(name, ())
+            slip = bool(words) and not any(map(clash.matchers[0].matches, ("", *words)))
+            what = f"`{name}` is {listed(words)}" if slip else "no service in services.yaml has that"
+            known = words if slip else [*filter(None, domains[clash.subject])]
+            hint = nearest(clash.matchers[0].value, known) if name != "tier" else ""
             yield place.noted(f"rule {rule.name} can never match {told[0]}: {what}", hint)
 
 
@@ -188,11 +169,11 @@ def _ending(rule: Rule, value: Value, today: date) -> Iterator[Finding]:
 
 
 def _over(rules: RuleSet, rule: Rule, value: Value, today: date) -> Iterator[Finding]:
-    periods = rules.calendars[rule.during].periods if rule.during else ()
-    place = value.below("during")
-    if place and periods and (last := max(end for _, end in periods)) <= datetime.combine(today, time.min, UTC):
+    calendar = rules.calendars[rule.during] if rule.during else None
+    place, last = value.below("during"), last_day(calendar) if calendar else None
+    if place and last and last < today:
         yield place.noted(
-            f"rule {rule.name} can match no more: the last period of {rule.during} ended on {last:%Y-%m-%d}"
+            f"rule {rule.name} can match no more: calendar {rule.during} had its last open time on {last}"
         )
 
 

@@ -17,12 +17,12 @@ from triaged.core.sla import Policy, SeverityPolicy
 from triaged.errors import ConfigError, Finding
 from triaged.ports.mapping import SourceMapping
 from triaged.rulefiles import calendars, services, severities, sources, triage
-from triaged.rulefiles.doubts import Sheet, doubts
+from triaged.rulefiles.doubts import doubts
 from triaged.rulefiles.marks import compose
 from triaged.rulefiles.names import Names
+from triaged.rulefiles.sheet import Sheet
 from triaged.rulefiles.texts import read_text
 from triaged.rulefiles.values import Value
-from triaged.rulefiles.words import nearest
 
 TRIAGE, SERVICES, SEVERITIES, CALENDARS = "triage.yaml", "services.yaml", "severities.yaml", "calendars.yaml"
 USED = (TRIAGE, SERVICES, SEVERITIES, CALENDARS)
@@ -59,7 +59,7 @@ def load(directory: Path, *, today: date | None = None) -> RuleFiles:
         names = sorted(path.name for path in directory.iterdir() if not path.name.startswith("."))
     except OSError as problem:
         raise ConfigError(f"{directory}: expected a folder with rules, got: {problem.strerror}") from None
-    files = {name: _text(directory, name, findings) if name in USED else "" for name in names}
+    files = {name: _text(directory, name, findings) for name in names if name in USED}
     return _read({**files, **_source_texts(directory, findings)}, findings, today)
 
 
@@ -99,6 +99,7 @@ def _read(files: Mapping[str, str | None], findings: list[Finding], today: date 
     if findings or known is None or file is None or file.default is None:
         raise ConfigError(findings=_sorted(findings))
     texts = _texts(files, (*USED, *mapped))
+    policy = _policy(files, found, known)
     rules = RuleSet(
         hash=digest(texts),
         matrix=file.matrix,
@@ -113,14 +114,15 @@ def _read(files: Mapping[str, str | None], findings: list[Finding], today: date 
     sheet = Sheet(
         roots={name: value for name, value in roots.items() if value},
         rules=rules,
+        policy=policy,
         calendars=calendar_names,
         teams=catalogue.team_names,
         people=catalogue.people,
     )
-    warnings = [] if today is None else [*doubts(sheet, today), *_unused(files)]
+    warnings = [] if today is None else [*doubts(sheet, today)]
     return RuleFiles(
         rules=rules,
-        policy=_policy(files, found, known),
+        policy=policy,
         sources=MappingProxyType(found_sources),
         files=dict(zip(texts[::2], texts[1::2], strict=True)),
         hash=rules.hash,
@@ -130,13 +132,13 @@ def _read(files: Mapping[str, str | None], findings: list[Finding], today: date 
 
 
 def _source_texts(directory: Path, findings: list[Finding]) -> dict[str, str | None]:
-    """The texts of the folder of sources by name, `sources/NAME.yaml`; what is no such file has none."""
-    paths = (path for path in (directory / SOURCES).glob("*.y*ml") if not path.name.startswith("."))
+    """The texts of the folder of sources by name, `sources/NAME.yaml`."""
+    paths = (path for path in (directory / SOURCES).glob("*.yaml") if not path.name.startswith("."))
     names = sorted(f"{SOURCES}/{path.name}" for path in paths)
     if len(names) > sources.MOST_SOURCES:
         findings.append(_at_top(SOURCES, f"expected at most {sources.MOST_SOURCES} files, got {len(names)}"))
         return {}
-    return {name: _text(directory, name, findings) if _is_source(name) else "" for name in names}
+    return {name: _text(directory, name, findings) for name in names}
 
 
 def _is_source(name: str) -> bool:
@@ -209,22 +211,9 @@ def _texts(files: Mapping[str, str | None], names: tuple[str, ...]) -> list[str]
     return parts
 
 
-def _unused(files: Mapping[str, str | None]) -> list[Finding]:
-    inner = f"{SOURCES}/"
-    tops = dict.fromkeys(name if name.startswith(inner) else name.partition("/")[0] for name in files)
-    known = (*USED, *NOT_YET, SOURCES, TESTS)
-    return [
-        _at_top(name, "not used by this release")
-        if name in NOT_YET
-        else _at_top(name, "no file of the rules: not read", nearest(name, known))
-        for name in tops
-        if name in NOT_YET or (name not in USED and not _is_source(name) and name.endswith((".yaml", ".yml")))
-    ]
-
-
-def _at_top(name: str, message: str, hint: str = "") -> Finding:
-    return Finding(file=name, line=1, column=1, path="", message=message, hint=hint)
+def _at_top(name: str, message: str) -> Finding:
+    return Finding(file=name, line=1, column=1, path="", message=message)
 
 
 def _sorted(findings: list[Finding]) -> tuple[Finding, ...]:
-    return tuple(sorted(findings))
+    return tuple(sorted({*findings}))

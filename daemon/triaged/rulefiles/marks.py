@@ -15,6 +15,8 @@ from triaged.errors import Finding
 LARGEST = 1024 * 1024
 """Bytes of one file."""
 DEEPEST = 30
+SHOWN = 60
+"""Characters of a word that is too long."""
 UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 # Written in C where PyYAML was built with libyaml, as its wheels are: 10,000 rules in 0.1 s instead of 1.4 s.
@@ -66,17 +68,27 @@ def compose(file: str, text: str, findings: list[Finding]) -> Node | None:
     except _Refused as refused:
         problem = refused
     except yaml.MarkedYAMLError as broken:
-        mark = broken.problem_mark or broken.context_mark
-        message = ", ".join(filter(None, (broken.context, broken.problem)))
-        line, column = (mark.line, mark.column) if mark else (0, 0)
-        tab = text.split("\n")[line][column:].startswith("\t") if line < text.count("\n") else False
-        problem = _Refused(line + 1, column + 1, f"no valid YAML: {message}", "indent with spaces" if tab else "")
+        problem = _broken(broken, text)
     findings.append(
         Finding(
             file=file, line=problem.line, column=problem.column, path="", message=problem.message, hint=problem.hint
         )
     )
     return None
+
+
+def _broken(broken: yaml.MarkedYAMLError, text: str) -> _Refused:
+    """What is no YAML at all: where it breaks off, or begins where nothing ends it."""
+    begins, ends = broken.context_mark, broken.problem_mark
+    said, mark = broken.context or "", ends or begins
+    if begins and ends and not text[ends.index :].strip():
+        mark = begins
+    elif begins and ends and begins.line != ends.line:
+        said += f" that begins in line {begins.line + 1}"
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    tab = mark is not None and text[mark.index :].startswith("\t")
+    message = ", ".join(filter(None, (said, broken.problem)))
+    return _Refused(line + 1, column + 1, f"no valid YAML: {message}", "indent with spaces" if tab else "")
 
 
 class _Composer:
@@ -127,9 +139,10 @@ class _Composer:
                 raise _refused(event, "expected a word as key")
             value = self._node(next(events), events, depth + 1)
             if key.text in lines:
-                message = f"expected every key once, got {key.text} here and in line {lines[key.text]}"
+                name = key.text if len(key.text) <= SHOWN else f"{key.text[:SHOWN]}…"
+                message = f"expected every key once, got {name} here and in line {lines[key.text]}"
                 self._findings.append(
-                    Finding(file=self._file, line=key.line, column=key.column, path=key.text, message=message)
+                    Finding(file=self._file, line=key.line, column=key.column, path=name, message=message)
                 )
                 continue
             lines[key.text] = key.line

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from graphlib import CycleError, TopologicalSorter
+from itertools import islice
 
 from triaged.core.catalogue import Service, Team, Users
 from triaged.rulefiles import words
+from triaged.rulefiles.circles import circles
 from triaged.rulefiles.names import Names
 from triaged.rulefiles.values import Fields, Value
 
@@ -39,6 +40,9 @@ PERSON_KEYS = {"github": "The name at GitHub.", "notify": "Where notifications g
 NAME = r"[^\s#,/][^#,\n]{0,99}"
 REPOSITORY = r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+"
 LOWEST_TIER = 9
+SHOWN_NAMES = 10
+"""Of a circle of dependencies."""
+MOST_CIRCLES = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +64,9 @@ def read(root: Value | None, calendars: Collection[str]) -> CatalogueFile:
     teams = {name: _team(name, value, people, calendars) for name, value in _named(fields, "teams")}
     team_names = Names(teams)
     entries = _named(fields, "services")
-    names = [name for name, _ in entries]
+    names = dict.fromkeys(name for name, _ in entries)
     services = [_service(name, value.fields(SERVICE_KEYS), team_names, names) for name, value in entries]
-    _no_cycle({service.name: service.depends_on for service in services}, dict(entries))
+    _no_circle({service.name: service.depends_on for service in services}, dict(entries))
     return CatalogueFile(services=tuple(services), teams=teams, team_names=team_names, people=people)
 
 
@@ -124,11 +128,10 @@ def _url(value: Value) -> str | None:
     return value.shaped(r"https?://\S.*", "a URL like https://…")
 
 
-def _no_cycle(needs: Mapping[str, Collection[str]], entries: Mapping[str, Value]) -> None:
-    try:
-        TopologicalSorter(needs).prepare()
-    except CycleError as problem:
-        # graphlib lists each service before the one that depends on it.
-        cycle = list(reversed(problem.args[1]))
-        fields = {key.word: value for key, value in entries[cycle[0]].entries()}
-        fields["depends_on"].complain(f"expected no circle of dependencies, got {' → '.join(cycle)}")
+def _no_circle(needs: Mapping[str, Collection[str]], entries: Mapping[str, Value]) -> None:
+    asked = {name: value.below("depends_on") for name, value in entries.items() if needs[name]}
+    places = {(name, item.word): item for name, value in asked.items() if value for item in value.items()}
+    for circle in islice(circles(needs), MOST_CIRCLES):
+        names = [*circle, circle[0]]
+        shown = names if len(names) <= SHOWN_NAMES else [*names[: SHOWN_NAMES - 3], "…", *names[-2:]]
+        places[circle[-1], circle[0]].complain(f"expected no circle of dependencies, got {' → '.join(shown)}")

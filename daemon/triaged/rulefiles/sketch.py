@@ -100,7 +100,7 @@ class Sketch(Value):
         return _ours(word)(one)
 
     def matchers(self, names: Collection[str] = ()) -> tuple[Matcher, ...]:
-        self._say(type="array", items=MATCHER)
+        self._say(type="array", items=MATCHER, minItems=1)
         return ()
 
     # ---- one

@@ -12,6 +12,7 @@ from jmespath.functions import Functions
 from jmespath.parser import ParsedResult
 
 from triaged.ports.mapping import Meaning, Pick, Protocol, SourceMapping, StatusPick
+from triaged.rulefiles.steady import BODY, marked
 from triaged.rulefiles.values import Fields, Value
 from triaged.rulefiles.words import nearest
 
@@ -36,8 +37,6 @@ NAME: Final = r"[a-z0-9][a-z0-9_-]{0,40}"
 RESERVED: Final = ("alertmanager", "triaged")
 """Sources that are built in."""
 MOST_SOURCES: Final = 100
-BODY: Final = "body"
-"""Our own function: the whole body, for an expression that is asked of one alert of a list."""
 _TOPIC: Final = r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?"
 _LONGEST: Final = 1_000
 # Each may double what is found, one after the other.
@@ -60,7 +59,7 @@ def read(name: str, root: Value) -> SourceMapping | None:
         status=fields.read("status", _status) or StatusPick(expression=None, words={}, default=None),
         labels=fields.read("labels", _picks) or {},
         labels_from=fields.read("labels_from", _expression),
-        identity=fields.many("identity", Value.names),
+        identity=fields.many("identity", _identity),
         annotations=fields.read("annotations", _picks) or {},
         annotations_from=fields.read("annotations_from", _expression),
         at=fields.read("at", _pick),
@@ -91,6 +90,12 @@ def _topics(value: Value) -> Iterator[str]:
     yield from value.each(lambda item: item.shaped(_TOPIC, what))
 
 
+def _identity(value: Value) -> tuple[str, ...]:
+    if value.length == 0:
+        value.wrong("expected at least one label", "leave the key out where all of them say which alert it is")
+    return value.names()
+
+
 def _status(value: Value) -> StatusPick:
     return value.either(_status_word, _status_table)
 
@@ -114,7 +119,7 @@ def _status_table(value: Value) -> StatusPick:
 
 
 def _picks(value: Value) -> Mapping[str, Pick]:
-    found = {key.word: _pick(inner) for key, inner in value.entries()}
+    found = {name: _pick(inner) for name, inner in value.by_name()}
     return {name: pick for name, pick in found.items() if pick is not None}
 
 
@@ -130,7 +135,7 @@ def _pick_word(value: Value) -> Pick | None:
 
 def _pick_table(value: Value) -> Pick | None:
     fields = value.fields(PICK_KEYS)
-    constant = fields.read("value", lambda word: word.text("text that is always the same"))
+    constant = fields.read("value", lambda word: word.shaped(r"(?s).*\S.*", "text that is always the same"))
     expression = fields.read("from", _expression)
     table = fields.read("map", _map) or {}
     default = fields.read("default", lambda word: word.text())
@@ -145,6 +150,8 @@ def _pick_table(value: Value) -> Pick | None:
 
 
 def _map(value: Value) -> Mapping[str, str]:
+    if value.blank:
+        value.wrong("expected at least one of the sender's words with yours")
     found = {key.word: inner.text() for key, inner in value.entries()}
     return {sent: ours for sent, ours in found.items() if ours is not None}
 
@@ -158,14 +165,15 @@ def _expression(value: Value) -> ParsedResult | None:
         value.complain(f"expected a JMESPath expression of at most {_LONGEST:,} characters, got {len(text):,}")
         return None
     try:
-        compiled: ParsedResult = jmespath.compile(text)
+        tree: Any = jmespath.compile(text).parsed
+        compiled = ParsedResult(text, marked(tree))  # type: ignore[arg-type]  # the stubs know no type of ours
     except exceptions.JMESPathError as problem:
         value.wrong(f"expected a JMESPath expression ({_told(problem)})")
         return None
     except RecursionError:
         value.wrong("expected a JMESPath expression that is not nested so deep")
         return None
-    return compiled if _functions_exist(value, compiled.parsed) and _is_bounded(value, compiled.parsed) else None
+    return compiled if _functions_exist(value, tree) and _is_bounded(value, tree) else None
 
 
 def _told(problem: exceptions.JMESPathError) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 
+from msgspec import structs
+
 from triaged.core.catalogue import FACTS
-from triaged.core.growth import Growth, Refires
+from triaged.core.growth import Growth, Refires, reference
 from triaged.core.model import Category, Impact, Severity, Urgency
 from triaged.core.rule import Rule
 from triaged.core.rules import Defaults, Storm
 from triaged.rulefiles import words
-from triaged.rulefiles.services import repository
+from triaged.rulefiles.services import NAME, repository
 from triaged.rulefiles.severities import closer
 from triaged.rulefiles.values import Fields, Value
 
@@ -109,7 +112,7 @@ def _default(value: Value) -> Defaults | None:
     impact = fields.read("impact", lambda word: word.choice(Impact))
     urgency = fields.read("urgency", lambda word: word.choice(Urgency))
     category = fields.read("category", lambda word: word.choice(Category))
-    team = fields.read("team", Value.text)
+    team = fields.read("team", lambda team: team.shaped(NAME, "a team's name"))
     if not (impact and urgency and category and team):
         return None
     return Defaults(impact=impact, urgency=urgency, category=category, team=team)
@@ -177,11 +180,11 @@ def _rule(name: str, fields: Fields, known: Known) -> Rule:
         repository=fields.read("repository", repository),
         delay=fields.read("delay", _some_span),
         close=None if close is None else closer(close),
-        labels=fields.many("labels", Value.names),
+        labels=fields.many("labels", _labels),
         restricted=fields.read("restricted", Value.flag),
         stop=fields.read("stop", Value.flag) or False,
-        drop=fields.read("drop", lambda reason: reason.shaped(r"(?s).*\S.*", "a reason in words")),
-        because=fields.read("because", Value.text) or "",
+        drop=fields.read("drop", _because),
+        because=fields.read("because", _because) or "",
         grows=fields.many("grows", lambda grows: _growths(name, grows)),
     )
 
@@ -197,11 +200,26 @@ def _until(value: Value) -> datetime | None:
     return None if day is None else datetime.combine(day, time.min, UTC) + timedelta(days=1)
 
 
+def _labels(value: Value) -> tuple[str, ...]:
+    if value.length == 0:
+        value.wrong("expected at least one label")
+    return value.names()
+
+
 def _growths(rule: str, value: Value) -> list[Growth]:
-    return [_growth(f"{rule}#{n}", rule, item) for n, item in enumerate(value.items())]
+    if value.length == 0:
+        value.wrong("expected at least one entry like {when: {alerts: 5}, impact: extensive}")
+    found = []
+    alike: Counter[str] = Counter()
+    for growth in (_growth(rule, item) for item in value.items()):
+        ref = reference(growth)
+        # Entries that differ in their reasons at most are told apart by their order.
+        found.append(structs.replace(growth, ref=f"{ref}.{alike[ref]}" if alike[ref] else ref))
+        alike[ref] += 1
+    return found
 
 
-def _growth(ref: str, rule: str, value: Value) -> Growth:
+def _growth(rule: str, value: Value) -> Growth:
     fields = value.fields(("when", "impact", "urgency", "because"), required=("when",))
     if "impact" not in fields and "urgency" not in fields:
         value.complain("expected `impact` or `urgency`, got neither")
@@ -210,7 +228,7 @@ def _growth(ref: str, rule: str, value: Value) -> Growth:
     if "when" in fields and not fields["when"].entries():
         fields["when"].complain(f"expected at least one of {words.listed(names)}")
     return Growth(
-        ref=ref,
+        ref="",
         rule=rule,
         alerts=when.read("alerts", Value.whole),
         firing_for=when.read("firing_for", _some_span),
@@ -218,12 +236,18 @@ def _growth(ref: str, rule: str, value: Value) -> Growth:
         refires=when.read("refires", _refires),
         impact=fields.read("impact", lambda word: word.choice(Impact)),
         urgency=fields.read("urgency", lambda word: word.choice(Urgency)),
-        because=fields.read("because", Value.text) or "",
+        because=fields.read("because", _because) or "",
     )
 
 
 def _distinct(value: Value) -> dict[str, int]:
-    return {key.word: least for key, number in value.entries() if (least := number.whole()) is not None}
+    if value.blank:
+        value.wrong("expected at least one label with how many values it must have, like {pod: 3}")
+    return {label: least for label, number in value.by_name() if (least := number.whole()) is not None}
+
+
+def _because(value: Value) -> str | None:
+    return value.shaped(r"(?s).*\S.*", "a reason in words")
 
 
 def _refires(value: Value) -> Refires | None:

@@ -10,12 +10,14 @@ from typing import TypeVar
 
 from triaged.core.matchers import Matcher, parse_all
 from triaged.errors import SHOWN_FINDINGS, Finding
-from triaged.rulefiles.marks import Items, Node, Scalar, Table
+from triaged.rulefiles.marks import SHOWN, Items, Node, Scalar, Table
 from triaged.rulefiles.words import listed, nearest
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
-SHOWN = 60
+LONGEST = 2_000
+"""Characters of a message."""
+NOT_TEXT = {"bool": "true or false", "int": "a number", "float": "a number", "timestamp": "a date"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,7 @@ class Value:
 
     def noted(self, message: str, hint: str = "") -> Finding:
         """A finding at this place."""
-        at = self.node
+        at, message = self.node, message if len(message) <= LONGEST else f"{message[:LONGEST]}…"
         return Finding(file=self.file, line=at.line, column=at.column, path=self.path, message=message, hint=hint)
 
     def complain(self, message: str, hint: str = "") -> None:
@@ -78,6 +80,21 @@ class Value:
         """The text of a scalar as it stands, "" of anything else."""
         return self.node.text if isinstance(self.node, Scalar) else ""
 
+    @property
+    def blank(self) -> bool:
+        """Whether it is nothing, or a mapping without a key."""
+        return self.nothing or (isinstance(self.node, Table) and not self.node.entries)
+
+    def by_name(self) -> list[tuple[str, Value]]:
+        """Names and values of a mapping; a key that is no name leaves a finding."""
+        named = []
+        for key, value in self.entries():
+            if key.word.strip():
+                named.append((key.word, value))
+            else:
+                key.complain("expected a name as key, got an empty one")
+        return named
+
     def items(self) -> list[Value]:
         if not isinstance(self.node, Items):
             self.wrong("expected a list", "write [ ] around it" if isinstance(self.node, Scalar) else "")
@@ -106,7 +123,7 @@ class Value:
         seen: dict[str, None] = {}
         for item in self.items():
             text = item.text() if read is None else read(item)
-            if text == "":
+            if text is not None and not text.strip():
                 item.wrong("expected a name")
             elif text in seen:
                 item.complain(f"expected every name once, got {text} again")
@@ -122,7 +139,7 @@ class Value:
             self.wrong(f"expected {what}")
             return None
         if self.node.kind != "str":
-            kind = {"bool": "true or false", "int": "a number", "float": "a number"}.get(self.node.kind, "a date")
+            kind = NOT_TEXT.get(self.node.kind, "something else")
             self.wrong(f"expected {what}", f'YAML takes it for {kind}: quote it: "{self.node.text}"')
             return None
         return self.node.text
@@ -181,8 +198,10 @@ class Value:
         return text
 
     def matchers(self, names: Collection[str] = ()) -> tuple[Matcher, ...]:
-        """The matchers of a list of texts; only these names where some are given."""
+        """The matchers of a list of texts, at least one; only these names where some are given."""
         found: list[Matcher] = []
+        if self.length == 0:
+            self.wrong("expected at least one matcher", "leave the key out where nothing is asked")
         for item in self.items():
             for matcher in item.parsed():
                 if names and matcher.name not in names:
@@ -226,15 +245,18 @@ class Fields(dict[str, Value]):
 
 
 def _below(path: str, key: str) -> str:
-    key = key if re.fullmatch(r"[\w-]+", key) else f'"{key[:SHOWN]}"'
+    cut = f"{key[:SHOWN]}…" if len(key) > SHOWN else key
+    key = cut if re.fullmatch(r"[\w-]+…?", cut) else f'"{cut}"'
     return f"{path}.{key}" if path else key
 
 
 def _shown(node: Node) -> str:
     if isinstance(node, Table):
-        return "a mapping"
+        return "a mapping" if node.entries else "an empty mapping"
     if isinstance(node, Items):
         return "a list" if node.items else "an empty list"
     if node.kind == "null":
         return "nothing"
-    return f"{node.text[:SHOWN]}…" if len(node.text) > SHOWN else node.text or 'empty text ("")'
+    if not node.text.strip():
+        return f'empty text ("{node.text[:SHOWN]}")'
+    return f"{node.text[:SHOWN]}…" if len(node.text) > SHOWN else node.text

@@ -122,9 +122,9 @@ def hours(text: str) -> tuple[time, time]:
 
 def weekdays(text: str) -> tuple[int, ...]:
     """A weekday or a range of them such as monday-friday as numbers, 0 is Monday; a range may go over Sunday."""
-    first, _, last = text.lower().partition("-")
+    first, dash, last = text.lower().partition("-")
     try:
-        begin, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
+        begin, end = WEEKDAYS.index(first), WEEKDAYS.index(last if dash else first)
     except ValueError:
         raise ValueError("expected a weekday or a range like monday-friday") from None
     return tuple((begin + n) % 7 for n in range((end - begin) % 7 + 1))

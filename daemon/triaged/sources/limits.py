@@ -40,6 +40,7 @@ def limit(
 
 def _too_long(texts: dict[str, str]) -> tuple[str, str] | None:
     """The first name with its value of which one is too long."""
-    if max(map(len, texts), default=0) <= LONGEST_NAME and max(map(len, texts.values()), default=0) <= LONGEST_VALUE:
+    # All of them together are rarely as long as one of them may be.
+    if len("".join(texts)) <= LONGEST_NAME and len("".join(texts.values())) <= LONGEST_VALUE:
         return None
-    return next((n, v) for n, v in texts.items() if len(n) > LONGEST_NAME or len(v) > LONGEST_VALUE)
+    return next(((n, v) for n, v in texts.items() if len(n) > LONGEST_NAME or len(v) > LONGEST_VALUE), None)

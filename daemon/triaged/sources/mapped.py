@@ -18,9 +18,6 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
-from jmespath import Options
-from jmespath.exceptions import JMESPathError
-from jmespath.functions import Functions, signature
 from jmespath.parser import ParsedResult
 
 from triaged.core.model import Alert
@@ -28,6 +25,7 @@ from triaged.errors import PayloadError
 from triaged.ports.mapping import Meaning, Pick, Protocol, SourceMapping
 from triaged.ports.source import Read, Reading, Rejected
 from triaged.sources import alertmanager, pagerduty, sns
+from triaged.sources.asking import Asker, Failed
 from triaged.sources.limits import MOST_ALERTS, MOST_LABELS
 from triaged.sources.mending import Unreadable, kind_of, text_of
 
@@ -49,21 +47,6 @@ class Letter:
     document: Any
     reading: Reading
     handshake: sns.Handshake | None = None
-
-
-class _Functions(Functions):
-    """JMESPath's functions, and `body()`: the whole body, for an expression that is asked of one alert of a list."""
-
-    def __init__(self, body: object) -> None:
-        self._body = body
-
-    @signature()
-    def _func_body(self) -> object:
-        return self._body
-
-
-class _Failed(Exception):  # noqa: N818 - never leaves the module: one expression of one alert
-    """An expression that cannot be evaluated here."""
 
 
 def reader(mapping: SourceMapping) -> Read:
@@ -106,12 +89,12 @@ def open_letter(mapping: SourceMapping, body: bytes) -> Letter:
 
 
 def _reading(mapping: SourceMapping, body: object) -> Reading:
-    options = Options(custom_functions=_Functions(body))
+    asker = Asker(body, several=mapping.alerts is not None)
     alerts: list[Alert] = []
     rejected: list[Rejected] = []
-    for item in _items(mapping, body, options):
+    for item in _items(mapping, body):
         try:
-            alert = _Item(mapping, item, options).alert()
+            alert = _Item(mapping, item, asker).alert()
         except Unreadable as error:
             rejected.append(_rejected(mapping.name, item, error))
         else:
@@ -120,13 +103,13 @@ def _reading(mapping: SourceMapping, body: object) -> Reading:
     return Reading(alerts=tuple(alerts), rejected=tuple(rejected))
 
 
-def _items(mapping: SourceMapping, body: object, options: Options) -> list[Any]:
+def _items(mapping: SourceMapping, body: object) -> list[Any]:
     if mapping.alerts is None:
         return [body]
     expected = f"expected alerts at {mapping.alerts.expression}, as sources/{mapping.name}.yaml says"
     try:
-        found = _search(mapping.alerts, body, options)
-    except _Failed as error:
+        found = Asker(body, several=False).ask(mapping.alerts, body)
+    except Failed as error:
         raise PayloadError(f"{expected}: {error}") from error
     if isinstance(found, dict):
         found = [found]
@@ -140,10 +123,10 @@ def _items(mapping: SourceMapping, body: object, options: Options) -> list[Any]:
 class _Item:
     """One alert on its way into Alertmanager's form; `_mended` collects what was left out."""
 
-    def __init__(self, mapping: SourceMapping, item: object, options: Options) -> None:
+    def __init__(self, mapping: SourceMapping, item: object, asker: Asker) -> None:
         self._mapping = mapping
         self._item = item
-        self._options = options
+        self._asker = asker
         self._mended: list[str] = []
 
     def alert(self) -> Alert | None:
@@ -211,27 +194,17 @@ class _Item:
 
     def _needed(self, expression: ParsedResult, key: str) -> Any:
         try:
-            return _search(expression, self._item, self._options)
-        except _Failed as error:
+            return self._asker.ask(expression, self._item)
+        except Failed as error:
             raise Unreadable("mapping_failed", f"{key}: {error}") from error
 
     def _sought(self, expression: ParsedResult, key: str) -> Any:
         """What the expression finds; where it cannot be evaluated nothing, and a word about it."""
         try:
-            return _search(expression, self._item, self._options)
-        except _Failed as error:
+            return self._asker.ask(expression, self._item)
+        except Failed as error:
             self._mended.append(f"{key}: {error}; left out")
             return None
-
-
-def _search(expression: ParsedResult, document: object, options: Options) -> Any:
-    try:
-        return expression.search(document, options)
-    except (JMESPathError, ValueError, TypeError, ArithmeticError, AttributeError) as error:
-        problem = str(error).splitlines()
-        raise _Failed(f"{expression.expression}: {problem[0][:200] if problem else type(error).__name__}") from error
-    except RecursionError as error:
-        raise _Failed(f"{expression.expression}: the JSON is nested too deep") from error
 
 
 def _chosen(pick: Pick, found: object) -> str:

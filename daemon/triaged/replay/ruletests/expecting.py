@@ -78,11 +78,17 @@ def _count(value: Value, _start: datetime) -> int | None:
 
 
 def _texts(value: Value, _start: datetime) -> tuple[str, ...]:
-    """One text, or a list of them."""
+    """One text, or a list of them: at least one, for nothing is a part of everything."""
     if value.length is not None:
+        if value.length == 0:
+            value.wrong("expected at least one text")
         return value.names()
-    text = value.text()
+    text = _part(value)
     return () if text is None else (text,)
+
+
+def _part(value: Value, what: str = "text") -> str | None:
+    return value.shaped(r"(?s).*\S.*", what)
 
 
 def _span(value: Value, _start: datetime) -> timedelta | None:
@@ -102,21 +108,30 @@ def _objectives(value: Value, _start: datetime) -> tuple[str, ...]:
 
 
 def _dropped(value: Value, _start: datetime) -> object:
-    return value.flag() if value.word in ("true", "false") else value.text("true, false or a part of the reason")
+    return value.flag() if value.word in ("true", "false") else _part(value, "true, false or a part of the reason")
 
 
 def _key(value: Value, _start: datetime) -> object:
+    if value.blank or value.length == 0:
+        value.wrong("expected at least one name in the key")
     return value.names() if value.length is not None else labels(value)
 
 
 def _labels_or_none(value: Value, _start: datetime) -> Labels | None:
-    return None if value.word == NONE else labels(value)
+    return None if value.word == NONE else some_labels(value)
 
 
 def labels(value: Value) -> dict[str, str]:
     """A mapping of texts."""
-    read = {name.word: value.text("text") for name, value in value.entries()}
+    read = {name: value.text("text") for name, value in value.by_name()}
     return {name: text for name, text in read.items() if text is not None}
+
+
+def some_labels(value: Value) -> dict[str, str]:
+    """The labels that say which alert is meant, at least one: none would mean any."""
+    if value.blank:
+        value.wrong("expected at least one label")
+    return labels(value)
 
 
 # ---------------------------------------------------------------- when they hold

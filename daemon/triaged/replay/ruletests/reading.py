@@ -14,7 +14,7 @@ import yaml
 from triaged.errors import ConfigError, Finding
 from triaged.replay.ruletests import acting
 from triaged.replay.ruletests.cases import Case, Do, Fire, Firing, Labels, Place, Post, Resolve, Step, Want
-from triaged.replay.ruletests.expecting import DUE, EXPECTATIONS, KEYS, labels
+from triaged.replay.ruletests.expecting import DUE, EXPECTATIONS, KEYS, labels, some_labels
 from triaged.replay.ruletests.wording import in_words, instant, moment
 from triaged.rulefiles import words
 from triaged.rulefiles.marks import Items, Node, Scalar, Table, compose
@@ -29,6 +29,8 @@ DOES: Final = ("fire", "post", "resolve", "act")
 FIRING_KEYS: Final = ("labels", "annotations", "source", "starts_at")
 """The long form of an alert; the short one is its labels alone."""
 SOURCE: Final = "alertmanager"
+MOST_FINDINGS: Final = 10_000
+"""After so many nobody reads on."""
 START: Final = datetime(2026, 1, 7, 12, tzinfo=UTC)
 """When a test begins that does not say it: noon of a Wednesday."""
 
@@ -39,6 +41,12 @@ class CaseFile:
 
     name: str
     cases: tuple[Case, ...]
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files of tests in a folder and below it, by name; what begins with a dot is an editor's or a volume's."""
+    found = (path for path in folder.rglob("*.y*ml") if path.suffix in (".yaml", ".yml"))
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 def read_all(paths: Iterable[Path]) -> tuple[CaseFile, ...]:
@@ -52,7 +60,7 @@ def read_all(paths: Iterable[Path]) -> tuple[CaseFile, ...]:
         else:
             files.append(CaseFile(name=str(path), cases=read(str(path), text, findings)))
     if findings:
-        raise ConfigError(findings=tuple(sorted(findings)))
+        raise ConfigError(findings=tuple(sorted({*findings})))
     return tuple(files)
 
 
@@ -65,6 +73,8 @@ def read(name: str, text: str, findings: list[Finding]) -> tuple[Case, ...]:
     cases: list[Case] = []
     lines: dict[str, int] = {}
     for item in () if root.nothing else root.items():
+        if len(findings) > MOST_FINDINGS:
+            break
         found = _cases(item)
         for case in found:
             if case.name in lines:
@@ -97,6 +107,8 @@ def _verdict_cases(value: Value, fields: Fields, name: str, start: datetime, sou
         value.complain("expected a key expect, got none")
     annotations = fields.read("annotations", labels) or {}
     wants = fields.many("expect", lambda expect: _wants(expect, start))
+    if "alerts" in fields and fields["alerts"].length == 0:
+        fields["alerts"].wrong("expected at least one alert")
     several = fields["alerts"].items() if "alerts" in fields else []
     one = [fields["alert"]] if "alert" in fields else []
     cases = []
@@ -136,7 +148,7 @@ def _step(value: Value, start: datetime, source: str) -> Step:
         fields[does[1]].complain(f"expected one of {words.listed(DOES)} in a step, got {words.listed(does)}")
     if not does and "expect" not in fields:
         value.complain(f"expected {words.listed((*DOES, 'expect'))}, got none of them")
-    of = fields.read("of", labels)
+    of = fields.read("of", some_labels)
     if of is not None and "act" not in fields and "expect" not in fields:
         fields["of"].complain("expected `of` only beside `act` or `expect`")
     return Step(
@@ -157,7 +169,7 @@ def _does(fields: Fields, start: datetime, source: str) -> Fire | Post | Resolve
     if "resolve" in fields:
         return Resolve(among=_among(fields["resolve"]))
     act = acting.read(fields["act"], fields) if "act" in fields else None
-    return None if act is None else Do(act=act, into=fields.read("into", labels))
+    return None if act is None else Do(act=act, into=fields.read("into", some_labels))
 
 
 def _document(node: Node) -> object:
@@ -178,10 +190,10 @@ def _document(node: Node) -> object:
 def _among(value: Value) -> tuple[Labels, ...]:
     if value.word == "all":
         return ({},)
-    if value.word:
+    if value.word or value.blank:
         value.wrong("expected all, the labels of alerts that end, or a list of such")
         return ()
-    return tuple(map(labels, _one_or_many(value)))
+    return tuple(map(some_labels, _one_or_many(value)))
 
 
 def _one_or_many(value: Value) -> list[Value]:
@@ -209,10 +221,12 @@ def _firing(value: Value, start: datetime, source: str, annotations: Labels) -> 
 
 def _wants(value: Value, start: datetime) -> list[Want]:
     fields = value.fields(KEYS)
-    if not value.entries() and not value.word:
+    if value.blank:
         value.wrong("expected at least one thing that is expected")
     named: dict[str, Value] = {name: one for name, one in fields.items() if name != "due"}
     if "due" in fields:
+        if fields["due"].blank:
+            fields["due"].wrong("expected at least one deadline")
         named |= {f"due.{kind}": one for kind, one in fields["due"].fields(DUE).items()}
     wants = []
     for name, one in named.items():

@@ -74,7 +74,7 @@ def _alert(judged: Judged, rules: RuleSet, asked: Collection[str], grown: Collec
     yield f"  severity  {in_words(arithmetic(rules, verdict, grown))}"
     yield f"  key       {pairs(verdict.key)}"
     for growth in growing(rules, verdict, grown):
-        yield f"  {'grew      ' if growth.held else 'may grow  '}{growth.ref}: {growth.when}"
+        yield f"  {'grew      ' if growth.held else 'may grow  '}{growth.name}: {growth.when}"
 
 
 def _is_near(tried: Tried, rule: Rule) -> bool:
