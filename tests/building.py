@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -26,6 +26,7 @@ from triaged.core.model import (
     Urgency,
     Verdict,
 )
+from triaged.core.rules import RuleSet
 from triaged.core.sla import Policy
 from triaged.ports.backend import Issue, Report
 from triaged.rulefiles.folder import RuleFiles, load
@@ -169,3 +170,9 @@ def rule_files() -> RuleFiles:
 def policy() -> Policy:
     """The shipped severities and calendars."""
     return rule_files().policy
+
+
+def named(rules: RuleSet, references: Iterable[str]) -> tuple[str, ...]:
+    """What people call the growth conditions of these references: `rule#0` is the first of a rule."""
+    names = {growth.ref: name for rule in rules.rules for name, growth in rule.growths()}
+    return tuple(names[ref] for ref in references)

@@ -19,7 +19,7 @@ from triaged.store.store import Store
 if TYPE_CHECKING:
     from postgres import Postgres  # pytest imports the plugin itself, so that its assertions explain themselves
 
-pytest_plugins = ["postgres"]
+pytest_plugins = ["commands", "postgres"]
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from triaged import rulefiles
-from triaged.core.growth import Growth, Refires
+from triaged.core.growth import Refires
 from triaged.core.model import Severity
 from triaged.explaining.arrival import prospects
 from triaged.explaining.former import Former
@@ -88,9 +89,8 @@ def test_keys_rule_sets_and_records_are_found_again(store: Store, intake: Intake
 
 def test_growth_is_counted_as_its_condition_sees_it(store: Store, intake: Intake) -> None:
     post(intake, fires(pod="a"), fires(pod="b"), fires(pod="b", x="1"))
-    growth = Growth(
-        ref="pods#0", rule="pods", distinct={"pod": 3, "zone": 1}, refires=Refires(count=9, within=timedelta(hours=1))
-    )
+    (asked,) = (growth for rule in intake.rules.rule_set.rules for growth in rule.grows)
+    growth = replace(asked, distinct={"pod": 3, "zone": 1}, refires=Refires(count=9, within=timedelta(hours=1)))
     with store.read() as reader:
         counts = evidence.counts(reader, 1, growth, START)
         nothing = evidence.counts(reader, 7, growth, START)

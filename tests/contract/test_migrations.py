@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,22 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, Index, MetaData, Table, inspect, text
 
-from building import episode, incident, minutes
+import building
+from building import episode, incident, minutes, named
+from triaged import rulefiles
+from triaged.app import rules_of
 from triaged.core.effects import Tally
 from triaged.core.model import Key
 from triaged.errors import Conflict
+from triaged.intake import verdicts
+from triaged.intake.units import Delivery, Rules
 from triaged.ports.store import Batch, Counted, Wanted
+from triaged.replay.world import World
+from triaged.sources import alertmanager
 from triaged.store import migrating, schema
 from triaged.store.store import HEAD, Store
 from waiting import wait_until
+from world import alert, body
 
 KEY = Key(digest="v1:0123456789abcdef", pairs=(("service", "checkout"),))
 
@@ -81,6 +90,23 @@ def test_every_check_of_the_schema_is_in_the_database(opened: Callable[[], Store
         found = {check["name"] for table in looked.get_table_names() for check in looked.get_check_constraints(table)}
     assert found == expected
     assert "ck_incidents_state" in expected
+
+
+def test_in_sqlite_every_check_has_the_text_of_the_schema(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/new.db")
+    store.migrate()
+    expected = {
+        str(check.name): str(check.sqltext)
+        for table in schema.metadata.sorted_tables
+        for check in table.constraints
+        if isinstance(check, CheckConstraint)
+    }
+    with store.read() as reader:
+        looked = inspect(reader.connection)
+        checks = [check for table in looked.get_table_names() for check in looked.get_check_constraints(table)]
+        assert {check["name"]: check["sqltext"] for check in checks} == expected
+        assert reader.connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
+    store.close()
 
 
 def test_every_partial_index_of_the_schema_is_in_the_database(opened: Callable[[], Store]) -> None:
@@ -208,3 +234,104 @@ def test_a_migrated_copy_refuses_what_the_schema_refuses(migrated_sqlite: Path, 
     with pytest.raises(Conflict), store.begin() as transaction:
         transaction.save(Batch(incidents={12: incident(opened_at=None)}), minutes(2))
     store.close()
+
+
+# ---------------------------------------------------------------- references of growth conditions (0005)
+
+
+GROWS = """
+matrix:
+  extensive:   [sev1, sev1, sev2, sev3]
+  significant: [sev1, sev2, sev3, sev3]
+  moderate:    [sev2, sev3, sev3, sev4]
+  minor:       [sev3, sev3, sev4, sev4]
+default: {impact: minor, urgency: high, category: error, team: platform}
+key: [alertname]
+rules:
+- name: größer
+  grows:INSERTED
+  - {when: {distinct: {pod: 2, "zöne": 1}}, impact: significant, because: It spreads.}
+  - {when: {alerts: 9, firing_for: 1h30m}, impact: extensive}
+  - {when: {refires: {count: 9, within: 1d}}, impact: extensive, urgency: critical}
+  - {when: {alerts: 9, firing_for: 1h30m}, impact: extensive, because: Told apart from its twin.}
+"""
+INSERTED = "\n  - {when: {alerts: 4}, impact: extensive, because: Four of them.}"
+COUNTED = [schema.incidents, schema.verdicts, schema.growth_members, schema.growth_values, schema.growth_refires]
+
+
+def rules(inserted: str = "") -> Rules:
+    shipped = building.rule_files().files
+    texts = {name: shipped[name] for name in ("severities.yaml", "calendars.yaml")}
+    return rules_of(rulefiles.read({"triage.yaml": GROWS.replace("INSERTED", inserted), **texts}))
+
+
+def pod(name: str, **more: str) -> dict[str, object]:
+    return alert("Error", labels={"pod": name, "severity": "none", "zöne": "a"}, **more)
+
+
+def contents(store: Store) -> list[list[tuple[object, ...]]]:
+    with store.read() as reader:
+        rows = [reader.connection.execute(table.select()).all() for table in COUNTED]
+    return [sorted(tuple(row) for row in found) for found in rows]
+
+
+def as_before(store: Store, rules: Rules) -> None:
+    """Give every growth condition the reference that it had before: its place in its rule."""
+    places = {growth.ref: name for rule in rules.rule_set.rules for name, growth in rule.growths()}
+    with store.begin() as transaction:
+        for table, column in (
+            *((t, "ref") for t in COUNTED[2:]),
+            (schema.incidents, "grown"),
+            (schema.verdicts, "body"),
+        ):
+            for ref, place in sorted(places.items(), reverse=True):
+                transaction.connection.execute(
+                    text(f"UPDATE {table.name} SET {column} = replace({column}, :ref, :place)"),
+                    {"ref": ref, "place": place},
+                )
+        transaction.connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+
+
+def test_growth_counts_on_after_its_conditions_have_got_other_references(opened: Callable[[], Store]) -> None:
+    store, sources = opened(), {"am": alertmanager.read}
+    store.migrate()
+    with World(rules(), minutes(0), readers=sources, store=store) as before:
+        for sent in (pod("a"), pod("b"), pod("b", status="resolved"), pod("b"), pod("c")):
+            (answer,) = before.ask(Delivery(id="d", source="am", body=body([sent])))
+            assert answer.status == 200
+            before.advance(before.clock.now() + timedelta(minutes=1))
+    whole = contents(store)
+    as_before(store, rules())
+    assert contents(store) != whole
+    assert all("v1:" not in str(found) for found in contents(store)[2:])
+
+    upgraded = opened()
+    assert upgraded.migrate()
+    assert contents(upgraded) == whole
+    with World(rules(INSERTED), minutes(9), readers=sources, store=upgraded) as after:
+        after.ask(Delivery(id="d", source="am", body=body([pod("a"), pod("b"), pod("c")])))
+        (found,) = [after.incident(1)]
+        assert found is not None
+        assert (found.impact, named(rules(INSERTED).rule_set, found.grown)) == ("significant", ("größer#1",))
+
+
+def test_growth_of_rules_that_the_store_has_no_more_stays_as_it_was(opened: Callable[[], Store]) -> None:
+    store = opened()
+    store.migrate()
+    with store.begin() as transaction:
+        grown = incident(grown=("gone#0",))
+        said = building.verdict(growing=("gone#0",))
+        rows = Batch(
+            incidents={12: grown},
+            episodes={1: episode()},
+            verdicts={
+                "v": ("unknown", verdicts.encode(said).decode()),
+                "w": ("broken", verdicts.encode(said).decode()),
+            },
+        )
+        transaction.save(rows, minutes(2))
+        transaction.keep_files("rule_sets", "broken", {"triage.yaml": "rules: [{grows: [1]}, {"}, minutes(2))
+        transaction.connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+    whole = contents(store)
+    assert store.migrate()
+    assert contents(store) == whole

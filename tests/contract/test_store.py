@@ -339,6 +339,61 @@ def test_a_comment_of_one_key_is_wanted_once(store: Store) -> None:
     assert [row["text"] for row in rows(store, s.comments)] == ["first"]
 
 
+# ---------------------------------------------------------------- what the writer remembers
+
+
+def test_who_owns_a_key_is_known_after_the_commit_and_not_before(store: Store) -> None:
+    save(store, incidents={12: incident()})
+    with suppress(ZeroDivisionError), store.begin() as transaction:
+        transaction.save(Batch(keys={KEY.digest: (12, KEY)}), NOW)
+        assert transaction.owners([KEY.digest]) == {KEY.digest: 12}
+        raise ZeroDivisionError
+    with store.begin() as transaction:
+        assert transaction.owners([KEY.digest]) == {}
+    save(store, keys={KEY.digest: (12, KEY)})
+    for _ in range(2):
+        with store.begin() as transaction:
+            assert transaction.owners([KEY.digest, "v1:other"]) == {KEY.digest: 12}
+
+
+def test_a_key_has_no_owner_any_more_when_its_incident_is_forgotten(store: Store) -> None:
+    closed = incident(state=State.CLOSED, firing=0, restored_at=minutes(5), closed_at=minutes(10))
+    save(store, incidents={12: closed}, keys={KEY.digest: (12, KEY)})
+    with store.begin() as transaction:
+        assert transaction.owners([KEY.digest]) == {KEY.digest: 12}
+        assert transaction.forget_incidents(minutes(20)) == 1
+    with store.begin() as transaction:
+        assert transaction.owners([KEY.digest]) == {}
+        assert transaction.incidents([12]) == {}
+        transaction.save(Batch(incidents={13: incident(id=13)}, keys={KEY.digest: (13, KEY)}), NOW)
+        assert transaction.owners([KEY.digest]) == {KEY.digest: 13}
+
+
+@several_writers
+def test_a_key_that_another_replica_took_over_is_seen_at_once(store_url: str) -> None:
+    one, other = Store(store_url, replica="one"), Store(store_url, replica="other")
+    closed = incident(state=State.CLOSED, firing=0, restored_at=minutes(5), closed_at=minutes(10))
+    save(one, incidents={12: closed, 13: incident(id=13)}, keys={KEY.digest: (12, KEY)})
+    for store in (one, other):
+        with store.begin() as transaction:
+            assert transaction.owners([KEY.digest]) == {KEY.digest: 12}
+    with other.begin() as transaction:
+        transaction.owners([KEY.digest])
+        transaction.save(Batch(keys={KEY.digest: (13, KEY)}), NOW)
+    with one.begin() as transaction:
+        assert transaction.owners([KEY.digest]) == {KEY.digest: 13}
+    one.close()
+    other.close()
+
+
+def test_a_transaction_that_failed_does_not_hinder_the_next_one(store: Store) -> None:
+    for _ in range(3):
+        with pytest.raises(Conflict), store.begin() as transaction:
+            transaction.save(Batch(incidents={12: incident(opened_at=None)}), NOW)
+    save(store, incidents={12: incident()})
+    assert count(store, s.incidents) == 1
+
+
 # ---------------------------------------------------------------- ids
 
 
@@ -359,6 +414,18 @@ def test_incidents_are_numbered_from_one_without_gaps(store: Store) -> None:
     for number in (1, 2, 3):
         with store.begin() as transaction:
             assert transaction.next_id("incident") == number
+
+
+def test_ids_that_were_drawn_in_vain_are_drawn_again_or_lost_but_never_given_twice(store: Store) -> None:
+    with store.begin() as transaction:
+        first = transaction.next_id("episode")
+    with suppress(ZeroDivisionError), store.begin() as transaction:
+        for _ in range(1_000):
+            transaction.next_id("episode")
+        raise ZeroDivisionError
+    with store.begin() as transaction:
+        after = [transaction.next_id("episode") for _ in range(1_000)]
+    assert len({first, *after}) == 1_001
 
 
 @two_connections

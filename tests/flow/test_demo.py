@@ -178,7 +178,8 @@ class Story:
     def incident(self, alert: str) -> Incident | None:
         """The incident that an alert of the day belongs to."""
         with self._world.app.store.read() as reader:
-            number = reader.incident_of({name: str(value) for name, value in self._day.labels(alert).items()})
+            fingerprint = self._day.fingerprint(alert)
+            number = reader.incidents_of([fingerprint]).get(fingerprint)
             row = None if number is None else reader.incident(number)
         return None if row is None else row.incident
 

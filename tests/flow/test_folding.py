@@ -11,9 +11,11 @@ import pytest
 
 from fakes.github import FakeGitHub
 from fakes.github.state import Issue
+from severities import severities
 from triaged.clock import FakeClock
 from triaged.core.events import (
     Acknowledged,
+    Act,
     CloseAsked,
     MergeAsked,
     Record,
@@ -22,7 +24,7 @@ from triaged.core.events import (
     SeverityChosen,
     SplitAsked,
 )
-from triaged.core.model import CloseReason, Fold, Incident, Outcome, Severity, State
+from triaged.core.model import CloseReason, DeadlineKind, Fold, Incident, Outcome, Severity, State
 from world import ANN, START, World, alert, settings_for, world
 
 MINUTE = timedelta(minutes=1)
@@ -54,16 +56,6 @@ services:
   pool: {match: ['app="pool"'], depends_on: [database]}
   shop: {match: ['app="shop"'], depends_on: [pool]}
 """
-SEVERITY = """
-{name}:
-  targets: {{response: 1h, resolution: 8h}}
-  calendar: always
-  compliance: {{response: 0.95, resolution: 0.9}}
-  at_risk: 0.75
-  verify_for: {verify_for}m
-  reopen_within: 24h
-  close: {close}
-"""
 
 
 @pytest.fixture
@@ -83,10 +75,7 @@ def rules(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "triage.yaml").write_text(TRIAGE)
     (folder / "services.yaml").write_text(SERVICES)
-    severities = (("sev1", 30, "person"), ("sev2", 20, "person"), ("sev3", 15, "daemon"), ("sev4", 10, "daemon"))
-    (folder / "severities.yaml").write_text(
-        "".join(SEVERITY.format(name=name, verify_for=span, close=close) for name, span, close in severities)
-    )
+    (folder / "severities.yaml").write_text(severities())
     return folder
 
 
@@ -254,6 +243,30 @@ def test_after_a_person_closed_a_storm_the_next_one_is_told(daemon: Shop) -> Non
     assert (reopened.state, reopened.round) == (State.OPEN, 2)
 
 
+def test_a_storm_that_a_person_closed_ends_by_itself(daemon: Shop) -> None:
+    storm = daemon.storm()
+    daemon.act(storm.id, CloseAsked(actor=ANN, reason=CloseReason.COMPLETED, record=Record()))
+    for number in range(8):
+        daemon.advance(MINUTE)
+        daemon.fire(f"More{number}")
+    assert (daemon.get(storm).state, daemon.get(storm).firing) == (State.CLOSED, 1)
+    daemon.advance(10 * MINUTE)
+    assert (daemon.get(storm).state, daemon.get(storm).firing) == (State.CLOSED, 0)
+    with daemon.app.store.read() as reader:
+        assert reader.deadlines(storm.id) == []
+
+
+def test_a_storm_that_a_person_reopens_after_it_is_over_waits_for_them(daemon: Shop) -> None:
+    storm = daemon.storm()
+    daemon.advance(40 * MINUTE)
+    assert daemon.get(storm).state is State.RESOLVED
+    daemon.act(storm.id, ReopenAsked(actor=ANN))
+    daemon.advance(10 * MINUTE)
+    assert (daemon.get(storm).state, daemon.get(storm).firing) == (State.OPEN, 0)
+    with daemon.app.store.read() as reader:
+        assert DeadlineKind.STORM not in [deadline.kind for deadline in reader.deadlines(storm.id)]
+
+
 def test_what_fires_again_while_the_storm_goes_on_is_folded_again(daemon: Shop, github: FakeGitHub) -> None:
     storm = daemon.storm()
     flaps = daemon.fire("Flaps")
@@ -340,14 +353,32 @@ def test_a_symptom_before_its_cause_is_folded_when_the_cause_opens(daemon: Shop,
     assert "triaged incidents ack" not in (issue.body or "")
 
 
-def test_a_symptom_that_a_person_has_taken_stays_with_them(daemon: Shop) -> None:
+@pytest.mark.parametrize(
+    "acts",
+    [
+        (Acknowledged(actor=ANN),),
+        (SeverityChosen(actor=ANN, severity=Severity.SEV3),),
+        (ResolveAsked(actor=ANN, record=Record()),),
+        (CloseAsked(actor=ANN, reason=CloseReason.COMPLETED, record=Record()), ReopenAsked(actor=ANN)),
+    ],
+    ids=["acknowledged", "given a severity", "said to be fixed", "reopened"],
+)
+def test_a_symptom_that_a_person_has_worked_on_stays_with_them(daemon: Shop, acts: tuple[Act, ...]) -> None:
     taken = daemon.fire("Errors", app="shop")
-    daemon.act(taken.id, Acknowledged(actor=ANN))
-    chosen = daemon.fire("Slow", app="pool")
-    daemon.act(chosen.id, SeverityChosen(actor=ANN, severity=Severity.SEV3))
+    for act in acts:
+        assert daemon.act(taken.id, act).status == 200
     daemon.advance(MINUTE)
     daemon.fire("Down", "2", app="database")
-    assert (daemon.get(taken).parent, daemon.get(chosen).parent) == (None, None)
+    assert daemon.get(taken).parent is None
+
+
+def test_an_act_that_is_overtaken_by_a_graver_judgement_keeps_no_symptom(daemon: Shop) -> None:
+    symptom = daemon.fire("Errors", "4", app="shop")
+    daemon.act(symptom.id, Acknowledged(actor=ANN))
+    graver = daemon.fire("Errors", "3", app="shop", pod="")
+    assert (graver.id, graver.state) == (symptom.id, State.OPEN)
+    cause = daemon.fire("Down", "2", app="database")
+    assert daemon.get(symptom).parent == cause.id
 
 
 def test_what_opened_long_before_is_no_symptom(daemon: Shop) -> None:
@@ -400,12 +431,131 @@ def test_a_symptom_that_fires_again_after_its_cause_is_over_goes_its_own_way(dae
 def test_a_symptom_is_folded_into_the_root_of_a_chain(daemon: Shop) -> None:
     root = daemon.fire("Down", "2", app="database")
     between = daemon.fire("Full", app="pool")
+    assert (between.parent, daemon.fire("Errors", app="shop").parent) == (root.id, root.id)
+
+
+def test_a_cause_that_is_verified_takes_in_none_but_is_back_as_if_it_had_never_left(daemon: Shop) -> None:
+    root = daemon.fire("Down", "2", app="database")
     daemon.resolve("Down", "2", app="database")
-    leaf = daemon.fire("Errors", app="shop")
-    assert between.parent == root.id
-    assert leaf.parent is None
+    symptom = daemon.fire("Errors", app="shop")
+    assert symptom.parent is None
     daemon.fire("Down", "2", app="database")
-    assert daemon.get(leaf).parent is None
+    assert (daemon.get(symptom).parent, daemon.get(symptom).fold) == (root.id, Fold.DEPENDENCY)
+
+
+@pytest.mark.parametrize("first", ["Full", "Errors"])
+def test_when_a_cause_ends_the_symptoms_of_a_symptom_stay_in_one_issue(
+    daemon: Shop, github: FakeGitHub, first: str
+) -> None:
+    cause = daemon.fire("Down", "2", app="database")
+    apps = {"Full": "pool", "Errors": "shop"}
+    chain = {name: daemon.fire(name, app=apps[name]) for name in sorted(apps, reverse=first == "Full")}
+    assert {one.parent for one in chain.values()} == {cause.id}
+    daemon.resolve("Down", "2", app="database")
+    daemon.advance(30 * MINUTE)
+    middle, leaf = daemon.get(chain["Full"]), daemon.get(chain["Errors"])
+    assert (middle.parent, middle.round) == (None, 1)
+    assert (leaf.parent, leaf.fold, leaf.round) == (middle.id, Fold.DEPENDENCY, 0)
+    assert titles(github) == ["Down", "Full"]
+    over = f"it still fires, and {cause.name} is over"
+    assert f"folded into {middle.name} (dependency): {over}" in daemon.timeline(leaf.id)
+    assert f"{leaf.name} goes on in {middle.name}: {over}" in daemon.timeline(cause.id)
+
+
+def test_when_a_cause_ends_its_symptoms_stay_in_no_issue_of_what_is_lighter_or_silent(daemon: Shop) -> None:
+    daemon.fire("Down", "2", app="database")
+    light, silent = daemon.fire("Full", "4", app="pool"), daemon.fire("Slow", app="pool")
+    leaf = daemon.fire("Errors", app="shop")
+    daemon.resolve("Down", "2", app="database")
+    daemon.advance(19 * MINUTE)
+    daemon.resolve("Slow", app="pool")
+    daemon.advance(2 * MINUTE)
+    assert (daemon.get(light).parent, daemon.get(leaf).parent) == (None, None)
+    assert daemon.get(silent).parent is not None
+
+
+def test_when_a_storm_ends_what_still_fires_is_part_of_its_cause(daemon: Shop, github: FakeGitHub) -> None:
+    daemon.storm()
+    leaf, cause = daemon.fire("Errors", app="shop"), daemon.fire("Down", app="database")
+    assert leaf.parent == cause.parent is not None
+    daemon.advance(40 * MINUTE)
+    assert (daemon.get(cause).parent, daemon.get(leaf).parent) == (None, cause.id)
+    assert "Errors" not in titles(github)
+
+
+def test_when_a_cause_ends_in_a_storm_what_still_fires_is_part_of_the_storm(daemon: Shop, github: FakeGitHub) -> None:
+    cause = daemon.fire("Down", "2", app="database")
+    symptom = daemon.fire("Errors", app="shop")
+    daemon.resolve("Down", "2", app="database")
+    for number in range(30):
+        daemon.advance(MINUTE)
+        daemon.fire(f"More{number}")
+    assert daemon.get(cause).state is State.RESOLVED
+    assert daemon.get(symptom).fold is Fold.STORM
+    assert "Errors" not in titles(github)
+
+
+def test_when_what_a_storm_was_merged_into_ends_the_storm_takes_its_own_along(daemon: Shop) -> None:
+    one = daemon.fire("One", "2")
+    storm = daemon.storm()
+    daemon.act(storm.id, MergeAsked(actor=ANN, into=one.id))
+    noise = [found for found in daemon.incidents() if found.fold is Fold.STORM]
+    assert {found.parent for found in noise} == {one.id}
+    daemon.resolve("One", "2")
+    for number in range(25):
+        daemon.advance(MINUTE)
+        daemon.fire(f"More{number}")
+    assert daemon.get(one).state is State.RESOLVED
+    assert daemon.get(storm).parent is None
+    assert {daemon.get(found).parent for found in noise} == {storm.id}
+
+
+@pytest.mark.parametrize("by", ["its alert", "a person"])
+def test_a_cause_that_reopens_folds_the_symptoms_that_opened_shortly_before(
+    daemon: Shop, github: FakeGitHub, by: str
+) -> None:
+    cause = daemon.fire("Down", "2", app="database")
+    if by == "its alert":
+        daemon.resolve("Down", "2", app="database")
+    else:
+        daemon.act(cause.id, CloseAsked(actor=ANN, reason=CloseReason.NOT_PLANNED, record=Record()))
+    daemon.advance(30 * MINUTE)
+    old = daemon.fire("Old", app="shop")
+    daemon.advance(14 * MINUTE)
+    high = daemon.fire("High", "2", app="shop")
+    symptom = daemon.fire("Errors", app="shop")
+    daemon.advance(2 * MINUTE)
+    assert daemon.issue(github, symptom).state == "open"
+    if by == "its alert":
+        daemon.fire("Down", "2", app="database")
+    else:
+        assert daemon.act(cause.id, ReopenAsked(actor=ANN)).status == 200
+    folded = daemon.get(symptom)
+    assert (folded.parent, folded.fold, folded.response_outcome) == (cause.id, Fold.DEPENDENCY, Outcome.NOT_REQUIRED)
+    assert (daemon.get(old).parent, daemon.get(high).parent) == (None, None)
+    daemon.advance(MINUTE)
+    assert daemon.issue(github, symptom).state_reason == "duplicate"
+
+
+def test_what_a_person_reopened_is_no_cause_before_it_fires(daemon: Shop) -> None:
+    cause = daemon.fire("Down", "2", app="database")
+    daemon.resolve("Down", "2", app="database")
+    daemon.advance(30 * MINUTE)
+    symptom = daemon.fire("Errors", app="shop")
+    daemon.act(cause.id, ReopenAsked(actor=ANN))
+    assert daemon.get(symptom).parent is None
+    daemon.fire("Down", "2", app="database")
+    assert daemon.get(symptom).parent == cause.id
+
+
+def test_a_symptom_that_reopens_before_its_cause_opens_is_folded(daemon: Shop) -> None:
+    symptom = daemon.fire("Errors", app="shop")
+    daemon.resolve("Errors", app="shop")
+    daemon.advance(60 * MINUTE)
+    again = daemon.fire("Errors", app="shop")
+    assert (again.id, again.round) == (symptom.id, 2)
+    cause = daemon.fire("Down", "2", app="database")
+    assert daemon.get(symptom).parent == cause.id
 
 
 def test_symptoms_of_symptoms_follow_to_the_cause_that_opens_last(daemon: Shop) -> None:
@@ -455,6 +605,40 @@ def test_a_person_can_split_what_is_folded(daemon: Shop, github: FakeGitHub) -> 
     assert daemon.act(symptom.id, SplitAsked(actor=ANN)).status == 409
 
 
+def test_what_a_person_split_off_is_folded_no_more_unless_a_person_merges_it(daemon: Shop) -> None:
+    cause = daemon.fire("Down", "2", app="database")
+    symptom = daemon.fire("Errors", app="shop")
+    daemon.act(symptom.id, SplitAsked(actor=ANN))
+    full = daemon.fire("Full", "2", app="pool")
+    assert daemon.get(symptom).parent is None
+    daemon.resolve("Errors", app="shop")
+    daemon.advance(30 * MINUTE)
+    again = daemon.fire("Errors", app="shop")
+    assert (again.id, again.round, again.parent) == (symptom.id, 2, None)
+    assert daemon.act(symptom.id, MergeAsked(actor=ANN, into=full.id)).status == 200
+    daemon.resolve("Full", "2", app="pool")
+    daemon.advance(21 * MINUTE)
+    assert (daemon.get(symptom).parent, daemon.get(symptom).fold) == (cause.id, Fold.DEPENDENCY)
+
+
+def test_what_began_after_a_late_told_close_of_its_cause_goes_its_own_way(daemon: Shop, github: FakeGitHub) -> None:
+    cause = daemon.fire("Down", "2", app="database")
+    early = daemon.fire("Errors", app="shop")
+    daemon.advance(5 * MINUTE)
+    closed_at = daemon.clock.now()
+    daemon.advance(MINUTE)
+    late, quiet = daemon.fire("Slow", app="shop"), daemon.fire("Brief", app="shop")
+    daemon.resolve("Brief", app="shop")
+    close = CloseAsked(actor=ANN, reason=CloseReason.COMPLETED, record=Record(), at=closed_at)
+    assert daemon.act(cause.id, close).status == 200
+    assert [daemon.get(one).state for one in (cause, early, late)] == [State.CLOSED, State.CLOSED, State.OPEN]
+    assert (daemon.get(late).parent, daemon.get(late).round) == (None, 1)
+    assert daemon.get(quiet).state is State.VERIFYING
+    daemon.advance(20 * MINUTE)
+    assert daemon.get(quiet).state is State.CLOSED
+    assert titles(github) == ["Down", "Slow"]
+
+
 def test_what_is_quiet_is_neither_merged_nor_split(daemon: Shop) -> None:
     cause = daemon.fire("Down", "2", app="database")
     symptom, other = daemon.fire("Errors", app="shop"), daemon.fire("Other")
@@ -495,6 +679,21 @@ def test_what_is_graver_does_not_follow_its_parent_into_what_is_lighter(daemon: 
     assert symptom.parent == cause.id
     daemon.act(cause.id, MergeAsked(actor=ANN, into=light.id))
     assert (daemon.get(cause).parent, daemon.get(symptom).parent) == (light.id, None)
+
+
+def test_what_a_person_reopened_and_merged_ends_with_its_parent_though_nothing_of_it_fires(
+    daemon: Shop, github: FakeGitHub
+) -> None:
+    one, other = daemon.fire("One", "2"), daemon.fire("Other")
+    daemon.resolve("Other")
+    daemon.advance(20 * MINUTE)
+    daemon.act(other.id, ReopenAsked(actor=ANN))
+    assert daemon.act(other.id, MergeAsked(actor=ANN, into=one.id)).status == 200
+    assert (daemon.get(other).state, daemon.get(other).firing) == (State.OPEN, 0)
+    daemon.resolve("One", "2")
+    daemon.advance(60 * MINUTE)
+    assert (daemon.get(one).state, daemon.get(other).state) == (State.RESOLVED, State.CLOSED)
+    assert daemon.issue(github, other).state == "closed"
 
 
 def test_what_was_merged_stays_merged_when_the_rules_judge_it_as_before(daemon: Shop) -> None:

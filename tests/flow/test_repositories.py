@@ -10,6 +10,7 @@ import pytest
 
 from fakes.github import FakeGitHub, LostAnswer
 from fakes.github.state import Issue, Repository
+from severities import severities
 from triaged.clock import FakeClock
 from triaged.config import BackendSettings, GitHubSettings, Settings
 from world import START, alert, settings_for, world
@@ -33,16 +34,6 @@ teams:
   platform: {}
   payments: {repository: acme/pay}
 """
-SEVERITY = """
-{name}:
-  targets: {{response: 1h, resolution: 8h}}
-  calendar: always
-  compliance: {{response: 0.95, resolution: 0.9}}
-  at_risk: 0.75
-  verify_for: 10m
-  reopen_within: 24h
-  close: daemon
-"""
 REPOSITORIES = ("acme/rule", "acme/pay", "acme/secret")
 
 
@@ -57,7 +48,7 @@ class Hub:
         rules.mkdir()
         (rules / "triage.yaml").write_text(TRIAGE)
         (rules / "services.yaml").write_text(SERVICES)
-        (rules / "severities.yaml").write_text("".join(SEVERITY.format(name=f"sev{n}") for n in range(1, 5)))
+        (rules / "severities.yaml").write_text(severities(verify_for=(10,) * 4, close=("daemon",) * 4))
         self._rules = rules
 
     def start(self) -> None:

@@ -122,6 +122,10 @@ class Life(World):
         (found,) = self.incidents()
         return found
 
+    def grown(self) -> tuple[str, ...]:
+        """What held of the one incident, as people call it."""
+        return building.named(self.intake.rules.rule_set, self.only().grown)
+
     def metric(self, name: str, **labels: str) -> float:
         return self.intake.metrics.registry.get_sample_value(f"triaged_{name}", labels) or 0.0
 
@@ -528,7 +532,8 @@ def test_an_entry_of_grows_sets_only_impact_urgency_and_because(word: str) -> No
 def growing(*entries: str, match: str = "", more: str = "impact: minor") -> str:
     """A rule of which every entry makes a Sev-1, unless it says otherwise."""
     listed = "".join(f"\n  - {{when: {{{entry}}}, impact: extensive, because: It grew.}}" for entry in entries)
-    return f"- name: a\n  match: [{match}]\n  {more}\n  grows:{listed}"
+    asks = f"\n  match: [{match}]" if match else ""
+    return f"- name: a{asks}\n  {more}\n  grows:{listed}"
 
 
 def test_alerts_is_a_minimum_of_alerts(live: Callable[..., Life]) -> None:
@@ -677,7 +682,7 @@ def test_each_entry_raises_when_it_holds(live: Callable[..., Life]) -> None:
         severities.append(life.only().severity)
     assert severities == [S4, S3, S1]
     life.wait(10 * MINUTE)
-    assert (life.only().impact, life.only().grown) == ("significant", ("a#0", "a#1", "a#2"))
+    assert (life.only().impact, life.grown()) == ("significant", ("a#0", "a#1", "a#2"))
 
 
 @pytest.mark.parametrize("order", ["xy", "yx"])
@@ -691,7 +696,7 @@ def test_entries_of_several_rules_count_together_for_the_gravest_alert(live: Cal
     life.wait(5 * MINUTE)
     for kind in order:
         life.fire(kind=kind, pod="b")
-    assert (life.only().grown, life.only().severity) == (("some#0", "all#0"), S1)
+    assert (life.grown(), life.only().severity) == (("some#0", "all#0"), S1)
 
 
 def test_growth_of_the_newest_alert_does_not_hide_that_of_a_graver_one(live: Callable[..., Life]) -> None:
@@ -708,7 +713,7 @@ def test_growth_stays_below_the_at_most_of_its_alerts(live: Callable[..., Life])
     life = live(f"{growing('alerts: 2')}\n- {{name: b, match: [cluster=staging], at_most: sev4}}")
     for pod in "abc":
         life.fire(pod=pod, cluster="staging")
-    assert (life.only().severity, life.only().grown) == (S4, ("a#0",))
+    assert (life.only().severity, life.grown()) == (S4, ("a#0",))
     life.fire(cluster="prod")
     assert life.only().severity is S1
 
@@ -751,7 +756,7 @@ def test_growth_goes_on_after_a_restart(live: Callable[..., Life]) -> None:
     again = Life(rules(growing("alerts: 3", "alerts: 2, firing_for: 10m")), before.store)
     assert again.only().severity is S3
     again.wait(10 * MINUTE)
-    assert (again.only().severity, again.only().grown) == (S1, ("a#1",))
+    assert (again.only().severity, again.grown()) == (S1, ("a#1",))
 
 
 def test_what_joined_while_a_person_had_it_closed_counts_once_it_is_open_again(live: Callable[..., Life]) -> None:
@@ -763,6 +768,70 @@ def test_what_joined_while_a_person_had_it_closed_counts_once_it_is_open_again(l
     assert (life.only().state, life.only().severity) == (State.CLOSED, S3)
     life.act(ReopenAsked(actor=ANN))
     assert (life.only().state, life.only().severity) == (State.OPEN, S1)
+
+
+HELD = "{when: {alerts: 2}, impact: significant, because: Two of them.}"
+GRAVE = "{when: {alerts: 9}, impact: extensive, urgency: critical}"
+
+
+def entries(*grows: str) -> str:
+    listed = "".join(f"\n  - {one}" for one in grows)
+    return f"- name: a\n  impact: minor\n  urgency: low\n  grows:{listed}"
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        (GRAVE, HELD),
+        (HELD.replace("Two of them", "There are two"), GRAVE),
+        (GRAVE, "{when: {firing_for: 1h}, impact: extensive}", HELD),
+    ],
+    ids=["one inserted above", "reworded", "two inserted above"],
+)
+def test_an_entry_that_held_is_known_again_whatever_stands_around_it(
+    live: Callable[..., Life], edited: tuple[str, ...]
+) -> None:
+    life = live(entries(HELD))
+    for pod in "ab":
+        life.fire(pod=pod)
+    held = life.only().grown
+    life.intake.use(rules(entries(*edited)))
+    life.post(*(told(pod=pod) for pod in "abc"))
+    assert (life.only().impact, life.only().severity, life.only().grown) == ("significant", S3, held)
+    for pod in "defghi":
+        life.fire(pod=pod)
+    assert (life.only().severity, len(life.only().grown)) == (S1, 2)
+
+
+def test_an_entry_counts_on_whatever_is_inserted_above_it(live: Callable[..., Life]) -> None:
+    life = live(entries(HELD.replace("2", "3")))
+    for pod in "ab":
+        life.fire(pod=pod)
+    life.intake.use(rules(entries(GRAVE, HELD.replace("2", "3"))))
+    life.resolve(pod="b")
+    life.fire(pod="c")
+    assert life.only().grown == ()
+    life.fire(pod="d")
+    assert (life.only().impact, life.grown()) == ("significant", ("a#1",))
+
+
+def test_an_entry_whose_condition_is_edited_is_another_one(live: Callable[..., Life]) -> None:
+    life = live(entries(HELD))
+    for pod in "ab":
+        life.fire(pod=pod)
+    life.intake.use(rules(entries(HELD.replace("significant", "extensive, urgency: high").replace("2", "3"))))
+    life.post(*(told(pod=pod) for pod in "ab"))
+    assert (life.only().impact, life.only().severity) == ("significant", S3)
+    life.fire(pod="c")
+    assert (life.only().severity, len(life.only().grown)) == (S1, 2)
+
+
+def test_entries_that_differ_in_their_reasons_alone_both_hold(live: Callable[..., Life]) -> None:
+    life = live(entries(HELD, HELD.replace("Two", "Both")))
+    for pod in "ab":
+        life.fire(pod=pod)
+    assert life.grown() == ("a#0", "a#1")
+    assert life.only().because == ("Two of them.",)
 
 
 @pytest.mark.parametrize(("entry", "severity"), [("firing_for: 10m", S1), ("alerts: 2", S3)])
@@ -849,7 +918,7 @@ def test_what_is_limited_to_sev3_stays_pending_however_it_grows(live: Callable[.
     life = live(growing("alerts: 2", more="delay: 15m\n  at_most: sev3"))
     for pod in "abc":
         life.fire(pod=pod)
-    assert (life.only().state, life.only().grown) == (State.PENDING, ("a#0",))
+    assert (life.only().state, life.grown()) == (State.PENDING, ("a#0",))
 
 
 # ---------------------------------------------------------------- what check refuses; what is shipped

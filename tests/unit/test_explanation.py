@@ -176,7 +176,7 @@ def test_the_lowest_limit_is_told_with_the_rule_that_set_it() -> None:
 def test_growth_that_held_takes_part_in_the_sum() -> None:
     found = rules(SUM)
     judged = found.judge(alert(), MONDAY)
-    told = trace.arithmetic(found, judged, ("grave#0", "grave#1", "forgotten#0"))
+    told = trace.arithmetic(found, judged, (*judged.growing, "forgotten#v1:0"))
     assert told.urgency is Urgency.CRITICAL
     assert told.urgency_by == ("grave#0",)
     assert told.impact_by == ("grave", "grave#1")
@@ -191,9 +191,10 @@ def test_an_axis_that_no_rule_sets_is_the_defaults() -> None:
 
 def test_a_growth_condition_is_told_in_words_with_what_it_sets() -> None:
     found = rules(SUM)
-    first, second = trace.growing(found, found.judge(alert(), MONDAY), ("grave#1",))
+    judged = found.judge(alert(), MONDAY)
+    first, second = trace.growing(found, judged, judged.growing[1:])
     assert first.when == "5 alerts, 3 different values of pod, firing for 10 min, 2 refires within 1 h"
-    assert (first.ref, first.sets, first.because, first.held) == ("grave#0", {"urgency": "critical"}, "More.", False)
+    assert (first.name, first.sets, first.because, first.held) == ("grave#0", {"urgency": "critical"}, "More.", False)
     assert (second.when, second.sets, second.held) == ("1 alert", {"impact": "extensive"}, True)
 
 

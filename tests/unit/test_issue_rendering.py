@@ -135,7 +135,7 @@ def hostile(text: str) -> Report:
         why=why(
             rules=(Tried(rule=text, matched=True, sets={"team": text, text: text}, because=text),),
             arithmetic=replace(why().arithmetic, impact_by=(text,), urgency_by=(text, text)),
-            growing=(Grows(ref=text, when=text, sets={"impact": text}, because=text, held=True),),
+            growing=(Grows(name=text, ref=text, when=text, sets={"impact": text}, because=text, held=True),),
             keys=(Key(digest=text, pairs=((text, text),)),),
             rule_set=text,
         ),
@@ -438,7 +438,14 @@ def test_why_the_severity_is_folded_and_tells_the_sum_the_rules_the_keys_and_the
 
 def test_a_limit_and_growth_are_told_in_the_fold() -> None:
     limited = replace(why().arithmetic, at_most=Severity.SEV4, at_most_by=("staging",), severity=Severity.SEV4)
-    grows = Grows(ref="r#0", when="3 different values of pod", sets={"impact": "minor"}, because="Many.", held=False)
+    grows = Grows(
+        name="r#0",
+        ref="r#v1:0",
+        when="3 different values of pod",
+        sets={"impact": "minor"},
+        because="Many.",
+        held=False,
+    )
     shown = why_of(
         why(arithmetic=limited, growing=(grows, replace(grows, held=True, because=""))), judged=Severity.SEV4
     )
@@ -454,7 +461,7 @@ def test_a_severity_that_was_judged_earlier_is_told_with_its_rules() -> None:
 
 
 def test_many_rules_keys_and_conditions_are_cut_with_an_honest_count() -> None:
-    one, grows = why().rules[0], Grows(ref="r#0", when="2 alerts", sets={}, because="", held=False)
+    one, grows = why().rules[0], Grows(name="r#0", ref="r#v1:0", when="2 alerts", sets={}, because="", held=False)
     shown = why_of(why(rules=(one,) * 14, growing=(grows,) * 7, keys_left_out=3))
     assert shown.count("| `revenue-degraded` |") == 10
     assert "… and 4 more rules." in shown

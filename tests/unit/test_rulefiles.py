@@ -140,7 +140,7 @@ def test_the_example_of_the_documentation_is_read_whole() -> None:
     )
     assert checkout.grows == (
         Growth(
-            ref="checkout-errors#0",
+            ref="checkout-errors#v1:2ef027fd5e52196c",
             rule="checkout-errors",
             distinct={"pod": 3},
             impact=Impact.EXTENSIVE,
@@ -292,23 +292,6 @@ def test_a_default_team_that_the_catalogue_does_not_name_is_warned_of() -> None:
     ]
 
 
-def test_files_that_this_release_does_not_use_are_warned_of_once_each() -> None:
-    files = {
-        **MINIMAL,
-        "heartbeats.yaml": "",
-        "templates/a": "",
-        "templates/b": "",
-        "triage.yml": "",
-        "README.md": "",
-    }
-
-    assert warnings(read(files, today=TODAY)) == [
-        "heartbeats.yaml:1:1: not used by this release",
-        "templates:1:1: not used by this release",
-        "triage.yml:1:1: no file of the rules: not read; did you mean triage.yaml?",
-    ]
-
-
 # ---------------------------------------------------------------- hashes
 
 
@@ -357,7 +340,7 @@ def test_a_folder_is_read_as_its_texts(tmp_path: Path) -> None:
     files = load(tmp_path, today=TODAY)
 
     assert files.hash == read(PRODUCT).hash
-    assert [finding.file for finding in files.warnings] == ["calendars.yaml", "templates"]
+    assert [finding.file for finding in files.warnings] == ["calendars.yaml"]
 
 
 def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:

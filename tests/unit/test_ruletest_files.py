@@ -17,7 +17,7 @@ from triaged.errors import ConfigError, Finding
 from triaged.replay.ruletests.acting import FIELDS, NEEDED
 from triaged.replay.ruletests.cases import Case, Do, Fire, Post, Resolve
 from triaged.replay.ruletests.expecting import DUE, KEYS
-from triaged.replay.ruletests.reading import FIRING_KEYS, START, STEP_KEYS, TEST_KEYS, read, read_all
+from triaged.replay.ruletests.reading import FIRING_KEYS, MOST_FINDINGS, START, STEP_KEYS, TEST_KEYS, read, read_all
 from triaged.replay.ruletests.wording import moment, offset
 from triaged.rulefiles.marks import LARGEST
 
@@ -127,6 +127,33 @@ def test_an_offset_is_written_as_it_is_read(length: timedelta) -> None:
     assert moment(offset(at, START), START) == at
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("- {test: t, alerts: [], expect: {state: open}}", "alerts: expected at least one alert, got an empty list"),
+        ("- {test: t, alert: {a: b}, expect: null}", "expected at least one thing that is expected, got nothing"),
+        ("- {test: t, alert: {a: b}, expect: {due: {}}}", "due: expected at least one deadline, got an empty mapping"),
+        ("- {test: t, alert: {a: b}, expect: {because: []}}", "because: expected at least one text, got an empty list"),
+        ("- {test: t, alert: {a: b}, expect: {timeline: ''}}", 'timeline: expected text, got empty text ("")'),
+        ("- {test: t, alert: {a: b}, expect: {dropped: ''}}", "dropped: expected true, false or a part of the reason"),
+        ("- {test: t, alert: {a: b}, expect: {key: {}}}", "key: expected at least one name in the key"),
+        ("- {test: t, alert: {a: b}, expect: {key: []}}", "key: expected at least one name in the key"),
+        ("- {test: t, alert: {a: b}, expect: {parent: {}}}", "parent: expected at least one label"),
+        ("- {test: t, alert: {'': b}, expect: {state: open}}", "expected a name as key, got an empty one"),
+        (f"{STEPS}  - {{at: 0m, resolve: {{}}}}\n{SEEN}", "resolve: expected all, the labels of alerts that end, or"),
+        (f"{STEPS}  - {{at: 0m, resolve: [{{}}]}}\n{SEEN}", "resolve[0]: expected at least one label"),
+        (f"{STEPS}  - {{at: 0m, act: ack, of: {{}}}}\n{SEEN}", "of: expected at least one label"),
+        (f"{STEPS}  - {{at: 0m, act: merge, into: {{}}}}\n{SEEN}", "into: expected at least one label"),
+    ],
+)
+def test_what_is_empty_and_would_be_true_of_everything_is_refused(text: str, expected: str) -> None:
+    assert any(expected in found for found in findings_of(text)), findings_of(text)
+
+
+def test_of_very_many_mistakes_only_so_many_are_looked_for() -> None:
+    assert len(findings_of("- {x: 1}\n" * 30_000)) < 2 * MOST_FINDINGS
+
+
 def test_an_empty_file_has_no_tests() -> None:
     assert cases("") == ()
     assert cases("# nothing yet\n") == ()
@@ -157,7 +184,10 @@ def test_an_empty_file_has_no_tests() -> None:
             "- {test: t, alert: {a: b}, expect: }",
             "[0].expect: expected at least one thing that is expected, got nothing",
         ),
-        ("- {test: t, alert: {a: b}, expect: {}}", "expected at least one thing that is expected, got a mapping"),
+        (
+            "- {test: t, alert: {a: b}, expect: {}}",
+            "expected at least one thing that is expected, got an empty mapping",
+        ),
         ("- {test: t, alert: {a: b}, expect: open}", "[0].expect: expected a mapping, got open"),
         ("- {test: t, alert: {a: b}, expect: {sate: open}}", "got an unknown key; did you mean state?"),
         ("- {test: t, alert: {a: b}, expect: {notified: [ann]}}", "[0].expect.notified: expected severity, judged,"),

@@ -8,6 +8,8 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
+from building import named
+from severities import severities
 from triaged.app import rules_of
 from triaged.core.model import DeadlineKind, Incident
 from triaged.replay.ruletests.coverage import coverage, lines
@@ -50,15 +52,10 @@ rules:
 FILES = {
     "triage.yaml": TRIAGE,
     "services.yaml": "services: {checkout: {tier: 1}, search: {}}\nteams: {platform: {}, payments: {}}\n",
-    "severities.yaml": "\n".join(
-        f"{severity}: {{targets: {{response: {response}, resolution: {resolution}}}, verify_for: 20m, close: {close}, "
-        f"compliance: {{response: 0.9, resolution: 0.9}}, acknowledgement_for: 2h}}"
-        for severity, response, resolution, close in [
-            ("sev1", "15m", "4h", "person"),
-            ("sev2", "1h", "8h", "person"),
-            ("sev3", "4h", "3d", "daemon"),
-            ("sev4", "1d", "5d", "daemon"),
-        ]
+    "severities.yaml": severities(
+        verify_for=(20,) * 4,
+        targets=(("15m", "4h"), ("1h", "8h"), ("4h", "3d"), ("1d", "5d")),
+        more="  acknowledgement_for: 2h\n",
     ),
 }
 FILES["sources/tool.yaml"] = """
@@ -269,7 +266,7 @@ def test_a_whole_life_in_virtual_time(runner: Runner) -> None:
     one = result(runner, text)
     assert one.failure is None
     assert one.matched == {"down", "checkout"}
-    assert one.grown == {"down#0"}
+    assert named(RULES.rules, one.grown) == ("down#0",)
 
 
 def test_a_firing_told_again_keeps_its_start_and_one_after_a_resolve_has_its_own(runner: Runner) -> None:

@@ -68,7 +68,7 @@ def _growing(growing: tuple[Grows, ...]) -> Iterator[str]:
     for one in growing[:MOST_GROWING]:
         because = f": {prose(one.because, most=200)}" if one.because else ""
         begins = "Grew" if one.held else "Grows"
-        yield f"- {begins} to {_sets(one.sets)} at {prose(one.when, most=200)} ({code(one.ref, most=80)}){because}"
+        yield f"- {begins} to {_sets(one.sets)} at {prose(one.when, most=200)} ({code(one.name, most=80)}){because}"
     if len(growing) > MOST_GROWING:
         yield f"- … and {wording.count(len(growing) - MOST_GROWING, 'more condition')}"
 

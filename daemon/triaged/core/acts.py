@@ -16,7 +16,7 @@ from triaged.core.events import (
     SeverityChosen,
     SplitAsked,
 )
-from triaged.core.folding import split
+from triaged.core.folding import leave, split
 from triaged.core.model import CloseReason, Entry, Incident, State
 from triaged.errors import ActError
 
@@ -68,6 +68,7 @@ def resolve(draft: Draft, event: ResolveAsked) -> None:
     incident = draft.incident
     _allow(draft, (*_WORKING, State.RESOLVED), "resolved")
     _write_down(draft, event.record)
+    draft.set(covered=incident.judged)
     draft.publish()
     if incident.state is State.RESOLVED:
         draft.tell(Entry.RESOLVED, f"{event.actor.name} says that it is fixed", by=event.actor)
@@ -94,6 +95,10 @@ def close(draft: Draft, event: CloseAsked) -> None:
     incident = draft.incident
     _allow(draft, (*_WORKING, State.RESOLVED), "closed")
     if _is_overtaken(incident, event):
+        if incident.parent is not None:
+            if incident.state.working:
+                leave(draft, f"its alerts began after {event.actor.name} closed INC-{incident.parent}")
+            return
         text = f"{event.actor.name} closed the issue, but alerts began after that: it is open"
         draft.tell(Entry.REOPENED, text)
         draft.comment(CommentKind.REOPENED, f"{text[0].upper()}{text[1:]} again.")
@@ -139,6 +144,7 @@ def reopen_by_person(draft: Draft, event: ReopenAsked) -> None:
     _allow(draft, (State.RESOLVED, State.CLOSED), "reopened")
     reason = f": {event.reason}" if event.reason else ""
     reopen(draft, f"{event.actor.name} asked for it{reason}", by=event.actor)
+    draft.set(covered=draft.incident.judged)
 
 
 def _is_overtaken(incident: Incident, event: CloseAsked) -> bool:

@@ -10,8 +10,8 @@ from triaged.core import objectives, wording
 from triaged.core.draft import Draft
 from triaged.core.effects import CommentKind
 from triaged.core.episodes import Change
-from triaged.core.events import AlertFired, AlertResolved
-from triaged.core.folding import fold, home, unfold_if_alone, unfold_if_graver
+from triaged.core.events import AlertFired, AlertResolved, ParentQuiet
+from triaged.core.folding import fold, home, leave, leave_if_alone, unfold_if_graver
 from triaged.core.judging import judge
 from triaged.core.model import DAEMON, Actor, CloseReason, Entry, Incident, State, Verdict
 from triaged.core.sla import Policy
@@ -76,12 +76,12 @@ def fired(draft: Draft, event: AlertFired) -> None:
                 open_now(draft, f"{event.name} does not wait")
         case State.OPEN | State.ACKNOWLEDGED:
             judge(draft, event.verdict, why=f"{event.name} fires")
-            unfold_if_alone(draft)
+            leave_if_alone(draft)
         case State.VERIFYING:
             _back_from_verifying(draft, event)
             judge(draft, event.verdict, why=f"{event.name} fires")
             unfold_if_graver(draft)
-            unfold_if_alone(draft)
+            leave_if_alone(draft)
         case State.RESOLVED | State.CLOSED:
             if place(incident, event, draft.policy, draft.now) is Place.REOPEN:
                 reopen(draft, f"{event.name} fires again")
@@ -96,6 +96,8 @@ def silent(draft: Draft, event: AlertResolved) -> None:
     # Ends arrive out of order: the incident is restored when the last of its alerts ended, not when we heard of it.
     last_ended_at = max(event.ended_at, incident.last_ended_at or event.ended_at)
     draft.set(firing=max(0, incident.firing - 1), last_ended_at=last_ended_at)
+    if not draft.incident.firing and incident.storm_until is not None:
+        draft.set(storm_until=None)
     draft.tell(Entry.RESOLVED_ALERT, f"{event.name} resolved at {wording.instant(event.ended_at)}")
     draft.publish()
     if draft.incident.firing or not incident.state.working:
@@ -145,6 +147,18 @@ def verify(draft: Draft, restored_at: datetime, why: str) -> None:
     draft.set(state=State.VERIFYING, former_state=incident.state, restored_at=restored_at)
     draft.tell(Entry.VERIFYING, f"{why}; watched for {wording.span(window)} from {wording.instant(restored_at)}")
     draft.publish(urgent=True)
+
+
+def parent_quiet(draft: Draft, _event: ParentQuiet) -> None:
+    """The parent's own alerts were quiet for its window: what still fires was no part of it, all else ends with it."""
+    incident = draft.incident
+    if not incident.state.working:
+        return
+    if incident.firing:
+        leave(draft, f"it still fires, and INC-{incident.parent} is over")
+    else:
+        # A person reopened it, and merged it then.
+        verify(draft, draft.now, f"INC-{incident.parent} is over")
 
 
 def reopen(draft: Draft, why: str, *, by: Actor = DAEMON) -> None:

@@ -50,3 +50,19 @@ def follow(last: Episode | None, alert: Alert, now: datetime) -> Step:
     if alert.starts_at is not None and alert.ends_at is not None and alert.ends_at < last.starts_at <= now:
         return Step(change=Change.STALE, at=alert.ends_at)
     return Step(change=Change.ENDED, at=min(alert.ends_at or now, now))
+
+
+def alert_of(episode: Episode) -> Alert:
+    """The alert as it was heard last, to be judged again; its text as it was sent is not in it."""
+    return Alert(
+        fingerprint=episode.fingerprint,
+        source=episode.source,
+        status=AlertStatus.FIRING if episode.ended_at is None else AlertStatus.RESOLVED,
+        labels=episode.labels,
+        annotations=episode.annotations,
+        starts_at=episode.starts_at,
+        ends_at=episode.ended_at,
+        generator_url=episode.generator_url,
+        digest=episode.digest,
+        raw=b"",
+    )

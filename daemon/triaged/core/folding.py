@@ -8,7 +8,7 @@ from typing import Final
 from triaged.core import objectives
 from triaged.core.draft import Draft
 from triaged.core.effects import PublishIssue
-from triaged.core.events import FoldAsked, MergeAsked, ParentFolded, ParentQuiet, SplitAsked
+from triaged.core.events import FoldAsked, MergeAsked, ParentFolded, SplitAsked
 from triaged.core.model import DAEMON, Actor, Entry, Fold, Incident, State, TimelineEntry
 from triaged.errors import ActError
 
@@ -16,12 +16,20 @@ SYMPTOMS_BEFORE: Final = timedelta(minutes=15)
 """How long before its cause a symptom may have opened: alerts of a cause often wait longer than those of a symptom."""
 
 
+def is_cause(incident: Incident) -> bool:
+    """Whether it may take others in: it fires, people work on it, and nothing has taken it in."""
+    return incident.parent is None and incident.state.working and incident.firing > 0
+
+
 def home(draft: Draft) -> tuple[Fold, Incident] | None:
-    """What takes in an incident that opens now; a sev1 or sev2, and what not everybody may see, goes its own way."""
+    """What takes in an incident that opens now, or whose parent is over.
+
+    A sev1 or sev2, what not everybody may see, and what a person has split off before goes its own way.
+    """
     child = draft.incident
-    if child.judged.pages or child.severity.pages or child.restricted:
+    if child.judged.pages or child.severity.pages or child.restricted or child.split_at is not None:
         return None
-    return next(((fold, parent) for fold, parent in draft.context.parents if _takes_in(parent, child, fold)), None)
+    return next(((fold, parent) for fold, parent in draft.context.parents if _takes_in(parent, child)), None)
 
 
 def fold(draft: Draft, reason: Fold, parent: Incident, *, by: Actor = DAEMON, why: str = "") -> None:
@@ -38,11 +46,10 @@ def fold(draft: Draft, reason: Fold, parent: Incident, *, by: Actor = DAEMON, wh
 
 
 def fold_if_asked(draft: Draft, _event: FoldAsked) -> None:
-    """A cause opened after its symptom: fold the symptom, unless a person has taken it or it is too old to be one."""
+    """Its cause began to fire after it: fold it, unless it is a person's or its round is too old for a symptom."""
     incident = draft.incident
-    taken = incident.state is not State.OPEN or incident.acknowledged_at is not None or incident.chosen is not None
-    old = incident.opened_at is None or draft.now - incident.opened_at > SYMPTOMS_BEFORE
-    if incident.parent is not None or taken or old:
+    old = incident.round_at is None or draft.now - incident.round_at > SYMPTOMS_BEFORE
+    if incident.parent is not None or incident.state is not State.OPEN or old or _is_a_persons(incident):
         return
     found = home(draft)
     if found is not None:
@@ -61,6 +68,16 @@ def unfold(draft: Draft, why: str, *, by: Actor = DAEMON) -> None:
     draft.publish(urgent=True)
 
 
+def leave(draft: Draft, why: str) -> None:
+    """Its parent is no home for it any more: another one takes it in, else it goes its own way."""
+    former, found = draft.incident.parent, home(draft)
+    if found is None or former is None:
+        unfold(draft, why)
+        return
+    fold(draft, *found, why=why)
+    _tell_parent(draft, former, Entry.UNFOLDED, f"{draft.incident.name} goes on in {found[1].name}: {why}", DAEMON)
+
+
 def unfold_if_graver(draft: Draft) -> None:
     """A folded incident that was judged anew: a sev1, a sev2 or one above its parent goes its own way."""
     incident, parent = draft.incident, draft.context.parent
@@ -75,28 +92,22 @@ def unfold_if_graver(draft: Draft) -> None:
         unfold(draft, f"judged {incident.judged}, above {parent.name}")
 
 
-def unfold_if_alone(draft: Draft) -> None:
+def leave_if_alone(draft: Draft) -> None:
     """A folded incident that fires: it cannot be told of by a parent that is over."""
     incident, parent = draft.incident, draft.context.parent
     if incident.parent is not None and incident.state.working and (parent is None or not parent.state.unfinished):
-        unfold(draft, f"it fires, and INC-{incident.parent} is over")
+        leave(draft, f"it fires, and INC-{incident.parent} is over")
 
 
 def follow_parent(draft: Draft, event: ParentFolded) -> None:
     """Nothing is folded by way of two parents, nor by the daemon into what is lighter."""
     incident = draft.incident
     if incident.judged.graver_than(event.severity) and incident.fold is not Fold.MERGE and incident.state.working:
-        unfold(draft, f"judged {incident.judged}, above INC-{event.into}")
+        leave(draft, f"judged {incident.judged}, above INC-{event.into}")
         return
     draft.set(parent=event.into)
     draft.tell(Entry.FOLDED, f"folded into INC-{event.into} with its parent")
     draft.effects.append(PublishIssue(incident_id=event.into))
-
-
-def parent_quiet(draft: Draft, _event: ParentQuiet) -> None:
-    """The parent's own alerts were quiet for its window: what still fires was no part of it."""
-    if draft.incident.state.working and draft.incident.firing:
-        unfold(draft, f"it still fires, and INC-{draft.incident.parent} is over")
 
 
 def merge(draft: Draft, event: MergeAsked) -> None:
@@ -111,26 +122,34 @@ def merge(draft: Draft, event: MergeAsked) -> None:
         raise ActError(f"{parent.name} is folded into INC-{parent.parent}: merge into that")
     if not parent.state.working:
         raise ActError(f"{parent.name} is {parent.state}: expected one that is open")
-    draft.set(covered=incident.judged)
+    draft.set(covered=incident.judged, split_at=None)
     fold(draft, Fold.MERGE, parent, by=event.actor, why=_said(event.actor, event.reason))
 
 
 def split(draft: Draft, event: SplitAsked) -> None:
-    """A person says that it is a problem of its own."""
+    """A person says that it is a problem of its own: from now on, whatever fires."""
     incident = draft.incident
     if incident.parent is None:
         raise ActError(f"{incident.name} is not folded into another incident")
     if not incident.state.working:
         raise ActError(f"{incident.name} is {incident.state}: there is nothing left to split")
+    draft.set(split_at=draft.now)
     unfold(draft, _said(event.actor, event.reason), by=event.actor)
 
 
-def _takes_in(parent: Incident, child: Incident, reason: Fold) -> bool:
+def _is_a_persons(incident: Incident) -> bool:
+    """Whether an act of a person in this round, or a severity that one chose, stands: as long as none is judged higher.
+
+    The issue is theirs then, and is not closed as part of another.
+    """
+    covered = incident.covered
+    return incident.chosen is not None or (covered is not None and not incident.judged.graver_than(covered))
+
+
+def _takes_in(parent: Incident, child: Incident) -> bool:
     return (
         parent.id != child.id
-        and parent.parent is None
-        and parent.state.working
-        and (parent.firing > 0 or reason is Fold.MERGE)
+        and is_cause(parent)
         and not child.severity.graver_than(parent.severity)
         and not parent.restricted
     )

@@ -14,7 +14,9 @@ _MOST_LABELS = 20
 def judge(draft: Draft, verdict: Verdict, *, why: str) -> None:
     """Take a verdict in; `why` says in words what brought it."""
     incident = draft.incident
-    labels = tuple(dict.fromkeys((*incident.labels, *verdict.labels)))[:_MOST_LABELS]
+    labels = incident.labels
+    if verdict.labels:
+        labels = tuple(dict.fromkeys((*labels, *verdict.labels)))[:_MOST_LABELS]
     if labels != incident.labels or (verdict.restricted and not incident.restricted):
         draft.set(labels=labels, restricted=incident.restricted or verdict.restricted)
         draft.publish()

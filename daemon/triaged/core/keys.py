@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
+from typing import Final
 
 from triaged.core.model import Alert, Category, Key
 
 VERSION = "v1"
 ALONE = "fingerprint"
 """The name in the key of an alert that has nothing in common with others."""
+_NUMBERS: Final = tuple(map(str, range(256)))
 
 
 def fingerprint(source: str, labels: Mapping[str, str]) -> str:
     """32 hex digits that differ where source or any label differs; the order of labels does not matter."""
     parts = [source]
-    for name in sorted(labels):
-        parts += (name, labels[name])
+    for item in sorted(labels.items()):
+        parts += item
     return digest(parts)
 
 
@@ -45,5 +47,6 @@ def incident_key(names: Iterable[str], alert: Alert, *, service: str, team: str,
 
 def digest(parts: Sequence[str]) -> str:
     """32 hex digits of texts in their order; their lengths go before them, so that no two lists are the same form."""
-    form = f"{' '.join(map(str, map(len, parts)))}\0{''.join(parts)}"
+    lengths = " ".join([_NUMBERS[n] if n < 256 else str(n) for n in map(len, parts)])
+    form = f"{lengths}\0{''.join(parts)}"
     return blake2b(form.encode(errors="surrogatepass"), digest_size=16).hexdigest()

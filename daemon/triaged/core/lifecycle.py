@@ -89,7 +89,7 @@ def decide(incident: Incident, event: Event, context: Context, now: datetime) ->
         case ParentFolded():
             folding.follow_parent(draft, event)
         case ParentQuiet():
-            folding.parent_quiet(draft, event)
+            alerting.parent_quiet(draft, event)
         case ParentClosed():
             acts.close(draft, event.close)
         case StormGoesOn():

@@ -15,12 +15,13 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 class Ranked(StrEnum):
     """A closed set declared from the gravest to the lightest; `rank` 0 is the gravest."""
 
-    @property
-    def rank(self) -> int:
-        return _RANKS[self]
+    rank: int
+
+    def __init__(self, _value: str) -> None:
+        self.rank = len(type(self).__members__)
 
     def graver_than(self, other: Ranked) -> bool:
-        return _RANKS[self] < _RANKS[other]
+        return self.rank < other.rank
 
 
 @unique
@@ -52,9 +53,6 @@ class Urgency(Ranked):
     LOW = "low"
 
 
-_RANKS: dict[Ranked, int] = {member: i for kind in (Severity, Impact, Urgency) for i, member in enumerate(kind)}
-
-
 @unique
 class Category(StrEnum):
     OUTAGE = "outage"
@@ -67,6 +65,8 @@ class Category(StrEnum):
 
 @unique
 class State(StrEnum):
+    """Where an incident stands: `unfinished` ones own their keys, `working` ones are a matter for people now."""
+
     PENDING = "pending"
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -74,15 +74,12 @@ class State(StrEnum):
     RESOLVED = "resolved"
     CLOSED = "closed"
 
-    @property
-    def unfinished(self) -> bool:
-        """Whether an incident in this state owns its keys."""
-        return self not in (State.RESOLVED, State.CLOSED)
+    unfinished: bool
+    working: bool
 
-    @property
-    def working(self) -> bool:
-        """Whether it is a matter for people now: open, and not quiet."""
-        return self in (State.OPEN, State.ACKNOWLEDGED)
+    def __init__(self, value: str) -> None:
+        self.unfinished = value not in ("resolved", "closed")
+        self.working = value in ("open", "acknowledged")
 
 
 @unique
@@ -199,8 +196,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     """What the rules say of one alert.
 
     `matched` are the names of the matching rules in order; `severity` is the matrix's answer limited by `at_most`;
-    `dropped` is the reason where a rule dropped the alert (the last of `matched`), `growing` the references
-    (`rule#index`) of growth conditions whose rule matched; `because` the reasons that set the gravest axes.
+    `dropped` is the reason where a rule dropped the alert (the last of `matched`), `growing` the references of the
+    growth conditions whose rule matched; `because` the reasons that set the gravest axes.
     """
 
     impact: Impact
@@ -235,8 +232,9 @@ class Incident(Struct, frozen=True, kw_only=True):
     `last_begun_at` is when its newest episode arrived; `last_ended_at` the latest end among its alerts, or a person's
     resolve while it fired.
     `former_state` is where a re-fire during `verifying` goes back to. `round_at` is when the present round began.
-    `grown` are growth conditions that held. `policy` is the hash of the frozen severities and calendars.
+    `grown` are references of growth conditions that held. `policy` is the hash of the frozen severities and calendars.
     While it is folded into `parent` (for the reason `fold`) it has no issue, notifications or clocks of its own.
+    `split_at` is when a person split it off: the daemon folds it no more.
     `storm_until` is when a storm is asked again whether it goes on.
     """
 
@@ -299,6 +297,7 @@ class Incident(Struct, frozen=True, kw_only=True):
     parent: int | None = None
     fold: Fold | None = None
     folded_at: datetime | None = None
+    split_at: datetime | None = None
     storm_until: datetime | None = None
     summary: str = ""
     root_cause: str = ""

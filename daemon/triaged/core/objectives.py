@@ -52,9 +52,11 @@ def standing(incident: Incident, policy: Policy) -> tuple[Deadline, ...]:
         due[DeadlineKind.VERIFICATION] = incident.restored_at + policy.severities[incident.severity].verify_for
     elif state.working:
         due[DeadlineKind.GROWTH] = incident.grows_at
-        due[DeadlineKind.STORM] = incident.storm_until
         if incident.parent is None:
             due.update(_clocks(incident))
+    if incident.firing:
+        # A storm that a person closed goes on, and takes nothing in, until it is over.
+        due[DeadlineKind.STORM] = incident.storm_until
     return tuple(Deadline(incident_id=incident.id, kind=kind, due_at=at) for kind, at in due.items() if at is not None)
 
 
@@ -72,10 +74,11 @@ def _clocks(incident: Incident) -> Iterator[tuple[DeadlineKind, datetime | None]
 
 
 def start_round(draft: Draft) -> None:
-    """Begin a round now: both objectives undecided, counted from this instant."""
+    """Begin a round now: both objectives undecided, counted from this instant; no act of a person stands in it yet."""
     draft.set(
         round=draft.incident.round + 1,
         round_at=draft.now,
+        covered=None,
         resolution_outcome=None,
         resolution_at_risk=False,
         **_targets(draft, Objective.RESOLUTION, draft.now),

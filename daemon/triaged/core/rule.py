@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -91,6 +91,10 @@ class Rule:
     def ends(self) -> bool:
         """Whether no later rule counts where this one matches."""
         return self.stop or self.drop is not None
+
+    def growths(self) -> Iterator[tuple[str, Growth]]:
+        """The growth conditions in their order, each with what people call it: `rule#0` is the first."""
+        return ((f"{self.name}#{n}", growth) for n, growth in enumerate(self.grows))
 
     def sets(self) -> Mapping[str, str]:
         """What the rule sets, in words, by the name of the rule's own field."""

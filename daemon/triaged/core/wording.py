@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
@@ -21,6 +22,7 @@ def span(length: timedelta) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
+@lru_cache(maxsize=4_096)
 def instant(at: datetime) -> str:
     """`2026-11-23 08:09 UTC`: an instant to the minute, in UTC."""
     return f"{at.astimezone(UTC).isoformat(' ', 'minutes')[:16]} UTC"

@@ -9,10 +9,9 @@ from typing import Final
 from msgspec import Struct
 
 from triaged.core import trace, wording
+from triaged.core.episodes import alert_of
 from triaged.core.growth import Growth
 from triaged.core.model import (
-    Alert,
-    AlertStatus,
     CloseReason,
     Entry,
     Episode,
@@ -92,22 +91,6 @@ def explain(reader: Reader, row: IncidentRow, rules: Rules, former: Former, now:
         objectives=decided(incident, policy, timeline),
         deadlines=due(incident, policy, timeline),
         decisions=tuple([entry for entry in timeline if entry.entry not in _NO_DECISION][-MOST_DECISIONS:]),
-    )
-
-
-def alert_of(episode: Episode) -> Alert:
-    """The alert as the rules saw it last; what they do not ask for is left out."""
-    return Alert(
-        fingerprint=episode.fingerprint,
-        source=episode.source,
-        status=AlertStatus.FIRING if episode.ended_at is None else AlertStatus.RESOLVED,
-        labels=episode.labels,
-        annotations=episode.annotations,
-        starts_at=episode.starts_at,
-        ends_at=episode.ended_at,
-        generator_url=episode.generator_url,
-        digest=episode.digest,
-        raw=b"",
     )
 
 
@@ -218,7 +201,8 @@ def _family(reader: Reader, incident: Incident) -> Iterator[str]:
         if incident.fold is Fold.DEPENDENCY and row is not None:
             why = f"{incident.service} depends on {row.incident.service}"
         yield f"folded into {parent}{since} ({why}): issue, notifications and clocks are the parent's"
-    if folded := reader.folded_count(incident.id):
+    _, folded = reader.folded(incident.id, 0)
+    if folded:
         yield f"{wording.count(folded, 'incident')} folded into it"
 
 

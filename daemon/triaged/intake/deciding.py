@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import lru_cache
+from typing import Final, assert_never
 
 from msgspec.structs import replace
 
@@ -25,6 +27,7 @@ from triaged.core.events import (
     ReopenAsked,
     StormGoesOn,
 )
+from triaged.core.folding import is_cause
 from triaged.core.lifecycle import begin, decide
 from triaged.core.model import Alert, Deadline, DeadlineKind, Episode, Fold, Incident, Key, State, Verdict
 from triaged.core.objectives import same_deadlines, standing
@@ -36,6 +39,8 @@ from triaged.intake.growing import Growing
 from triaged.intake.units import Rules
 from triaged.intake.verdicts import Verdicts, decode, encode
 from triaged.ports.store import AlertRecord, Batch, Fate, Transaction, Want
+
+_OPENING: Final = (AlertFired, DeadlinePassed, Grew)
 
 
 class Deciding:
@@ -93,6 +98,8 @@ class Deciding:
         fate: Fate
         incident_id: int | None
         match step.change:
+            case Change.BEGAN | Change.CONTINUED:
+                fate, incident_id, reason = self._fired(alert, last, step)
             case Change.UNKNOWN if alert.status == "resolved" and self._verdict(alert).dropped is not None:
                 # Other rules may not drop it: a backtest of them has to know that it ended.
                 verdict = self._verdict(alert)
@@ -109,7 +116,7 @@ class Deciding:
                     return None
                 fate, incident_id, reason = Fate.CHANGED, last.incident_id, ""
             case _:
-                fate, incident_id, reason = self._fired(alert, last, step)
+                assert_never(step.change)
         self.batch.records.append(
             AlertRecord(
                 delivery=delivery,
@@ -117,7 +124,7 @@ class Deciding:
                 source=alert.source,
                 fingerprint=alert.fingerprint,
                 fate=fate,
-                reason="; ".join((*((reason,) if reason else ()), *alert.mended))[:1_000],
+                reason="; ".join(filter(None, (reason, *alert.mended)))[:1_000],
                 incident_id=incident_id,
                 rule_set=self._rules.rule_set.hash,
                 raw=alert.raw,
@@ -183,7 +190,7 @@ class Deciding:
                 self._apply(self._incidents[incident_id], grew)
             elif ripe_at is not None:
                 waits = ripe_at if waits is None else min(waits, ripe_at)
-        if waits is not None:
+        if waits is not None and waits != self._incidents[incident_id].grows_at:
             self._apply(self._incidents[incident_id], GrowthAwaited(at=waits))
 
     def _ended(self, alert: Alert, last: Episode, step: Step) -> None:
@@ -278,9 +285,10 @@ class Deciding:
                 digest=alert.digest,
                 refires=last is not None and last.incident_id == incident.id,
             )
-            self.batch.tallies.append(Tally(metric="episodes_total", labels={"source": alert.source}))
+            self.batch.tallies.append(_episode_of(alert.source))
         self._keep(episode)
-        self.batch.growth.extend(self._growing.began(episode, verdict.growing, self._now))
+        if verdict.growing:
+            self.batch.growth.extend(self._growing.began(episode, verdict.growing, self._now))
 
     def _open(self, fired: AlertFired, *, follows: int | None) -> Incident:
         incident_id = self._transaction.next_id("incident")
@@ -307,8 +315,11 @@ class Deciding:
             return decide(incident, event, Context(policy=policy, parent=parent, parents=parents), self._now)
 
         # What people ask for is done as they ask; else one that opens, or opens again, may be part of another.
-        opens = isinstance(event, AlertFired | DeadlinePassed | Grew) and not _at_work(incident)
-        self._absorb(self._opening(made, incident.service, incident.source) if opens else made(()))
+        if isinstance(event, _OPENING) and not _at_work(incident):
+            decision = self._opening(made, incident.service, incident.source)
+        else:
+            decision = made(self._other_homes(incident, parent))
+        self._absorb(decision)
 
     def _opening(self, made: Callable[[Parents], Decision], service: str, source: str) -> Decision:
         """The decision that may open an incident: its cause takes it in rather than a storm, which it may begin."""
@@ -321,18 +332,40 @@ class Deciding:
         raging = self._storm()
         return decision if raging is None else made(((Fold.STORM, raging),))
 
+    def _other_homes(self, incident: Incident, parent: Incident | None) -> Parents:
+        """What may take in one that is folded into what is over, or folded itself by now."""
+        has_home = parent is not None and parent.parent is None and parent.state.unfinished
+        if incident.parent is None or has_home or incident.source == storm.SOURCE:
+            return ()
+        raging = self._raging()
+        storms = () if raging is None else ((Fold.STORM, raging),)
+        return (*self._family.causes(incident.service), *storms)
+
     def _absorb(self, decision: Decision) -> None:
         incident = decision.incident
         before = self._incidents.get(incident.id)
-        if incident == before and not decision.timeline and not decision.effects and decision.for_folded is None:
+        if not decision.timeline and not decision.effects and decision.for_folded is None and incident == before:
             return
         children = self._family.folded_into(incident) if decision.for_folded is not None else []
         self._incidents[incident.id] = incident
-        batch = self.batch
-        batch.incidents[incident.id] = incident
-        batch.timeline.extend(decision.timeline)
+        if incident.state.working and (before is None or not before.state.working):
+            self._family.at_work(incident)
+        self.batch.incidents[incident.id] = incident
+        self.batch.timeline.extend(decision.timeline)
         if before is None or not same_deadlines(before, incident):
-            batch.deadlines[incident.id] = self._standing(incident)
+            self.batch.deadlines[incident.id] = self._standing(incident)
+        self._ask_for(decision)
+        for child in children:
+            if decision.for_folded is not None and self._incidents[child.id].parent == incident.id:
+                self._apply(self._incidents[child.id], decision.for_folded)
+        if incident.opened_at is not None and (before is None or before.opened_at is None):
+            self._family.opened()
+        if is_cause(incident) and (before is None or not is_cause(before)):
+            self._fold_symptoms(incident)
+
+    def _ask_for(self, decision: Decision) -> None:
+        """The decision's effects, as rows for those who carry them out."""
+        batch = self.batch
         for effect in decision.effects:
             match effect:
                 case PublishIssue():
@@ -341,22 +374,14 @@ class Deciding:
                     severity = self._incidents[effect.incident_id].severity
                     batch.wants[effect.incident_id] = Want(severity=severity, urgent=urgent)
                 case Comment():
-                    batch.comments.append((effect, incident.severity))
+                    batch.comments.append((effect, decision.incident.severity))
                 case Tally():
                     known = self._rules.rule_set.known_team(effect.labels.get("team", ""))
                     labels = {**effect.labels, "team": known} if "team" in effect.labels else effect.labels
                     batch.tallies.append(replace(effect, labels=labels))
-        for child in children:
-            if decision.for_folded is not None and self._incidents[child.id].parent == incident.id:
-                self._apply(self._incidents[child.id], decision.for_folded)
-        if incident.opened_at is not None and (before is None or before.opened_at is None):
-            self._opened(incident)
 
-    def _opened(self, incident: Incident) -> None:
-        """One opened: it counts for a storm, and is perhaps the cause of symptoms that opened before it."""
-        self._family.opened(incident)
-        if incident.parent is not None:
-            return
+    def _fold_symptoms(self, incident: Incident) -> None:
+        """It is perhaps the cause of symptoms that opened before it."""
         for found in self._family.symptoms(incident.service):
             # One that was folded before this one may have taken it along.
             symptom = self._incidents[found.id]
@@ -382,9 +407,9 @@ class Deciding:
         told = self._rules.rule_set.storm
         if told is None:
             return None
+        if (raging := self._raging()) is not None:
+            return raging
         found = self._last_storm()
-        if found is not None and found.state.working:
-            return self._family.parent(found) or found
         rages = self._family.opened_within(told, self._now) + 1 >= told.opened
         if found is not None and found.firing:
             # A person closed it while it raged: that holds until it is over.
@@ -392,6 +417,11 @@ class Deciding:
                 self._end_storm()
             return None
         return self._begin_storm(told) if rages else None
+
+    def _raging(self) -> Incident | None:
+        """The storm that is at work, as what it is folded into."""
+        found = self._last_storm()
+        return self._family.parent(found) or found if found is not None and found.state.working else None
 
     def _last_storm(self) -> Incident | None:
         digest = storm.KEY.digest
@@ -465,7 +495,9 @@ class Deciding:
         return self._transaction.verdict(last.verdict) or verdict
 
     def _grown(self, incident: Incident, verdict: Verdict) -> Verdict:
-        return self._rules.rule_set.grown(verdict, incident.grown) if incident.grown else verdict
+        if not incident.grown:
+            return verdict
+        return self._remembered.grown(verdict, incident.grown, self._rules.rule_set)
 
     def _repeats(self, alert: Alert) -> bool:
         """Whether this very text is the stored state, and the rules in force have judged it: others may judge anew."""
@@ -497,6 +529,11 @@ class Deciding:
     def _load(self, ids: Iterable[int]) -> None:
         missing = [i for i in ids if i not in self._incidents]
         self._incidents.update(self._transaction.incidents(missing))
+
+
+@lru_cache(maxsize=256)
+def _episode_of(source: str) -> Tally:
+    return Tally(metric="episodes_total", labels={"source": source})
 
 
 def _at_work(incident: Incident) -> bool:

@@ -9,6 +9,7 @@ from triaged.core.catalogue import Catalogue
 from triaged.core.draft import Parents
 from triaged.core.model import Fold, Incident, State
 from triaged.core.rules import Storm
+from triaged.core.storm import SOURCE
 from triaged.ports.store import Transaction
 
 
@@ -26,19 +27,22 @@ class Family:
         self._catalogue = catalogue
         self._incidents = incidents
         self._load = load
-        self._opened: dict[str, list[int]] = {}
+        self._at_work: dict[str, list[int]] = {}
         self._opened_here = 0
         self._opened_before: int | None = None
 
-    def opened(self, incident: Incident) -> None:
+    def opened(self) -> None:
         """An incident opened in this transaction, which the store does not know yet."""
         self._opened_here += 1
+
+    def at_work(self, incident: Incident) -> None:
+        """One opened, opened again or came back from verifying in this transaction; the store does not know yet."""
         if incident.service:
-            self._opened.setdefault(incident.service, []).append(incident.id)
+            self._at_work.setdefault(incident.service, []).append(incident.id)
 
     def saved(self) -> None:
-        """The store knows by now what this transaction opened."""
-        self._opened.clear()
+        """The store knows by now what this transaction did."""
+        self._at_work.clear()
         self._opened_here = 0
         self._opened_before = None
 
@@ -61,10 +65,17 @@ class Family:
         return self._incidents.get(incident.parent)
 
     def folded_into(self, incident: Incident) -> list[Incident]:
-        """What is folded into it and not closed."""
+        """What is folded into it and not closed: storms first, then causes before their symptoms.
+
+        Where the parent is over, each may take in those after it.
+        """
         self._load(self._transaction.folded_into(incident.id))
         children = [one for one in self._incidents.values() if one.parent == incident.id]
-        return sorted((one for one in children if one.state is not State.CLOSED), key=lambda one: one.id)
+        depth = {service: len(self._catalogue.needs(service)) for service in {one.service for one in children}}
+        return sorted(
+            (one for one in children if one.state is not State.CLOSED),
+            key=lambda one: (one.source != SOURCE, depth[one.service], one.id),
+        )
 
     def opened_within(self, storm: Storm, now: datetime) -> int:
         """How many incidents opened in a storm's span up to now, counted up to what makes a storm."""
@@ -77,7 +88,7 @@ class Family:
             return []
         ids = {*self._transaction.working_on(services)}
         for service in services:
-            ids.update(self._opened.get(service, ()))
+            ids.update(self._at_work.get(service, ()))
         self._load(ids)
         known = (self._incidents[one] for one in sorted(ids) if one in self._incidents)
         return [incident for incident in known if incident.state.working]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -34,13 +34,14 @@ class Growing:
             found = self._verdicts.growing[verdict_id] = verdict.growing if verdict else ()
         return found
 
-    def began(self, episode: Episode, refs: Iterable[str], now: datetime) -> Iterator[GrowthStep]:
+    def began(self, episode: Episode, refs: Iterable[str], now: datetime) -> list[GrowthStep]:
         """The steps of an episode that counts from now on; its conditions are to be asked again."""
-        for step in self._steps(episode, refs, now, began=True):
-            self._asked.setdefault(episode.incident_id, set()).add(step.ref)
-            yield step
+        steps = self._steps(episode, refs, now, began=True)
+        if steps:
+            self._asked.setdefault(episode.incident_id, set()).update([step.ref for step in steps])
+        return steps
 
-    def ended(self, episode: Episode, now: datetime) -> Iterator[GrowthStep]:
+    def ended(self, episode: Episode, now: datetime) -> list[GrowthStep]:
         """The steps of an episode that counts no more."""
         return self._steps(episode, self.of(episode.verdict), now, began=False)
 
@@ -81,12 +82,10 @@ class Growing:
         # The rules may have judged its alerts differently: the gravest counts, of equals the newest.
         return Grew(ref=ref, verdict=min(grown, key=lambda verdict: verdict.severity.rank)), None
 
-    def _steps(self, episode: Episode, refs: Iterable[str], now: datetime, *, began: bool) -> Iterator[GrowthStep]:
-        for ref in refs:
-            condition = self._rules.growth(ref)
-            if condition is None or ref in self._incidents[episode.incident_id].grown:
-                continue
-            yield GrowthStep(
+    def _steps(self, episode: Episode, refs: Iterable[str], now: datetime, *, began: bool) -> list[GrowthStep]:
+        grown = self._incidents[episode.incident_id].grown
+        return [
+            GrowthStep(
                 incident_id=episode.incident_id,
                 ref=ref,
                 episode_id=episode.id,
@@ -96,3 +95,6 @@ class Growing:
                 refires=began and episode.refires,
                 began=began,
             )
+            for ref in refs
+            if ref not in grown and (condition := self._rules.growth(ref)) is not None
+        ]

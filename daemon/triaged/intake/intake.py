@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from prometheus_client import Counter as Metric
@@ -163,7 +164,7 @@ class Intake:
         deciding = Deciding(
             transaction,
             self._rules,
-            lambda h: self._policy(transaction, h),
+            partial(self._policy, transaction),
             self._verdicts,
             self.known.status,
             now,
@@ -242,7 +243,8 @@ class Intake:
                     log.exception("alert failed", delivery=delivery.id, source=alert.source)
                     raise _Culprit(alert.digest, _traceback(error)) from error
             self._tell(alert, fate, deciding, told)
-            counts[fate or "unchanged"] = counts.get(fate or "unchanged", 0) + 1
+            word = fate or "unchanged"
+            counts[word] = counts.get(word, 0) + 1
         for bad in reading.rejected:
             log.warning(
                 "alert unreadable", delivery=delivery.id, source=delivery.source, reason=bad.reason, why=bad.text
@@ -255,7 +257,7 @@ class Intake:
 
     def _tell(self, alert: Alert, fate: Fate | None, deciding: Deciding, told: _Told) -> None:
         """Remember what is to be known and counted once the transaction is committed."""
-        status = alert.status.value
+        status: str = alert.status
         told.counted[self.metrics.received, (alert.source, status)] += 1
         if fate is Fate.FAILED:
             # Not known at the door: the next firing tries again, as `db retry` does.

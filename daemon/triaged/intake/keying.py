@@ -7,7 +7,8 @@ from datetime import datetime
 import structlog
 
 from triaged.core import keys, storm
-from triaged.core.model import Alert, AlertStatus, Episode, Key
+from triaged.core.episodes import alert_of
+from triaged.core.model import Episode, Key
 from triaged.core.rules import RuleSet
 from triaged.ports.store import Batch, Transaction
 
@@ -43,20 +44,8 @@ def _key(rule_set: RuleSet, episode: Episode, now: datetime) -> Key | None:
     """
     if episode.source == storm.SOURCE:
         return None
-    alert = Alert(
-        fingerprint=episode.fingerprint,
-        source=episode.source,
-        status=AlertStatus.FIRING,
-        labels=episode.labels,
-        annotations=episode.annotations,
-        starts_at=episode.starts_at,
-        ends_at=None,
-        generator_url=episode.generator_url,
-        digest=episode.digest,
-        raw=b"",
-    )
     try:
-        verdict = rule_set.judge(alert, now)
+        verdict = rule_set.judge(alert_of(episode), now)
     except Exception:
         log.exception("no new key for an alert", fingerprint=episode.fingerprint, incident=episode.incident_id)
         return None

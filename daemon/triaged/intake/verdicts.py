@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from triaged.core.model import Verdict
+from triaged.core.rules import RuleSet
 
 MOST: Final = 100_000
 
@@ -22,6 +23,7 @@ class Verdicts:
         self.kept: set[str] = set()
         self.growing: dict[str, tuple[str, ...]] = {}
         self._ids: dict[int, tuple[Verdict, str]] = {}
+        self._grown: dict[tuple[int, tuple[str, ...]], tuple[Verdict, Verdict]] = {}
 
     def id(self, verdict: Verdict, rule_set: str) -> str:
         """The id under which this verdict of that rule set is stored."""
@@ -32,8 +34,15 @@ class Verdicts:
             found = self._ids[id(verdict)] = (verdict, digest)
         return found[1]
 
+    def grown(self, verdict: Verdict, held: tuple[str, ...], rules: RuleSet) -> Verdict:
+        """The verdict as these growth conditions make it; `rules` are the ones in force."""
+        found = self._grown.get((id(verdict), held))
+        if found is None:
+            found = self._grown[id(verdict), held] = (verdict, rules.grown(verdict, held))
+        return found[1]
+
     def bound(self) -> None:
-        for memory in (self.growing, self.kept, self._ids):
+        for memory in (self.growing, self.kept, self._ids, self._grown):
             if len(memory) > MOST:
                 memory.clear()
 
@@ -41,3 +50,4 @@ class Verdicts:
         """Other rules judge from now on."""
         self.kept.clear()
         self._ids.clear()
+        self._grown.clear()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from itertools import compress
 from operator import attrgetter, is_not
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -23,6 +24,7 @@ _US = timedelta(microseconds=1)
 _encode_json = msgspec.json.Encoder().encode
 
 
+@lru_cache(maxsize=4_096)
 def to_us(at: datetime) -> int:
     """Microseconds since 1970 UTC."""
     return (at - EPOCH) // _US
@@ -72,7 +74,8 @@ class Codec(Generic[T]):
         self.cls = cls
         self.names: tuple[str, ...] = cls.__struct_fields__
         self.columns: list[Column] = []
-        encoders: dict[int, Callable[[Any], Any]] = {}
+        self._encoders: dict[int, Callable[[Any], Any]] = {}
+        self._nullable: dict[int, Callable[[Any], Any]] = {}
         self._decoders: list[tuple[str, Callable[[Any], Any] | None]] = []
         for index, name in enumerate(self.names):
             kind = hints[name]
@@ -82,13 +85,14 @@ class Codec(Generic[T]):
             sql, encode, decode = _columns(kind)
             self.columns.append(Column(name=name, kind=sql, nullable=nullable))
             if encode is not None:
-                encoders[index] = encode
+                (self._nullable if nullable else self._encoders)[index] = encode
             self._decoders.append((name, decode))
-        self._encoders = encoders
 
     def encode(self, value: T) -> tuple[Any, ...]:
-        row = list(astuple(value))
+        row = [*astuple(value)]
         for index, encode in self._encoders.items():
+            row[index] = encode(row[index])
+        for index, encode in self._nullable.items():
             if row[index] is not None:
                 row[index] = encode(row[index])
         return tuple(row)
@@ -102,7 +106,7 @@ class Codec(Generic[T]):
         for index in compress(range(len(new)), map(is_not, old, new)):
             cell = new[index]
             if cell != old[index]:
-                encode = self._encoders.get(index)
+                encode = self._encoders.get(index) or self._nullable.get(index)
                 names.append(self.names[index])
                 cells.append(cell if encode is None or cell is None else encode(cell))
         return tuple(names), tuple(cells)

@@ -57,20 +57,17 @@ def translated() -> Iterator[None]:
     """
     try:
         yield
-    except DBAPIError as error:
-        raised = _ours(error.orig, gone=error.connection_invalidated)
-        if raised is None:
-            raise
-        raise raised from error
     except Exception as error:
-        raised = _ours(error)
+        raised = refusal(error)
         if raised is None:
             raise
         raise raised from error
 
 
-def _ours(error: BaseException | None, *, gone: bool = False) -> StoreError | None:
-    """Told by the names that PEP 249 gives to every driver's errors; None for a bug of ours."""
+def refusal(raised: Exception) -> StoreError | None:
+    """What a database's refusal is to us, told by the names that PEP 249 gives to every driver's errors; else None."""
+    gone = isinstance(raised, DBAPIError) and raised.connection_invalidated
+    error = raised.orig if isinstance(raised, DBAPIError) else raised
     names = {kind.__name__ for kind in type(error).__mro__}
     if "Error" not in names or "Warning" in names:
         return None
@@ -103,4 +100,4 @@ def _prepare(engine: Engine, *, writes: bool) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        connection.connection.cursor().execute("BEGIN IMMEDIATE" if writes else "BEGIN").close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,14 +77,14 @@ class Reader:
         row = self.connection.execute(_rows().where(s.incidents.c.id == incident_id)).first()
         return None if row is None else _incident_row(row)
 
-    def folded(self, incident_id: int, limit: int) -> list[IncidentRow]:
-        """What is folded into an incident, newest first."""
-        query = _rows().where(s.incidents.c.parent == incident_id).order_by(s.incidents.c.id.desc()).limit(limit)
-        return [_incident_row(row) for row in self.connection.execute(query)]
-
-    def folded_count(self, incident_id: int) -> int:
-        query = select(func.count()).where(s.incidents.c.parent == incident_id)
-        return int(self.connection.execute(query).scalar_one())
+    def folded(self, incident_id: int, limit: int) -> tuple[list[IncidentRow], int]:
+        """What is folded into an incident, newest first, and how many there are in all."""
+        mine = s.incidents.c.parent == incident_id
+        rows = self.connection.execute(_rows().where(mine).order_by(s.incidents.c.id.desc()).limit(limit)).all()
+        found = [_incident_row(row) for row in rows]
+        if len(found) < limit:
+            return found, len(found)
+        return found, self.connection.execute(select(func.count()).where(mine)).scalar_one()
 
     def episodes(self, incident_id: int, *, firing: bool, limit: int) -> list[Episode]:
         """Episodes of an incident: those that go on, oldest first, or else those that ended, newest first."""
@@ -107,12 +107,6 @@ class Reader:
         c = s.timeline.c
         query = select(c.id, *(c[n] for n in s.ENTRY.names)).where(c.id > after).order_by(c.id).limit(1_000)
         return [(row[0], s.ENTRY.decode(tuple(row)[1:])) for row in self.connection.execute(query)]
-
-    def incident_of(self, labels: Mapping[str, str]) -> int | None:
-        """The incident that the newest episode with exactly these labels belongs to."""
-        c = s.episodes.c
-        rows = self.connection.execute(select(c.incident_id, c.labels).where(c.last == 1).order_by(c.id.desc()))
-        return next((incident for incident, text in rows if json.loads(text) == labels), None)
 
     def incidents_of(self, fingerprints: Iterable[str]) -> dict[str, int]:
         """The incident that the newest episode of each of these alerts belongs to, by fingerprint."""

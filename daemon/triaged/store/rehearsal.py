@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from sqlalchemy import select
 
 from triaged.store import schema as s
@@ -12,9 +14,9 @@ class Rehearsal(Transaction):
     """Ids are those that would come next, as things are; they are given to nobody."""
 
     def next_id(self, of: str) -> int:
-        ids = self._ids[of]
-        if not ids:
+        spare = self.spare_ids.get(of)
+        if spare is None:
             last = self.connection.execute(select(s.sequences.c.value).where(s.sequences.c.name == of)).scalar()
-            ids.append(int(last or 0) + 1)
-        ids.append(ids[-1] + 1)
-        return ids[-2]
+            spare = range(int(last or 0) + 1, sys.maxsize)
+        self.spare_ids[of] = spare[1:]
+        return spare[0]

@@ -21,6 +21,7 @@ from triaged.store import schema as s
 from triaged.store.codec import from_us, to_us
 from triaged.store.engine import translated
 from triaged.store.reading import Reader
+from triaged.store.recent import Recent
 from triaged.store.statements import Cursor
 from triaged.store.store import Store
 from triaged.store.transaction import Statements, Transaction
@@ -60,7 +61,7 @@ class ScratchStore(Store):
         self._lock = None
         self.alone = True
         self._statements = _statements()
-        self._recent = {}
+        self._recent = Recent()
         self._ids = {"incident": count(1), "episode": count(1)}
         with translated():
             self._connection: Connection = engine.connect()

@@ -6,10 +6,11 @@ same SQL goes to the driver directly, inside the transaction that SQLAlchemy beg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
-from sqlalchemy import Dialect, Table, bindparam
+from sqlalchemy import ColumnElement, Dialect, Table, bindparam, literal_column, null
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
@@ -61,6 +62,7 @@ def upsert(  # noqa: PLR0913 - one statement, described once
     names: Sequence[str],
     *,
     on: Sequence[str],
+    fixed: Mapping[str, int | str | None] = MappingProxyType({}),
     change: Callable[[Any], dict[str, Any]] | None = None,
     keep: bool = False,
     where: Any = None,
@@ -68,10 +70,13 @@ def upsert(  # noqa: PLR0913 - one statement, described once
 ) -> Statement:
     """INSERT … ON CONFLICT (on): every other column anew, or `change(excluded)`, or nothing at all with `keep`.
 
-    A row for which `where` does not hold stays as it is. SQLite took PostgreSQL's syntax; SQLAlchemy offers it in each
-    dialect's own insert().
+    What is `fixed` stands in the statement itself: to hand a value over costs more than most columns. A row for which
+    `where` does not hold stays as it is. SQLite took PostgreSQL's syntax; SQLAlchemy offers it in each dialect's own
+    insert().
     """
-    insert = (sqlite.insert if dialect.name == "sqlite" else postgresql.insert)(table)
+    values: dict[str, ColumnElement[Any]] = {name: bindparam(name) for name in names if name in table.c}
+    values |= {name: null() if value is None else literal_column(repr(value)) for name, value in fixed.items()}
+    insert = (sqlite.insert if dialect.name == "sqlite" else postgresql.insert)(table).values(values)
     if keep:
         return Statement(insert.on_conflict_do_nothing(index_elements=list(on)), dialect, names)
     new = change(insert.excluded) if change else {n: insert.excluded[n] for n in names if n not in on}

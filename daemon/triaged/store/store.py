@@ -5,22 +5,21 @@ from __future__ import annotations
 import fcntl
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
-from triaged.core.model import Incident
 from triaged.errors import ConfigError, StoreError
 from triaged.store import queue
 from triaged.store.engine import engines, translated
 from triaged.store.reading import Reader
+from triaged.store.recent import Recent
 from triaged.store.rehearsal import Rehearsal
 from triaged.store.transaction import Statements, Transaction
 
-HEAD = "0003"
-_MOST_RECENT = 5_000
+HEAD = "0006"
 
 
 class Store:
@@ -35,7 +34,8 @@ class Store:
         self._lock: IO[str] | None = None
         self.alone = self._writer.dialect.name == "sqlite"
         self._statements = Statements(self._writer.dialect, replica)
-        self._recent: dict[int, Incident] = {}
+        self._recent = Recent()
+        self._held: Connection | None = None
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
@@ -43,7 +43,7 @@ class Store:
 
         Raises StoreError where the database cannot be reached or written, Conflict where it shall run again.
         """
-        with translated(), self._writer.begin() as connection:
+        with translated(), self._connected() as connection, connection.begin():
             driver: Any = connection.connection.driver_connection
             with closing(driver.cursor()) as cursor:
                 transaction = Transaction(connection, cursor, self._statements, self._recent)
@@ -64,18 +64,21 @@ class Store:
             connection.begin()
             driver: Any = connection.connection.driver_connection
             with closing(driver.cursor()) as cursor:
-                yield Rehearsal(connection, cursor, self._statements, {})
+                yield Rehearsal(connection, cursor, self._statements, Recent())
+
+    def _connected(self) -> AbstractContextManager[Connection]:
+        """The writer's connection; to SQLite it is held: fetching and returning it costs as much as ten statements."""
+        if not self.alone:
+            return self._writer.connect()
+        if self._held is None:
+            self._held = self._writer.connect()
+        return nullcontext(self._held)
 
     def _remember(self, transaction: Transaction) -> None:
         """Keep what was just committed, where no other process can change it: reading it back costs 50 µs each."""
-        if not self.alone:
-            return
-        if len(self._recent) > _MOST_RECENT:
-            self._recent.clear()
-        for incident in transaction.saved:
-            self._recent[incident.id] = incident
-        for gone in transaction.deleted:
-            self._recent.pop(gone, None)
+        if self.alone:
+            self._recent.learn(transaction.saved, transaction.owned, transaction.spare_ids)
+            self._recent.forget(transaction.deleted)
 
     def own(self) -> None:
         """Make sure that no other process writes to this SQLite store, until this one ends; safe to repeat.
@@ -104,7 +107,7 @@ class Store:
 
     def migrate(self) -> bool:
         """Bring the schema to this release's; whether there was anything to do. Safe to repeat."""
-        with translated(), self._writer.connect() as connection:
+        with translated(), self._reader.connect() as connection:
             has = inspect(connection).has_table("alembic_version")
             version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if has else None
         if version is not None and version >= HEAD:
@@ -138,7 +141,7 @@ class Store:
 
     def become(self, other: Store) -> None:
         """Make this SQLite store a copy of another one in memory; what it held is gone. It takes 1 ms when empty."""
-        with translated(), other._writer.connect() as source, self._writer.connect() as target:
+        with translated(), other._connected() as source, self._connected() as target:
             original: Any = source.connection.driver_connection
             original.backup(target.connection.driver_connection)
         self._recent.clear()
@@ -146,10 +149,13 @@ class Store:
     def checkpoint(self) -> None:
         """Fold SQLite's write-ahead log into the database file, so that a stopped store is one file."""
         if self.alone:
-            with self._writer.connect() as connection:
+            with self._connected() as connection:
                 connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
     def close(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
         self._writer.dispose()
         self._reader.dispose()
         if self._lock is not None:

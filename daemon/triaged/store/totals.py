@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Final
 
 import msgspec
@@ -45,11 +45,15 @@ class Totals:
 
     def save(self, cursor: Cursor, tallies: Iterable[Tally]) -> None:
         """Raise the rows of these tallies; sorted, so that two transactions never wait for each other crosswise."""
-        sums: dict[tuple[str, str], float] = {}
+        alike: dict[Hashable, tuple[Tally, int]] = {}
         for tally in tallies:
+            found = (tally.metric, tally.seconds, *tally.labels.items())
+            alike[found] = (tally, alike[found][1] + 1 if found in alike else 1)
+        sums: dict[tuple[str, str], float] = {}
+        for tally, times in alike.values():
             for metric, labels, value in _rows(tally):
                 key = (metric, msgspec.json.encode(labels, order="sorted").decode())
-                sums[key] = sums.get(key, 0.0) + value
+                sums[key] = sums.get(key, 0.0) + value * times
         self._raise.run(cursor, [(m, labels, self._replica, v) for (m, labels), v in sorted(sums.items())])
 
 

@@ -104,7 +104,7 @@ def show_incident(name: str, desk: TheDesk) -> Response:
         episodes = [] if row.hidden else reader.episodes(incident.id, firing=True, limit=_MOST_FIRING)
         entries = [] if row.hidden else reader.timeline(incident.id, _MOST_ENTRIES)
         deadlines = reader.deadlines(incident.id)
-        folded, folded_count = reader.folded(incident.id, _MOST_FOLDED), reader.folded_count(incident.id)
+        folded, folded_count = reader.folded(incident.id, _MOST_FOLDED)
         judged = None if row.hidden else why(reader, incident, desk.rules(), desk.former)
         header = _header(desk, reader.gauges(now), now)
     service = desk.rules().rule_set.services.get(incident.service)

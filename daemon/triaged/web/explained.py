@@ -195,7 +195,7 @@ def _judged(one: Judgement) -> JudgedAlert:
         rules=[_tried(tried) for tried in one.tried],
         rules_left_out=one.untold,
         growth=[
-            GrowthCondition(ref=g.ref, when=g.when, sees=sees, sets=g.sets, because=g.because, held=g.held)
+            GrowthCondition(ref=g.name, when=g.when, sees=sees, sets=g.sets, because=g.because, held=g.held)
             for g, sees in one.growing
         ],
         today=[Difference(of=d.of, then=d.then, now=d.now) for d in one.today],

@@ -30,6 +30,7 @@ def gather(  # noqa: PLR0913 - what a report is made of
         episodes = reader.episodes(incident_id, firing=False, limit=_EPISODES)
     targets = former.policy(reader, incident.policy, current=rules).severities[incident.severity].targets
     repository = row.address.repository if row.address else chosen or places.of(incident)
+    folded, folded_count = reader.folded(incident_id, _FOLDED)
     return Report(
         incident=incident,
         repository=repository,
@@ -41,10 +42,8 @@ def gather(  # noqa: PLR0913 - what a report is made of
         public_url=public_url,
         why=why(reader, incident, rules, former),
         parent=_parent(reader, incident),
-        folded=tuple(
-            Related(incident=row.incident, address=row.address) for row in reader.folded(incident_id, _FOLDED)
-        ),
-        folded_count=reader.folded_count(incident_id),
+        folded=tuple(Related(incident=row.incident, address=row.address) for row in folded),
+        folded_count=folded_count,
     )
 
 
