@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -159,3 +161,18 @@ def test_more_than_a_socket_holds_crosses_the_line(daemon: Daemon) -> None:
     daemon.start()
     for content in contents:
         assert "alerts" not in daemon.deliver(content).json()
+
+
+def test_senders_who_keep_their_connections_leave_room_for_others(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    try:
+        daemon = Daemon(tmp_path).start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    place = urlsplit(daemon.url)
+    with ExitStack() as senders:
+        senders.callback(daemon.end, signal.SIGKILL)
+        for _ in range(200):
+            senders.enter_context(socket.create_connection((place.hostname, place.port), timeout=20))
+        assert daemon.deliver(body([alert("Another")])).status_code == 200

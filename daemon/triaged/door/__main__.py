@@ -7,6 +7,7 @@ LINE is the number of the socket to the daemon, LISTENER that of the one on whic
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import socket
 import sys
@@ -41,6 +42,9 @@ def main(arguments: list[str]) -> None:
     """Ctrl-C and `kill` reach the whole process group: the daemon decides when its door closes."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    # Each sender that keeps its connection costs a file: the usual limit of 1,024 is for programs that use select().
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     line, listener, level = arguments
     logs.set_up(level=level)
     uvloop.run(serve(socket.socket(fileno=int(line)), socket.socket(fileno=int(listener))))
