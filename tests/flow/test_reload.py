@@ -7,6 +7,7 @@ import html
 import os
 import signal
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from triaged.core import keys, storm
 from triaged.core.events import Acknowledged
 from triaged.core.model import Alert, Incident, Severity, State, Verdict
 from triaged.core.rules import RuleSet
+from triaged.errors import StoreError
+from triaged.store.transaction import Transaction
 from triaged.workers.reload import STILL_FOR
 from waiting import wait_until
 from web_desk import RULES
@@ -409,6 +412,28 @@ def test_a_set_that_a_bug_hinders_is_not_read_again_and_the_former_stays(
     assert daemon.app.refused == ("a bug of triaged hinders reading them: ZeroDivisionError",)
     assert metric(daemon, "triaged_config_last_reload_successful") == 0
     assert rules_in_force(daemon) == former
+
+
+def test_rules_whose_coming_cannot_be_committed_do_not_judge(
+    daemon: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former, begin = rules_in_force(daemon), daemon.app.store.begin
+
+    @contextmanager
+    def full() -> Iterator[Transaction]:
+        with begin() as transaction:
+            yield transaction
+            raise StoreError("the disk is full")
+
+    (folder / "triage.yaml").write_text(LIGHT)
+    with monkeypatch.context() as patched:
+        patched.setattr(daemon.app.store, "begin", full)
+        with pytest.raises(StoreError, match="the disk is full"):
+            daemon.app.reload()
+    assert rules_in_force(daemon) == former
+    assert fire(daemon, "Meanwhile", grave="2").severity is Severity.SEV2
+    assert daemon.app.reload() == []
+    assert fire(daemon, "Later", grave="2").severity is Severity.SEV4
 
 
 # ---------------------------------------------------------------- what people see

@@ -5,7 +5,8 @@ from __future__ import annotations
 import traceback
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -125,7 +126,7 @@ class Intake:
         while True:
             told = _Told()
             try:
-                with self._store.begin() as transaction:
+                with self._rules_as_committed(), self._store.begin() as transaction:
                     self._run(transaction, units, told, failed, now)
                     self.known.forget(fingerprint for fingerprint, _, _ in told.learned)
                 break
@@ -140,6 +141,17 @@ class Intake:
                 failed[culprit.digest] = culprit.reason
         self._committed(told, rules)
         return [told.answers[i] for i in range(len(units))]
+
+    @contextmanager
+    def _rules_as_committed(self) -> Iterator[None]:
+        """Where a job brings other rules and what it wrote for them cannot be committed, the former ones judge on."""
+        rules = self._rules
+        try:
+            yield
+        except BaseException:
+            if self._rules is not rules:
+                self.use(rules)
+            raise
 
     def _committed(self, told: _Told, rules: Rules) -> None:
         """What an attempt learned under these rules counts from now on."""
