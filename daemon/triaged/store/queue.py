@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Table, and_, case, func, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from triaged.core.model import DAEMON, Entry, TimelineEntry
 from triaged.ports.store import PendingComment, Publication, Waiting, Write
@@ -16,30 +28,43 @@ from triaged.store.codec import from_us, to_json, to_us
 
 Row = TypeVar("Row", Publication, PendingComment)
 
+
+def _free(claimed_until: Any, now: Any) -> Any:
+    return or_(claimed_until.is_(None), claimed_until < now)
+
+
+# Asked after each commit that wants something: built anew each time, a look costs three times as much.
+_P, _C = s.publications.c, s.comments.c
+_NOW: Final[ColumnElement[Any]] = bindparam("now")
+_FIRST_PUBLICATION: Final = (
+    select(_P.rank, _P.incident_id)
+    .where(_P.wanted != _P.done, _P.due_at <= _NOW, _P.created == bindparam("created"), _free(_P.claimed_until, _NOW))
+    .order_by(_P.rank, _P.due_at)
+    .limit(1)
+)
+_FIRST_COMMENT: Final = (
+    select(_C.rank, _C.id)
+    .join(s.publications, _P.incident_id == _C.incident_id)
+    .where(_C.done_at.is_(None), _C.due_at <= _NOW, _free(_C.claimed_until, _NOW), _P.created == 1)
+    .order_by(_C.rank, _C.id)
+    .limit(1)
+)
+_NEXT_PUBLICATION: Final = select(func.min(_P.due_at)).where(_P.wanted != _P.done, _P.due_at > _NOW)
+_NEXT_COMMENT: Final = select(func.min(_C.due_at)).where(_C.done_at.is_(None), _C.due_at > _NOW)
+
 # Outlives the longest call: a claim that ends while its call runs would let a second worker do it again.
 LEASE = timedelta(minutes=2)
 
 
 def front(connection: Connection, now: datetime) -> list[Waiting]:
     """What may be written now, one of each sort, gravest first and creates before updates before comments."""
-    p, c = s.publications.c, s.comments.c
+    us = to_us(now)
     found = []
     for kind, created in ((Write.CREATE, 0), (Write.UPDATE, 1)):
-        row = connection.execute(
-            select(p.rank, p.incident_id)
-            .where(p.wanted != p.done, p.due_at <= to_us(now), p.created == created, _free(p.claimed_until, now))
-            .order_by(p.rank, p.due_at)
-            .limit(1)
-        ).first()
+        row = connection.execute(_FIRST_PUBLICATION, {"now": us, "created": created}).first()
         if row is not None:
             found.append(Waiting(write=kind, rank=row[0], id=row[1]))
-    row = connection.execute(
-        select(c.rank, c.id)
-        .join(s.publications, p.incident_id == c.incident_id)
-        .where(c.done_at.is_(None), c.due_at <= to_us(now), _free(c.claimed_until, now), p.created == 1)
-        .order_by(c.rank, c.id)
-        .limit(1)
-    ).first()
+    row = connection.execute(_FIRST_COMMENT, {"now": us}).first()
     if row is not None:
         found.append(Waiting(write=Write.COMMENT, rank=row[0], id=row[1]))
     order = list(Write)
@@ -55,7 +80,7 @@ def claim_publication(connection: Connection, incident_id: int, operation: str, 
     p = s.publications.c
     query = (
         select(*(p[n] for n in s.PUBLICATION.names))
-        .where(p.incident_id == incident_id, p.wanted != p.done, _free(p.claimed_until, now))
+        .where(p.incident_id == incident_id, p.wanted != p.done, _free(p.claimed_until, to_us(now)))
         .with_for_update(skip_locked=True)
     )
     row = connection.execute(query).first()
@@ -72,7 +97,7 @@ def claim_comment(
     c = s.comments.c
     query = (
         select(*(c[n] for n in s.COMMENT.names))
-        .where(c.id == comment_id, c.done_at.is_(None), _free(c.claimed_until, now))
+        .where(c.id == comment_id, c.done_at.is_(None), _free(c.claimed_until, to_us(now)))
         .with_for_update(skip_locked=True)
     )
     row = connection.execute(query).first()
@@ -159,15 +184,9 @@ def release_all(connection: Connection) -> None:
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
     """µs UTC at which the next issue or comment falls due after `now`; None when none does."""
-    p, c, us = s.publications.c, s.comments.c, to_us(now)
-    first = connection.execute(select(func.min(p.due_at)).where(p.wanted != p.done, p.due_at > us)).scalar()
-    second = connection.execute(select(func.min(c.due_at)).where(c.done_at.is_(None), c.due_at > us)).scalar()
-    found = min((at for at in (first, second) if at is not None), default=None)
+    due = (connection.execute(query, {"now": to_us(now)}).scalar() for query in (_NEXT_PUBLICATION, _NEXT_COMMENT))
+    found = min((at for at in due if at is not None), default=None)
     return None if found is None else from_us(found)
-
-
-def _free(claimed_until: Any, now: datetime) -> Any:
-    return or_(claimed_until.is_(None), claimed_until < to_us(now))
 
 
 def _claim(  # noqa: PLR0913 - one update, described once
