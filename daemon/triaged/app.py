@@ -23,7 +23,8 @@ from fastapi import FastAPI
 
 from triaged import defaults, rulefiles
 from triaged.clock import Clock, SystemClock
-from triaged.config import Settings, SourceSettings
+from triaged.config import AlertmanagerSettings, HeartbeatSettings, Settings, SourceSettings
+from triaged.core.matchers import whole
 from triaged.door.doors import Door, doors
 from triaged.door.inside import Inside
 from triaged.errors import ConfigError
@@ -32,7 +33,7 @@ from triaged.ids import operation_id
 from triaged.intake.intake import Intake
 from triaged.intake.keying import gain_keys
 from triaged.intake.known import Known, Mirrored
-from triaged.intake.units import Delivery, Job, Rules
+from triaged.intake.units import Delivery, Job, Rules, WindowsChanged
 from triaged.intake.writer import Writer
 from triaged.metrics import Metrics
 from triaged.ports.backend import Backend, Issue, Places
@@ -41,17 +42,21 @@ from triaged.ports.store import Fate
 from triaged.rulefiles import RuleFiles
 from triaged.sources import alertmanager
 from triaged.sources.sns import Handshake
-from triaged.store import queue
+from triaged.store import queue, suppressions
 from triaged.store.reading import Reader
 from triaged.store.store import Store
 from triaged.store.transaction import Transaction
+from triaged.store.trouble import trouble
 from triaged.web.api import build
 from triaged.web.auth import ApiTokens, Role, SourceAuth, TokenSource
 from triaged.web.desk import Desk
 from triaged.workers.deadlines import DeadlinesWorker
 from triaged.workers.ends import EndsWorker
+from triaged.workers.heartbeats import HeartbeatsWorker
+from triaged.workers.lifesign import LifesignWorker, get
 from triaged.workers.loop import Loop
 from triaged.workers.publish import PublishWorker
+from triaged.workers.reconcile import ReconcileWorker, Watched
 from triaged.workers.reload import ReloadWorker, Signature, signature
 from triaged.workers.report import gather
 from triaged.workers.retention import RetentionWorker
@@ -102,6 +107,7 @@ class App:
             known=self.known,
             metrics=self.metrics,
             woken=self._woken,
+            truncated=self._truncated,
         )
         self.writer = Writer(self.intake, self.clock, answered=lambda: self.door.flush(), died=self._died)
         self.backend = backend(settings, self.clock, self.metrics)
@@ -120,6 +126,13 @@ class App:
             self.clock,
             self.metrics,
         )
+        self._reconcile = ReconcileWorker(
+            [watched(settings, one) for one in settings.alertmanagers],
+            read=self.store.read,
+            ask=self.writer.ask,
+            rules=lambda: self.intake.rules,
+        )
+        self.reconcile = Loop(self._reconcile, self.clock, self.metrics)
         self.deadlines = Loop(DeadlinesWorker(self.store.read, self.writer.ask), self.clock, self.metrics)
         self.retention = Loop(
             RetentionWorker(
@@ -135,8 +148,13 @@ class App:
         ends = EndsWorker(
             lambda: self.intake.rules.rule_set.ends, lambda: self.writer.run(_nothing), since=self.clock.now()
         )
-        of_rules = [Loop(worker, self.clock, self.metrics) for worker in (ends, self._watch)]
+        heartbeats = HeartbeatsWorker(lambda: self.intake.rules.rule_set.heartbeats, self.store.read, self.writer.ask)
+        of_rules = [Loop(worker, self.clock, self.metrics) for worker in (ends, heartbeats, self._watch)]
         self.loops = (self.publish, self.deadlines, self.retention, self.subscribe, *of_rules)
+        if settings.heartbeat is not None:
+            self.loops = (*self.loops, self._lifesign(settings.heartbeat))
+        if settings.alertmanagers:
+            self.loops = (*self.loops, self.reconcile)
         self.application = self._application()
         self.door = Inside(
             self.application,
@@ -196,6 +214,8 @@ class App:
                 self.known.learn(fingerprint, digest, "firing")
         self.writer.start()
         self.writer.run(self._gain_keys)
+        self.writer.run(self._forget_unwatched)
+        self.writer.ask(WindowsChanged())
 
     def stop(self) -> None:
         """Stop workers between two steps, commit what waits, leave one whole database file."""
@@ -253,6 +273,7 @@ class App:
             self._refuse(read, [f"a bug of triaged hinders reading them: {type(error).__name__}"])
             raise
         self.writer.run(partial(self._use, rules))
+        self.writer.ask(WindowsChanged())
         self.door.use(self._doors(files.sources))
         self._watch.has_read(read)
         self.refused = ()
@@ -270,9 +291,28 @@ class App:
         """Whether alerts can be taken in: proven by a row that is written and gone in one commit."""
         return self._serving and not self._dead and self.writer.ask(Job(run=_prove)).status == 200
 
+    def _lifesign(self, settings: HeartbeatSettings) -> Loop:
+        url = partial(_secret, settings.url, settings.url_file)
+        url()
+        worker = LifesignWorker(url, every=settings.every, trouble=self._trouble, get=get)
+        return Loop(worker, self.clock, self.metrics)
+
+    def _trouble(self, now: datetime) -> str:
+        """Why the daemon does not do its work, in words; "" while all is well."""
+        answer = self.writer.ask(Job(run=_prove))
+        if answer.status != 200:
+            return f"the store cannot be written: {answer.error}"
+        with self.store.read() as reader:
+            return trouble(reader.connection, now)
+
     def _use(self, rules: Rules, transaction: Transaction, now: datetime) -> None:
         self.intake.use(rules)
         self._gain_keys(transaction, now)
+
+    def _forget_unwatched(self, transaction: Transaction, _now: datetime) -> None:
+        """What was silenced where nobody is asked any more may be silenced no more."""
+        sources = [self.settings.source_of(one) for one in self.settings.alertmanagers]
+        suppressions.forget_others(transaction.connection, sources)
 
     def _gain_keys(self, transaction: Transaction, now: datetime) -> None:
         gained = gain_keys(transaction, self.intake.rules.rule_set, now)
@@ -298,9 +338,15 @@ class App:
             refused=lambda: self.refused,
             loopback=settings.loopback,
             backend=settings.backend.type,
+            sends=self._sends,
+            unreadable=self._reconcile.unreadable,
             sources=lambda: tuple(sorted({door.source for door in self.door.doors.values()})),
         )
         return build(desk)
+
+    def _sends(self, authorization: str | None) -> bool:
+        """Whether the value of an Authorization header holds a token or password of some source."""
+        return any(auth.allows(authorization) for auth in self._auths.values() if not auth.open)
 
     def _doors(self, mappings: Mapping[str, SourceMapping]) -> dict[str, Door]:
         """Where alerts come in. Without tokens of its own a mapped source is open on loopback, and else closed."""
@@ -342,6 +388,10 @@ class App:
             self.publish.wake()
         if deadlines:
             self.deadlines.wake()
+
+    def _truncated(self, source: str) -> None:
+        if self._reconcile.truncated(source):
+            self.reconcile.wake()
 
     def _died(self) -> None:
         """Without its writer the daemon can store nothing: it ends, so that whoever watches starts it anew."""
@@ -388,6 +438,24 @@ def backend(settings: Settings, clock: Clock, metrics: Metrics) -> Backend:
         Surroundings(now=clock.now, pause=pause, observe=observe),
     )
     return made
+
+
+def watched(settings: Settings, one: AlertmanagerSettings) -> Watched:
+    """A configured Alertmanager, to be asked what it holds. Raises ConfigError where its credential cannot be read."""
+    from triaged.alertmanagers.client import Client, basic  # noqa: PLC0415 - a daemon without them loads none of it
+
+    def authorization() -> str:
+        if one.basic_auth_file is not None:
+            return basic(_secret(None, one.basic_auth_file))
+        return f"Bearer {_secret(None, one.token_file)}" if one.token_file is not None else ""
+
+    authorization()
+    return Watched(
+        name=one.name,
+        source=settings.source_of(one),
+        leads_here=whole(one.receiver),
+        members=tuple(Client(url, authorization) for url in one.urls),
+    )
 
 
 def places(settings: Settings) -> Places:

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from triaged.core.matchers import whole
 from triaged.errors import SHOWN_FINDINGS, ConfigError, Finding
 from triaged.rulefiles.marks import Items, Node, Scalar, Table, compose
 from triaged.rulefiles.texts import read_text
@@ -135,6 +136,65 @@ class RetentionSettings(BaseModel):
     incidents: Span = timedelta(days=3 * 365)
 
 
+class HeartbeatSettings(BaseModel):
+    """Our own heartbeat: a URL of a service elsewhere, which tells people when it is asked no more."""
+
+    model_config = _FORBID
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = Field(default=None, repr=False)
+    url_file: Path | None = None
+    every: Span = timedelta(minutes=1)
+
+    @field_validator("every")
+    @classmethod
+    def _not_too_often(cls, value: timedelta) -> timedelta:
+        if value < timedelta(seconds=10):
+            raise ValueError("expected at least 10s")
+        return value
+
+    @model_validator(mode="after")
+    def _one_url(self) -> HeartbeatSettings:
+        if (self.url is None) == (self.url_file is None):
+            raise ValueError("expected either url_file (better) or url")
+        return self
+
+
+_MemberUrl = Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$")]
+
+
+class AlertmanagerSettings(BaseModel):
+    """An Alertmanager, or the members of one cluster, whose alerts come in at the door of `source`."""
+
+    model_config = _FORBID
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")]
+    urls: tuple[_MemberUrl, ...]
+    receiver: str = ".*"
+    source: str | None = None
+    token_file: Path | None = None
+    basic_auth_file: Path | None = None
+
+    @field_validator("urls")
+    @classmethod
+    def _has_one(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("expected at least one URL")
+        return value
+
+    @field_validator("receiver")
+    @classmethod
+    def _is_regex(cls, value: str) -> str:
+        try:
+            whole(value)
+        except ValueError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> AlertmanagerSettings:
+        if self.token_file is not None and self.basic_auth_file is not None:
+            raise ValueError("expected token_file or basic_auth_file, got both")
+        return self
+
+
 class Settings(BaseSettings):
     """All of it. Paths are absolute: relative ones in a file are relative to the file's folder."""
 
@@ -154,6 +214,8 @@ class Settings(BaseSettings):
     sources: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")], SourceSettings] = {}
     api_tokens: dict[Annotated[str, Field(min_length=1, max_length=60)], ApiTokenSettings] = {}
     retention: RetentionSettings = RetentionSettings()
+    heartbeat: HeartbeatSettings | None = None
+    alertmanagers: tuple[AlertmanagerSettings, ...] = ()
     insecure_no_auth: bool = False
 
     @classmethod
@@ -193,6 +255,30 @@ class Settings(BaseSettings):
         except (ArgumentError, ValueError):
             raise ValueError(expected) from None  # theirs may show the password
         return value
+
+    @model_validator(mode="after")
+    def _each_has_its_source(self) -> Settings:
+        """What one Alertmanager does not hold is gone: two at one source would end each other's alerts."""
+        names = [one.name for one in self.alertmanagers]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"alertmanagers: expected names that differ, got {name} more than once")
+        sources = [self.source_of(one) for one in self.alertmanagers]
+        for one, source in zip(self.alertmanagers, sources, strict=True):
+            if source not in self.source_names:
+                known = ", ".join(self.source_names)
+                raise ValueError(f"alertmanagers: {one.name}: expected one of the sources {known}, got {source}")
+            if sources.count(source) > 1:
+                raise ValueError(
+                    f"alertmanagers: {one.name}: expected a source of its own, {source} is another one's too; the"
+                    " members of one cluster are one entry with several urls"
+                )
+        return self
+
+    def source_of(self, alertmanager: AlertmanagerSettings) -> str:
+        """Whose alerts they are at our door."""
+        own = alertmanager.name if alertmanager.name in self.sources else "alertmanager"
+        return alertmanager.source or own
 
     @property
     def store_place(self) -> str:
@@ -318,6 +404,8 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
         if isinstance(value, BaseModel):
             changes = {name: resolved(getattr(value, name)) for name in type(value).model_fields}
             return value.model_copy(update=changes)
+        if isinstance(value, tuple):
+            return tuple(resolved(inner) for inner in value)
         if isinstance(value, dict):
             return {name: resolved(inner) for name, inner in value.items()}
         return value

@@ -292,6 +292,12 @@ def as_before(store: Store, rules: Rules) -> None:
         transaction.connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
 
 
+def only_0005(store: Store) -> None:
+    """The schema of later migrations is there already."""
+    with store.begin() as transaction:
+        migrating.upgrade(transaction.connection, "0005")
+
+
 def test_growth_counts_on_after_its_conditions_have_got_other_references(opened: Callable[[], Store]) -> None:
     store, sources = opened(), {"am": alertmanager.read}
     store.migrate()
@@ -306,7 +312,7 @@ def test_growth_counts_on_after_its_conditions_have_got_other_references(opened:
     assert all("v1:" not in str(found) for found in contents(store)[2:])
 
     upgraded = opened()
-    assert upgraded.migrate()
+    only_0005(upgraded)
     assert contents(upgraded) == whole
     with World(rules(INSERTED), minutes(9), readers=sources, store=upgraded) as after:
         after.ask(Delivery(id="d", source="am", body=body([pod("a"), pod("b"), pod("c")])))
@@ -333,5 +339,5 @@ def test_growth_of_rules_that_the_store_has_no_more_stays_as_it_was(opened: Call
         transaction.keep_files("rule_sets", "broken", {"triage.yaml": "rules: [{grows: [1]}, {"}, minutes(2))
         transaction.connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
     whole = contents(store)
-    assert store.migrate()
+    only_0005(store)
     assert contents(store) == whole

@@ -56,7 +56,7 @@ def write(name: str, text: str) -> None:
 
 def test_passing_tests_are_a_line_a_file_and_exit_with_0(run: Run) -> None:
     write("a.yaml", PASSES)
-    write("longer.yaml", PASSES + "- {test: none, alert: {alertname: Watchdog}, expect: {dropped: true}}")
+    write("longer.yaml", PASSES + "- {test: none, alert: {alertname: InfoInhibitor}, expect: {dropped: true}}")
     said = run("rules")
     assert (said.status, said.err) == (0, "")
     lines = said.out.splitlines()
@@ -100,8 +100,8 @@ def test_coverage_names_what_no_test_met_with_its_line(run: Run) -> None:
     files = rulefiles.load(Path("rules"))
     total = len(files.rules.rules)
     assert f", 1 of {total} rules, 0 of " in said.out
-    line = next(n for n, text in enumerate(files.files["triage.yaml"].splitlines(), 1) if "- name: watchdog" in text)
-    assert f"\n  rules/triage.yaml:{line}: no test meets rule watchdog\n" in said.out
+    line = next(n for n, text in enumerate(files.files["triage.yaml"].splitlines(), 1) if "- name: info-inhibitor" in text)
+    assert f"\n  rules/triage.yaml:{line}: no test meets rule info-inhibitor\n" in said.out
     assert "no test meets growth condition kube-node-not-ready#1\n" in said.out
     assert "no test meets rule database-down" not in said.out
 

@@ -213,7 +213,7 @@ def test_every_sentence_of_the_story_that_names_a_severity_or_state_is_what_the_
             story.play(offset)
             assert story.told(alert) == expected, f"{offset}: {sentences[offset]}"
 
-        check("3m", "a rule drops it", "watchdog", "")
+        check("3m", "a rule drops it", "info-inhibitor", "")
         check("1h10m", "wait 15 minutes", "recommendations-crash", "sev3 pending")
         check("1h30m", "Sev-4 at most", "staging-errors", "sev4 open")
         check("3h5m", "Bob takes", "indexer-crash", "sev3 acknowledged")

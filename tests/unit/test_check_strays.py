@@ -9,9 +9,10 @@ import pytest
 from triaged import defaults
 from triaged.replay.ruletests.reading import files_in
 from triaged.rulefiles import strays
+from triaged.rulefiles.folder import USED
 from triaged.rulefiles.strays import DEEPEST, MOST_SEARCHED
 
-PLACES = "triage.yaml, services.yaml, severities.yaml, calendars.yaml, sources/NAME.yaml or tests/NAME.yaml"
+PLACES = f"{', '.join(USED)}, sources/NAME.yaml or tests/NAME.yaml"
 
 
 def told_of(folder: Path, *names: str) -> list[str]:
@@ -33,8 +34,7 @@ def told_of(folder: Path, *names: str) -> list[str]:
         ("source/backups.yaml", f"not read: expected {PLACES}; did you mean sources?"),
         ("test/backups.yaml", f"not read: expected {PLACES}; did you mean tests?"),
         ("team-a/triage.yaml", f"not read: expected {PLACES}"),
-        ("heartbeats.yaml", "not used by this release"),
-        ("maintenance.yaml", "not used by this release"),
+        ("heartbeat.yaml", f"not read: expected {PLACES}; did you mean heartbeats.yaml?"),
     ],
 )
 def test_a_file_that_looks_meant_to_be_read_is_told_with_what_would_be(
@@ -44,7 +44,7 @@ def test_a_file_that_looks_meant_to_be_read_is_told_with_what_would_be(
 
 
 def test_what_is_read_or_is_no_yaml_or_hidden_is_not_told(tmp_path: Path) -> None:
-    read = ("triage.yaml", "services.yaml", "severities.yaml", "calendars.yaml", "sources/a.yaml", "tests/a.yaml")
+    read = (*USED, "sources/a.yaml", "tests/a.yaml")
     others = ("README.md", "payload.json", ".yamllint.yaml", ".git/x.yaml", "..2026/triage.yaml", "sources/.#a.yaml")
     assert told_of(tmp_path, *read, *others, "tests/b.yml", "tests/deep/c.yaml") == []
     assert told_of(tmp_path, "templates/a.yaml", "templates/b") == ["templates:1:1: not used by this release"]

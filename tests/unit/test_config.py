@@ -317,8 +317,8 @@ def test_embedded_settings_are_out_of_reach_of_the_environment(monkeypatch: pyte
 
 def test_an_unknown_key_is_told_with_its_place_the_known_ones_and_the_nearest(file: Path) -> None:
     assert refused(file, "# ours\nlisen: 127.0.0.1:1\n") == (
-        "config.yaml:2:1: lisen: unknown key 'lisen': expected one of api_tokens, backend, insecure_no_auth, listen, "
-        "public_url, retention, rules, sources, store; did you mean listen?"
+        "config.yaml:2:1: lisen: unknown key 'lisen': expected one of alertmanagers, api_tokens, backend, heartbeat, "
+        "insecure_no_auth, listen, public_url, retention, rules, sources, store; did you mean listen?"
     )
 
 
@@ -379,6 +379,23 @@ def test_every_mistake_of_a_file_is_told_at_once(file: Path) -> None:
         ("sources: {eu: {tokens: [one, ~]}}", "sources.eu.tokens.1: expected a text"),
         ("api_tokens: {ann: one}", "api_tokens.ann: expected keys below it"),
         ("api_tokens: {ann: {token: t, role: admin}}", "api_tokens.ann.role: expected 'act' or 'read'"),
+        ("alertmanagers: {name: main}", "1:1: alertmanagers: expected a list"),
+        ("alertmanagers: [{name: a, urls: []}]", "alertmanagers.0.urls: expected at least one URL"),
+        ("alertmanagers: [{name: a, urls: ['http://me:secret@am']}]", "alertmanagers.0.urls.0: expected text that"),
+        (
+            "alertmanagers: [{name: a, urls: ['http://a'], receiver: '('}]",
+            "alertmanagers.0.receiver: expected a regular",
+        ),
+        ("alertmanagers: [{name: a, urls: ['http://a'], token_file: t, basic_auth_file: b}]", "got both"),
+        (
+            "alertmanagers: [{name: a, urls: ['http://a'], source: eu}]",
+            "expected one of the sources alertmanager, got eu",
+        ),
+        (
+            "alertmanagers: [{name: a, urls: ['http://a']}, {name: b, urls: ['http://b']}]",
+            "expected a source of its own",
+        ),
+        ("alertmanagers: [{name: a, urls: ['http://a']}, {name: a, urls: ['http://b']}]", "expected names that differ"),
         ("insecure_no_auth: perhaps", "insecure_no_auth: expected true or false"),
         ("retention: {deliveries: 90}", "retention.deliveries: expected a duration"),
         ("retention: {deliveries: [90d]}", "retention.deliveries: expected a duration"),
@@ -412,6 +429,13 @@ def test_a_wrong_value_says_where_it_is_and_what_was_expected(file: Path, text: 
 )
 def test_exactly_one_of_token_and_token_file_is_expected(file: Path, text: str) -> None:
     assert "expected either token_file (better) or token" in refused(file, text)
+
+
+def test_an_alertmanager_speaks_for_the_source_of_its_name_else_for_the_common_one(file: Path) -> None:
+    entries = "{name: eu, urls: ['http://eu:9093'], token_file: am}, {name: main, urls: ['http://am:9093/path']}"
+    found = loaded(file, f"sources: {{eu: {{}}}}\nalertmanagers: [{entries}]")
+    assert [found.source_of(one) for one in found.alertmanagers] == ["eu", "alertmanager"]
+    assert found.alertmanagers[0].token_file == file.parent / "am"
 
 
 def test_a_file_that_is_not_there_or_cannot_be_read_is_named(file: Path) -> None:

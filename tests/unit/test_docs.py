@@ -20,9 +20,10 @@ from triaged.cli import app
 from triaged.config import Settings
 from triaged.core.model import CloseReason, Severity, State
 from triaged.intake.known import MOST
+from triaged.intake.pulse import HEARTBEAT
 from triaged.intake.writer import MOST_WAITING
 from triaged.ports.store import Fate
-from triaged.rulefiles import calendars, folder, services, severities, triage
+from triaged.rulefiles import calendars, folder, heartbeats, maintenance, services, severities, triage
 from triaged.sources.limits import LONGEST_NAME, LONGEST_VALUE, MOST_ALERTS, MOST_BYTES, MOST_LABELS
 from triaged.web.acts import ACTS, Reason
 from web_desk import WebDesk
@@ -159,7 +160,7 @@ def test_every_severity_and_reason_to_close_is_documented() -> None:
 
 
 def test_everything_that_an_alert_is_counted_as_is_documented() -> None:
-    assert all(f"| `{fate}` |" in text_of("api.md") for fate in [*Fate, "unchanged"])
+    assert all(f"| `{fate}` |" in text_of("api.md") for fate in [*Fate, "unchanged", HEARTBEAT])
 
 
 def test_every_limit_is_documented() -> None:
@@ -175,6 +176,8 @@ RULE_KEYWORDS = {
     "services.yaml": services.SERVICE_KEYS,
     "severities.yaml": severities.KEYS,
     "calendars.yaml": calendars.KEYS,
+    "heartbeats.yaml": heartbeats.KEYS,
+    "maintenance.yaml": maintenance.KEYS,
     "the folder": (*folder.USED, *(name if "." in name else f"{name}/" for name in folder.NOT_YET)),
 }
 

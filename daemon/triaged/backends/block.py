@@ -92,6 +92,9 @@ def _what(report: Report) -> str:
 def _facts(report: Report) -> str:
     incident = report.incident
     facts = [f"- **When:** {', '.join(_when(incident))}", f"- **Why {_why(incident)}", f"- {_whose(report)}"]
+    if incident.held_until is not None:
+        until = wording.instant(incident.held_until)
+        facts.append(f"- **Held back** by maintenance until {until}: {prose(incident.held_for or '', most=320)}")
     if incident.follows is not None:
         before = f"INC-{incident.follows}"
         facts.append(f"- **Follows** {link(before, f'{base_of(report)}/incidents/{before}') or before}")

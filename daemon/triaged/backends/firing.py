@@ -8,11 +8,13 @@ from datetime import datetime
 from triaged.backends.text import NOTHING, code, link, prose, table
 from triaged.core import wording
 from triaged.core.model import Episode
+from triaged.core.suppression import Suppression
 from triaged.ports.backend import Report
 
 MOST_ROWS = 20
 MOST_DIFFERING = 3
 MOST_COMMON = 12
+MOST_QUIET = 3
 SAYING = ("summary", "description", "message")
 VALUES = ("value", "current_value")
 
@@ -33,7 +35,7 @@ def firing(report: Report, *, page: str) -> str:
     if shown:
         common = _common(shown)
         parts += [f"All of them: {pairs}" if len(shown) > 1 else pairs] if (pairs := _common_pairs(common)) else []
-        parts.append(_rows(shown, common))
+        parts.append(_rows(shown, common, report.suppressed))
     if more > 0:
         parts.append(f"… and {more:,} more: see {page}.")
     return "\n\n".join(parts)
@@ -62,7 +64,9 @@ def _common_pairs(common: Mapping[str, str]) -> str:
     return " ".join([*name, *filter(None, [_pairs(others, most=MOST_COMMON)])])
 
 
-def _rows(episodes: Sequence[Episode], common: Mapping[str, str]) -> str:
+def _rows(
+    episodes: Sequence[Episode], common: Mapping[str, str], suppressed: Mapping[str, Sequence[Suppression]]
+) -> str:
     """Columns in which nothing would stand are left out."""
     differing = _differing(episodes, common)
     saying = _telling(episodes)
@@ -79,6 +83,7 @@ def _rows(episodes: Sequence[Episode], common: Mapping[str, str]) -> str:
         f"Ended, {day}": [_instant(episode.ended_at, day) if episode.ended_at else "" for episode in episodes],
         "Value": [code(first(episode.annotations, VALUES), most=40) for episode in episodes],
         "What it says": [prose(episode.annotations.get(saying, ""), most=160) for episode in episodes],
+        "Quiet because": [_quiet(suppressed.get(episode.fingerprint, ())) for episode in episodes],
         "Source": [link("graph", episode.generator_url) or "" for episode in episodes],
     }
     kept = {name: cells for name, cells in columns.items() if any(cell not in ("", NOTHING) for cell in cells)}
@@ -103,6 +108,10 @@ def _telling(episodes: Sequence[Episode]) -> str:
     if len(episodes) == 1:
         return ""
     return max(SAYING, key=lambda name: len({episode.annotations.get(name, "") for episode in episodes}))
+
+
+def _quiet(suppressed: Sequence[Suppression]) -> str:
+    return "; ".join(prose(one.words, most=160) for one in suppressed[:MOST_QUIET])
 
 
 def _pairs(labels: Mapping[str, str], *, most: int) -> str:

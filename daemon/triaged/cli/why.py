@@ -11,9 +11,10 @@ from rich.text import Text
 
 from triaged.cli.terminal import told
 from triaged.core import trace, wording
+from triaged.core.heartbeats import heartbeat_of
 from triaged.core.matchers import Operator, written
 from triaged.core.model import Alert, DeadlineKind, Objective, Tried, Verdict
-from triaged.explaining.arrival import Prospect
+from triaged.explaining.arrival import Prospect, heard
 from triaged.explaining.fates import MOST_SEARCHED, Fated, Found
 from triaged.explaining.incident import Explanation, Judgement
 from triaged.rulefiles import RuleFiles
@@ -34,8 +35,12 @@ class Why:
     def alert(self, alert: Alert, now: datetime, prospect: Prospect | None) -> None:
         """How an alert is judged at `now`, and what it would do."""
         rules = self._files.rules
-        found = trace.trace(rules, alert, now)
         self._console.print()
+        if (heartbeat := heartbeat_of(rules.heartbeats, alert)) is not None:
+            self._line(f"{alert.status.value}  {_labels(alert.labels)}", style="bold")
+            self._line(f"  arriving   it {heard(heartbeat, alert)}")
+            return
+        found = trace.trace(rules, alert, now)
         self._line(f"{alert.status.value}  {_labels(alert.labels)}", style="bold")
         for word in alert.mended:
             self._line(f"  mended: {word}")

@@ -12,6 +12,7 @@ from triaged.core.effects import CommentKind
 from triaged.core.episodes import Change
 from triaged.core.events import AlertFired, AlertResolved, ParentQuiet
 from triaged.core.folding import fold, home, leave, leave_if_alone, unfold_if_graver
+from triaged.core.holding import still_waits, waits, waits_too
 from triaged.core.judging import judge
 from triaged.core.model import DAEMON, Actor, CloseReason, Entry, Incident, State, Verdict
 from triaged.core.sla import Policy
@@ -45,7 +46,9 @@ def place(owner: Incident, event: AlertFired, policy: Policy, now: datetime) -> 
             return Place.OPEN
         if inside and owner.close_reason is not CloseReason.COMPLETED:
             return Place.RECORD
-    return Place.REOPEN if inside else Place.OPEN
+    # What would reopen one, and is under maintenance, waits for its end: as a new incident that follows.
+    held = event.cover.of(event.verdict.severity) is not None
+    return Place.REOPEN if inside and not held else Place.OPEN
 
 
 def _held(closed: Incident) -> bool:
@@ -66,13 +69,12 @@ def fired(draft: Draft, event: AlertFired) -> None:
         started_at=min(incident.started_at, event.starts_at, draft.now),
         last_begun_at=draft.now,
     )
-    draft.tell(Entry.FIRED, f"{event.name} fires since {wording.instant(event.starts_at)}")
+    draft.tell(Entry.FIRED, _fires(event))
     draft.publish()
     match incident.state:
         case State.PENDING:
             judge(draft, event.verdict, why=f"{event.name} fires")
-            _wait_no_longer_than(draft, event.verdict)
-            if event.verdict.delay is None or draft.incident.judged.pages:
+            if not waits_too(draft, event):
                 open_now(draft, f"{event.name} does not wait")
         case State.OPEN | State.ACKNOWLEDGED:
             judge(draft, event.verdict, why=f"{event.name} fires")
@@ -90,6 +92,11 @@ def fired(draft: Draft, event: AlertFired) -> None:
             assert_never(incident.state)
 
 
+def _fires(event: AlertFired) -> str:
+    found = f", found in Alertmanager {event.found_in}" if event.found_in else ""
+    return f"{event.name} fires since {wording.instant(event.starts_at)}{found}"
+
+
 def silent(draft: Draft, event: AlertResolved) -> None:
     """An episode of this incident ended."""
     incident = draft.incident
@@ -98,7 +105,8 @@ def silent(draft: Draft, event: AlertResolved) -> None:
     draft.set(firing=max(0, incident.firing - 1), last_ended_at=last_ended_at)
     if not draft.incident.firing and incident.storm_until is not None:
         draft.set(storm_until=None)
-    draft.tell(Entry.RESOLVED_ALERT, f"{event.name} resolved at {wording.instant(event.ended_at)}")
+    gone = f", no longer in Alertmanager {event.gone_from}" if event.gone_from else ""
+    draft.tell(Entry.RESOLVED_ALERT, f"{event.name} resolved at {wording.instant(event.ended_at)}{gone}")
     draft.publish()
     if draft.incident.firing or not incident.state.working:
         return
@@ -106,22 +114,17 @@ def silent(draft: Draft, event: AlertResolved) -> None:
 
 
 def open_first(draft: Draft, event: AlertFired) -> None:
-    """The incident's first alert: open at once, or wait where its rule says so."""
+    """The incident's first alert: open at once, or wait where its rule or maintenance says so."""
     verdict = event.verdict
     draft.set(alerts=1, firing=1, started_at=min(event.starts_at, draft.now), last_begun_at=draft.now)
-    draft.tell(Entry.FIRED, f"{event.name} fires since {wording.instant(event.starts_at)}")
-    if verdict.delay is None or verdict.severity.pages:
+    draft.tell(Entry.FIRED, _fires(event))
+    if not waits(draft, event):
         open_now(draft, " ".join(verdict.because) or _by_rules(verdict))
-        return
-    draft.set(state=State.PENDING, pending_until=draft.now + verdict.delay)
-    # A verdict does not say which of its rules gave the delay.
-    rules = " or ".join(verdict.matched)
-    draft.tell(Entry.PENDING, f"held back for {wording.span(verdict.delay)} by rule {rules}")
 
 
 def open_now(draft: Draft, why: str) -> None:
     """Open the incident: from this instant it has a number, and an issue and clocks unless it is folded."""
-    draft.set(state=State.OPEN, opened_at=draft.now, pending_until=None)
+    draft.set(state=State.OPEN, opened_at=draft.now, pending_until=None, delayed_until=None)
     draft.tell(Entry.OPENED, f"opened as {draft.incident.severity}: {why}")
     if draft.incident.follows is not None:
         draft.tell(Entry.FOLLOWED, f"follows INC-{draft.incident.follows}")
@@ -197,14 +200,8 @@ def _heard(draft: Draft, event: AlertFired) -> None:
         draft.publish()
     if incident.state.unfinished:
         judge(draft, event.verdict, why=f"{event.name} is judged anew")
-        if draft.incident.state is State.PENDING and draft.incident.judged.pages:
+        if draft.incident.state is State.PENDING and not still_waits(draft, event):
             open_now(draft, f"{event.name} does not wait")
-
-
-def _wait_no_longer_than(draft: Draft, verdict: Verdict) -> None:
-    until = draft.incident.pending_until
-    if verdict.delay is not None and until is not None:
-        draft.set(pending_until=min(until, draft.now + verdict.delay))
 
 
 def _back_from_verifying(draft: Draft, event: AlertFired) -> None:

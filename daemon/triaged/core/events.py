@@ -7,31 +7,50 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from triaged.core.episodes import Change
+from triaged.core.maintenance import NO_COVER, Cover
 from triaged.core.model import Actor, CloseReason, DeadlineKind, Severity, Verdict
+from triaged.core.suppression import Suppression
 
 
 class AlertFired(Struct, frozen=True, kw_only=True):
-    """An alert fires: `change` is BEGAN, CONTINUED or HEARD, `starts_at` its episode's; `name` is for people."""
+    """An alert fires: `change` is BEGAN, CONTINUED or HEARD, `starts_at` its episode's; `name` is for people.
+
+    `cover` is the maintenance that is under way over it; `found_in` the Alertmanager that we asked.
+    """
 
     name: str
     source: str
     verdict: Verdict
     change: Change
     starts_at: datetime
+    cover: Cover = NO_COVER
+    found_in: str = ""
 
 
 class AlertResolved(Struct, frozen=True, kw_only=True):
-    """An episode of the incident ended at `ended_at`."""
+    """An episode of the incident ended at `ended_at`; `gone_from` is the Alertmanager that knows it no more."""
 
     name: str
     ended_at: datetime
+    gone_from: str = ""
+
+
+class SuppressionsChanged(Struct, frozen=True, kw_only=True):
+    """Silences and inhibitions of what fires in the incident: which began and ended, or none where words changed."""
+
+    began: tuple[Suppression, ...] = ()
+    ended: tuple[Suppression, ...] = ()
 
 
 class Grew(Struct, frozen=True, kw_only=True):
-    """Growth condition `ref` held; `verdict` is that of its alerts with all conditions that have held."""
+    """Growth condition `ref` held; `verdict` is that of its alerts with all conditions that have held.
+
+    `cover` is the maintenance over all that fires in an incident that is held back.
+    """
 
     ref: str
     verdict: Verdict
+    cover: Cover = NO_COVER
 
 
 class GrowthAwaited(Struct, frozen=True, kw_only=True):
@@ -41,10 +60,17 @@ class GrowthAwaited(Struct, frozen=True, kw_only=True):
 
 
 class DeadlinePassed(Struct, frozen=True, kw_only=True):
-    """The deadline of this kind that was due at `due_at` has passed."""
+    """The deadline of this kind that was due at `due_at` has passed; `cover` as in Grew."""
 
     kind: DeadlineKind
     due_at: datetime
+    cover: Cover = NO_COVER
+
+
+class MaintenanceChanged(Struct, frozen=True, kw_only=True):
+    """Windows were added, moved, ended early or removed; `cover` as in Grew."""
+
+    cover: Cover
 
 
 class FoldAsked(Struct, frozen=True, kw_only=True):
@@ -135,4 +161,5 @@ class SplitAsked(Struct, frozen=True, kw_only=True):
 
 Act = Acknowledged | SeverityChosen | ResolveAsked | CloseAsked | ReopenAsked | MergeAsked | SplitAsked
 Folding = FoldAsked | ParentFolded | ParentQuiet | ParentClosed | StormGoesOn
-Event = AlertFired | AlertResolved | Grew | GrowthAwaited | DeadlinePassed | Folding | Act
+Surroundings = MaintenanceChanged | SuppressionsChanged
+Event = AlertFired | AlertResolved | Grew | GrowthAwaited | DeadlinePassed | Surroundings | Folding | Act

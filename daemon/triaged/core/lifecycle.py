@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from triaged.core import acts, alerting, folding, judging, timers
+from triaged.core import acts, alerting, folding, holding, judging, timers
 from triaged.core.draft import Context, Decision, Draft
 from triaged.core.events import (
     Acknowledged,
@@ -17,6 +17,7 @@ from triaged.core.events import (
     FoldAsked,
     Grew,
     GrowthAwaited,
+    MaintenanceChanged,
     MergeAsked,
     ParentClosed,
     ParentFolded,
@@ -26,6 +27,7 @@ from triaged.core.events import (
     SeverityChosen,
     SplitAsked,
     StormGoesOn,
+    SuppressionsChanged,
 )
 from triaged.core.model import Entry, Incident, State
 from triaged.errors import ActError
@@ -34,7 +36,7 @@ from triaged.errors import ActError
 def begin(  # noqa: PLR0913 - the facts of a birth; each has one source in intake
     event: AlertFired, context: Context, now: datetime, *, incident_id: int, rule_set: str, follows: int | None = None
 ) -> Decision:
-    """The decision that an alert's first firing makes a new incident: pending where its rule delays it, else open."""
+    """The decision that an alert's first firing makes a new incident: pending where it has to wait, else open."""
     verdict = event.verdict
     incident = Incident(
         id=incident_id,
@@ -84,6 +86,10 @@ def decide(incident: Incident, event: Event, context: Context, now: datetime) ->
                 draft.set(grows_at=event.at)
         case DeadlinePassed():
             timers.passed(draft, event)
+        case MaintenanceChanged():
+            timers.maintenance_changed(draft, event)
+        case SuppressionsChanged():
+            _suppressed(draft, event)
         case FoldAsked():
             folding.fold_if_asked(draft, event)
         case ParentFolded():
@@ -138,5 +144,15 @@ def _grew(draft: Draft, event: Grew) -> None:
     draft.tell(Entry.GREW, f"a growth condition of rule {rule} holds")
     draft.publish()
     judging.judge(draft, event.verdict, why=f"rule {rule} sees it grow")
-    if draft.incident.state is State.PENDING and draft.incident.judged.pages:
+    pages = draft.incident.state is State.PENDING and draft.incident.judged.pages
+    if pages and not holding.holds_on(draft, event.cover):
         alerting.open_now(draft, "it grew")
+
+
+def _suppressed(draft: Draft, event: SuppressionsChanged) -> None:
+    """People see why it is quiet; what acts and what counts is the same."""
+    for one in event.began:
+        draft.tell(Entry.SUPPRESSED, one.words)
+    for one in event.ended:
+        draft.tell(Entry.SUPPRESSION_ENDED, f"no longer {one.shortly}")
+    draft.publish()

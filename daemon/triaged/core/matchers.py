@@ -275,6 +275,11 @@ def _compile(operator: Operator, value: str) -> tuple[Beginnings, Callable[[str]
     return {}, lambda seen: not found(seen)
 
 
+def whole(pattern: str) -> Callable[[str], bool]:
+    """A test whether a text matches as a whole. Raises ValueError for a regex that RE2 refuses."""
+    return _found(_regex(pattern))
+
+
 def _regex(pattern: str) -> re2._Regexp:
     options = re2.Options()
     options.log_errors = False

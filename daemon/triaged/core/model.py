@@ -144,7 +144,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     """One label set of one source as it was just sent.
 
     `starts_at`/`ends_at` are None where the sender gave none; `digest` is blake2b-16 of source and raw bytes;
-    `mended` says in words what had to be repaired to read it.
+    `mended` says in words what had to be repaired to read it; `found_in` names the Alertmanager that was asked for it.
     """
 
     fingerprint: str
@@ -158,6 +158,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     digest: bytes
     raw: bytes
     mended: tuple[str, ...] = ()
+    found_in: str = ""
 
 
 class Episode(Struct, frozen=True, kw_only=True):
@@ -236,6 +237,8 @@ class Incident(Struct, frozen=True, kw_only=True):
     While it is folded into `parent` (for the reason `fold`) it has no issue, notifications or clocks of its own.
     `split_at` is when a person split it off: the daemon folds it no more.
     `storm_until` is when a storm is asked again whether it goes on.
+    `held_by` is the maintenance window that holds it back, or did before it opened, `held_for` its reason in words,
+    `held_until` its end; `delayed_until` is until when the delays of rules alone would hold it back.
     """
 
     id: int
@@ -303,6 +306,10 @@ class Incident(Struct, frozen=True, kw_only=True):
     root_cause: str = ""
     fix: str = ""
     prevention: str = ""
+    held_by: str | None = None
+    held_for: str | None = None
+    held_until: datetime | None = None
+    delayed_until: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -361,6 +368,8 @@ class Entry(StrEnum):
     FOLDED = "folded"
     UNFOLDED = "unfolded"
     PUBLISHED = "published"
+    SUPPRESSED = "suppressed"
+    SUPPRESSION_ENDED = "suppression_ended"
 
 
 class TimelineEntry(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,9 @@ from msgspec.structs import replace
 from triaged.core.calendars import Calendar
 from triaged.core.catalogue import FACTS, Catalogue, Service, Team, label_needs
 from triaged.core.growth import Growth
+from triaged.core.heartbeats import Heartbeat
 from triaged.core.keys import ALONE, incident_key
+from triaged.core.maintenance import Window
 from triaged.core.matchers import REMEMBERED
 from triaged.core.model import Alert, Category, Impact, Ranked, Severity, Tried, Urgency, Verdict
 from triaged.core.rule import Rule, Seen
@@ -60,7 +62,7 @@ class _Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RuleSet:
-    """All rules with matrix, defaults and catalogue, compiled; `hash` names the texts that it was read from.
+    """All rules with matrix, defaults, catalogue and windows, compiled; `hash` names the texts that it was read from.
 
     Names of teams, calendars and service facts in the rules must exist: who builds a set has checked it. Safe to
     share between threads: what it remembers changes no answer.
@@ -75,6 +77,8 @@ class RuleSet:
     teams: Mapping[str, Team]
     calendars: Mapping[str, Calendar]
     storm: Storm | None = None
+    heartbeats: tuple[Heartbeat, ...] = ()
+    windows: tuple[Window, ...] = ()
     _sieve: Sieve = field(init=False, repr=False)
     _service_facts: Mapping[str, Sequence[tuple[Name, str]]] = field(init=False, repr=False)
     _growths: Mapping[str, Growth] = field(init=False, repr=False)

@@ -8,7 +8,9 @@ from triaged.core import objectives, wording
 from triaged.core.alerting import open_now
 from triaged.core.draft import Draft
 from triaged.core.effects import CommentKind
-from triaged.core.events import DeadlinePassed, ParentQuiet
+from triaged.core.events import DeadlinePassed, MaintenanceChanged, ParentQuiet
+from triaged.core.holding import holds_on
+from triaged.core.maintenance import NO_COVER, Cover
 from triaged.core.model import DAEMON, CloseReason, DeadlineKind, Entry, Objective, Outcome, State
 
 
@@ -19,7 +21,7 @@ def passed(draft: Draft, event: DeadlinePassed) -> None:  # noqa: C901 - a table
         return
     match event.kind:
         case DeadlineKind.OPENING:
-            _opening(draft)
+            _opening(draft, event.cover)
         case DeadlineKind.RESPONSE:
             objectives.record(draft, Objective.RESPONSE, Outcome.BREACHED)
         case DeadlineKind.RESOLUTION:
@@ -48,20 +50,45 @@ def passed(draft: Draft, event: DeadlinePassed) -> None:  # noqa: C901 - a table
     draft.publish()
 
 
-def _opening(draft: Draft) -> None:
-    if draft.incident.firing:
-        open_now(draft, f"still fires after {wording.span(draft.now - draft.incident.created_at)}")
+def maintenance_changed(draft: Draft, event: MaintenanceChanged) -> None:
+    """What maintenance holds back follows its windows at once, however long it was told to wait."""
+    incident = draft.incident
+    if incident.state is not State.PENDING or incident.held_until is None or holds_on(draft, event.cover):
+        return
+    if incident.pending_until is not None and incident.pending_until < incident.held_until:
+        # An alert that no window covers waits in it for its delay, which is soon over.
+        return
+    delayed_until = incident.delayed_until
+    draft.set(held_until=draft.now)
+    if delayed_until is None or delayed_until <= draft.now or incident.judged.pages:
+        _opening(draft, NO_COVER)
+    else:
+        draft.set(pending_until=delayed_until)
+        draft.tell(
+            Entry.PENDING, f"no longer held back by maintenance, by its delay until {wording.instant(delayed_until)}"
+        )
+
+
+def _opening(draft: Draft, cover: Cover) -> None:
+    incident = draft.incident
+    over = incident.held_until is not None and incident.held_until <= draft.now
+    if incident.firing:
+        if not holds_on(draft, cover):
+            after = f"maintenance ({incident.held_for})" if over else wording.span(draft.now - incident.created_at)
+            open_now(draft, f"still fires after {after}")
         return
     draft.set(
         state=State.CLOSED,
         pending_until=None,
+        delayed_until=None,
         closed_at=draft.now,
         closed_by=DAEMON.name,
         closed_by_kind=DAEMON.kind,
         close_reason=CloseReason.UNOPENED,
     )
     draft.tally("incidents_closed_total", reason=str(CloseReason.UNOPENED), by="daemon")
-    draft.tell(Entry.UNOPENED, "never opened: nothing fired when its delay had passed")
+    when = "the maintenance was over" if over else "its delay had passed"
+    draft.tell(Entry.UNOPENED, f"never opened: nothing fired when {when}")
 
 
 def _at_risk(draft: Draft, objective: Objective) -> None:

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from triaged.core import wording
 from triaged.core.episodes import Change, follow
-from triaged.core.model import Alert, Episode, Incident, State, TimelineEntry
+from triaged.core.heartbeats import Heartbeat, heartbeat_of
+from triaged.core.model import Alert, AlertStatus, Episode, Incident, State, TimelineEntry
 from triaged.explaining.former import Former
 from triaged.intake.deciding import Deciding
 from triaged.intake.units import Rules
@@ -36,11 +37,18 @@ def prospects(store: Store, alerts: Sequence[Alert], rules: Rules, former: Forme
         return _Rehearsal(transaction, alerts, rules, former, now).prospects()
 
 
+def heard(heartbeat: Heartbeat, alert: Alert) -> str:
+    """What an alert does that is a heartbeat, in words."""
+    does = "is heard" if alert.status is AlertStatus.FIRING else "counts as missing at once"
+    return f"is heartbeat {heartbeat.name}, which {does}: no rule is asked, and it opens no incident"
+
+
 class _Rehearsal:
     def __init__(
         self, transaction: Rehearsal, alerts: Sequence[Alert], rules: Rules, former: Former, now: datetime
     ) -> None:
         self._alerts = alerts
+        self._heartbeats = rules.rule_set.heartbeats
         self._now = now
         self._reader = reader = Reader(transaction.connection)
         self._episodes = transaction.last_episodes(alert.fingerprint for alert in alerts)
@@ -64,6 +72,9 @@ class _Rehearsal:
         ]
 
     def _prospect(self, alert: Alert) -> Prospect:
+        heartbeat = heartbeat_of(self._heartbeats, alert)
+        if heartbeat is not None:
+            return Prospect(fate=None, words=heard(heartbeat, alert), told=())
         last = self._episodes.get(alert.fingerprint)
         batch = self._deciding.batch
         told = len(batch.timeline)

@@ -71,7 +71,8 @@ def _derived(incident: Incident, policy: Policy, kind: DeadlineKind, timeline: t
     if kind in _OBJECTIVES:
         return _objective(incident, policy, _OBJECTIVES[kind], timeline)
     if kind is DeadlineKind.OPENING:
-        return f"first fired {wording.instant(incident.created_at)}, held back by a rule's delay or by maintenance"
+        by = "a rule's delay" if incident.held_until is None else f"maintenance ({incident.held_for})"
+        return f"first fired {wording.instant(incident.created_at)}, held back by {by}"
     if kind is DeadlineKind.VERIFICATION and incident.restored_at is not None:
         window = wording.span(own.verify_for)
         return f"quiet since {wording.instant(incident.restored_at)}, and {incident.severity} is watched for {window}"

@@ -173,11 +173,12 @@ def _standing(row: IncidentRow) -> Iterator[str]:
     if incident.chosen is not None:
         yield f"{incident.severity} because {incident.chosen_by} chose it; the rules judge {incident.judged}"
     if incident.state is State.PENDING:
-        until = f" until {wording.instant(incident.pending_until)}" if incident.pending_until else ""
-        fires = "still fires" if incident.firing else "fires again"
-        yield f"held back{until}: no issue and no clocks; it opens if it {fires} then, at once if judged sev1 or sev2"
+        yield _held_back(incident)
+    elif incident.held_until is not None:
+        yield f"was held back by maintenance until {wording.instant(incident.held_until)} ({_window(incident)})"
     if incident.close_reason is CloseReason.UNOPENED:
-        yield "never opened: nothing fired when its delay had passed, so there is no issue"
+        when = "its delay had passed" if incident.held_until is None else "the maintenance was over"
+        yield f"never opened: nothing fired when {when}, so there is no issue"
     if incident.state is State.VERIFYING and incident.restored_at is not None:
         yield f"quiet since {wording.instant(incident.restored_at)} and watched; objectives wait meanwhile"
     if incident.closed_by_person and incident.firing:
@@ -189,6 +190,20 @@ def _standing(row: IncidentRow) -> Iterator[str]:
         yield f"follows INC-{incident.follows}, which no longer takes alerts in"
     if row.failure:
         yield f"its issue could not be written: {row.failure}"
+
+
+def _held_back(incident: Incident) -> str:
+    until = f" until {wording.instant(incident.pending_until)}" if incident.pending_until else ""
+    by, graver = "", "sev1 or sev2"
+    if incident.held_until is not None:
+        by = f" by maintenance ({_window(incident)})"
+        graver = "sev1, unless the window holds that back, too"
+    fires = "still fires" if incident.firing else "fires again"
+    return f"held back{by}{until}: no issue and no clocks; it opens if it {fires} then, at once if judged {graver}"
+
+
+def _window(incident: Incident) -> str:
+    return f"{incident.held_by}: {incident.held_for}"
 
 
 def _family(reader: Reader, incident: Incident) -> Iterator[str]:

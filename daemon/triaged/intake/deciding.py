@@ -23,24 +23,30 @@ from triaged.core.events import (
     FoldAsked,
     Grew,
     GrowthAwaited,
+    MaintenanceChanged,
     MergeAsked,
     ReopenAsked,
     StormGoesOn,
 )
 from triaged.core.folding import is_cause
 from triaged.core.lifecycle import begin, decide
-from triaged.core.model import Alert, Deadline, DeadlineKind, Episode, Fold, Incident, Key, State, Verdict
+from triaged.core.maintenance import NO_COVER
+from triaged.core.model import Alert, CloseReason, Deadline, DeadlineKind, Episode, Fold, Incident, Key, State, Verdict
 from triaged.core.objectives import same_deadlines, standing
 from triaged.core.rules import Storm
 from triaged.core.sla import Policy
 from triaged.errors import ActError, NotFoundError
+from triaged.intake import planning
+from triaged.intake.covering import Covering, is_held
 from triaged.intake.family import Family
 from triaged.intake.growing import Growing
-from triaged.intake.units import Rules
+from triaged.intake.hushing import hush
+from triaged.intake.units import Answer, EndWindow, PlanWindow, Rules, Suppress
 from triaged.intake.verdicts import Verdicts, decode, encode
 from triaged.ports.store import AlertRecord, Batch, Fate, Transaction, Want
 
-_OPENING: Final = (AlertFired, DeadlinePassed, Grew)
+_MOVED: Final = 200
+_OPENING: Final = (AlertFired, DeadlinePassed, Grew, MaintenanceChanged)
 
 
 class Deciding:
@@ -66,6 +72,7 @@ class Deciding:
         self._owners: dict[str, int] = {}
         self._verdicts: dict[bytes, Verdict] = {}
         self._growing = Growing(transaction, rules.rule_set, verdicts, self._incidents)
+        self._covering = Covering(transaction, rules.rule_set, now, lambda: self.batch.episodes.values())
         self._family = Family(transaction, rules.rule_set.catalogue, self._incidents, self._load)
         self.batch = Batch()
 
@@ -132,6 +139,25 @@ class Deciding:
         )
         return fate
 
+    def is_none(self, alert: Alert) -> None:
+        """A heartbeat is no alert: what it began under rules that did not say so ends."""
+        last = self._episodes.get(alert.fingerprint)
+        if last is not None and last.ended_at is None:
+            self._ended(alert, last, Step(change=Change.ENDED, at=self._now))
+
+    def is_at(self, fingerprint: str, digest: bytes | None) -> bool:
+        """Whether the alert's newest episode is the one with this digest; None: it has none."""
+        last = self._episodes.get(fingerprint)
+        return digest == (None if last is None else last.digest)
+
+    def suppress(self, asked: Suppress) -> None:
+        """Store what is silenced and inhibited, and tell the incidents that it is about."""
+        rows, events = hush(self._transaction, asked, self._episodes)
+        self.batch.suppressions.update(rows)
+        self._load(events)
+        for incident_id, event in events.items():
+            self._apply(self._incidents[incident_id], event)
+
     def goes_on(self, alert: Alert) -> bool:
         """Whether the alert is, in this batch, in the state that it was just sent in: then a repeat changes nothing."""
         last = self._episodes.get(alert.fingerprint)
@@ -169,10 +195,37 @@ class Deciding:
             self._growing.time_came(incident.id)
         if deadline.kind is DeadlineKind.STORM and deadline in self._standing(incident):
             self._ask_storm(incident)
-        passed = DeadlinePassed(kind=deadline.kind, due_at=deadline.due_at)
+        opens = deadline.kind is DeadlineKind.OPENING
+        cover = self._covering.incident(incident) if opens else NO_COVER
+        passed = DeadlinePassed(kind=deadline.kind, due_at=deadline.due_at, cover=cover)
         self._apply(self._incidents[incident.id], passed)
         # A row that stands for nothing would come back for ever: write what stands, even when nothing changed.
         self.batch.deadlines[incident.id] = self._standing(self._incidents[incident.id])
+
+    def plan(self, asked: PlanWindow | EndWindow) -> Answer:
+        """Store, move or end a maintenance window; what it holds back follows at once.
+
+        What others hold back is asked when they are over whether a new one holds it on.
+        """
+        if isinstance(asked, PlanWindow):
+            answer = planning.plan(self._transaction, asked.plan, self._now)
+        else:
+            answer = planning.end(self._transaction, asked, self._now)
+        self._covering.changed()
+        if answer.status == _MOVED:
+            self.windows_changed()
+        return answer
+
+    def windows_changed(self) -> None:
+        """Maintenance windows are others than before: what they hold back follows at once."""
+        self._covering.changed()
+        here = [incident.id for incident in self._incidents.values() if is_held(incident)]
+        ids = sorted({*self._transaction.held(), *here})
+        self._load(ids)
+        for incident_id in ids:
+            incident = self._incidents[incident_id]
+            if is_held(incident):
+                self._apply(incident, MaintenanceChanged(cover=self._covering.incident(incident)))
 
     def grow(self) -> bool:
         """Ask the growth conditions of what joined; whether anything grew. The batch before must have been saved."""
@@ -187,7 +240,8 @@ class Deciding:
         for ref in refs:
             grew, ripe_at = self._growing.holds(self._incidents[incident_id], ref, self._now)
             if grew is not None:
-                self._apply(self._incidents[incident_id], grew)
+                incident = self._incidents[incident_id]
+                self._apply(incident, replace(grew, cover=self._covering.incident(incident)))
             elif ripe_at is not None:
                 waits = ripe_at if waits is None else min(waits, ripe_at)
         if waits is not None and waits != self._incidents[incident_id].grows_at:
@@ -195,7 +249,7 @@ class Deciding:
 
     def _ended(self, alert: Alert, last: Episode, step: Step) -> None:
         incident = self._incidents[last.incident_id]
-        self._apply(incident, AlertResolved(name=_name(last), ended_at=step.at))
+        self._apply(incident, AlertResolved(name=_name(last), ended_at=step.at, gone_from=alert.found_in))
         self._keep(replace(last, ended_at=step.at, digest=alert.digest))
         self.batch.growth.extend(self._growing.ended(last, self._now))
 
@@ -205,7 +259,12 @@ class Deciding:
         verdict = self._grown(incident, self._held(alert, last))
         same = step.at == last.starts_at and alert.annotations == last.annotations
         fired = AlertFired(
-            name=_name(alert), source=alert.source, verdict=verdict, change=Change.HEARD, starts_at=step.at
+            name=_name(alert),
+            source=alert.source,
+            verdict=verdict,
+            change=Change.HEARD,
+            starts_at=step.at,
+            cover=self._covering.joining(alert, incident),
         )
         self._apply(incident, fired)
         key_is_new = self._own(incident, verdict.key)
@@ -236,11 +295,20 @@ class Deciding:
         if former is not None and (owner is None or (former.state.unfinished and not owner.state.unfinished)):
             # Other rules, or another release, gave the alert a key since that leads nowhere: it leads to where it was.
             owner = former
+        owner = self._before(owner)
         change = step.change
         if change is Change.CONTINUED and owner is not former:
             change = Change.BEGAN
         grown = verdict if owner is None else self._grown(owner, verdict)
-        fired = AlertFired(name=_name(alert), source=alert.source, verdict=grown, change=change, starts_at=step.at)
+        fired = AlertFired(
+            name=_name(alert),
+            source=alert.source,
+            verdict=grown,
+            change=change,
+            starts_at=step.at,
+            cover=self._covering.alert(alert),
+            found_in=alert.found_in,
+        )
         if owner is None or place(owner, fired, self._policy(owner.policy), self._now) is Place.OPEN:
             change = Change.BEGAN
             follows = owner.id if owner is not None and owner.opened_at else None
@@ -251,6 +319,13 @@ class Deciding:
         self._own(incident, verdict.key)
         self._keep_firing(alert, last, step, incident, verdict, change)
         return (Fate.CONTINUED if change is Change.CONTINUED else Fate.BEGAN), incident.id, ""
+
+    def _before(self, owner: Incident | None) -> Incident | None:
+        """The incident itself, or what it followed where maintenance was over before it opened: that may reopen."""
+        if owner is None or owner.close_reason is not CloseReason.UNOPENED or owner.follows is None:
+            return owner
+        self._load([owner.follows])
+        return self._incidents.get(owner.follows, owner)
 
     def _keep_firing(  # noqa: PLR0913 - what an episode is made of
         self, alert: Alert, last: Episode | None, step: Step, incident: Incident, verdict: Verdict, change: Change

@@ -13,12 +13,26 @@ from functools import partial
 import structlog
 from prometheus_client import Counter as Metric
 
+from triaged.core.heartbeats import SOURCE
 from triaged.core.model import Alert, Incident
 from triaged.core.sla import Policy
 from triaged.errors import ActError, Conflict, NotFoundError, PayloadError, StoreError
 from triaged.intake.deciding import Deciding
 from triaged.intake.known import Known
-from triaged.intake.units import Answer, Ask, Delivery, Job, Passed, Rules, Unit
+from triaged.intake.pulse import HEARTBEAT, Pulse, beating
+from triaged.intake.units import (
+    Answer,
+    Ask,
+    Delivery,
+    EndWindow,
+    Job,
+    Passed,
+    PlanWindow,
+    Rules,
+    Suppress,
+    Unit,
+    WindowsChanged,
+)
 from triaged.intake.verdicts import Verdicts
 from triaged.metrics import Metrics
 from triaged.ports.source import Read, Reading, Rejected
@@ -41,7 +55,9 @@ class _Told:
         self.same: list[tuple[str, bytes, str]] = []
         self.counted: Counter[tuple[Metric, tuple[str, ...]]] = Counter()
         self.kept: list[str] = []
+        self.heard: set[bytes] = set()
         self.publishes = False
+        self.truncated: set[str] = set()
         self.deadlines = False
 
 
@@ -55,7 +71,8 @@ class _Culprit(Exception):  # noqa: N818 - never leaves the module: which alert 
 class Intake:
     """The only caller of `decide`. Not thread-safe: the writer owns it.
 
-    `woken` is told after a commit whether there is something to publish, and whether a deadline is near.
+    `woken` is told after a commit whether there is something to publish, and whether a deadline is near; `truncated`
+    of which source a delivery left alerts out.
     """
 
     def __init__(  # noqa: PLR0913 - the collaborators, given once
@@ -68,9 +85,11 @@ class Intake:
         known: Known,
         metrics: Metrics,
         woken: Callable[[bool, bool], None] = lambda _publishes, _deadlines: None,
+        truncated: Callable[[str], None] = lambda _source: None,
     ) -> None:
         self._store = store
         self._woken = woken
+        self._truncated = truncated
         self._rules = rules
         self._readers = readers
         self._ended = 0
@@ -164,6 +183,8 @@ class Intake:
                 self.known.same(fingerprint, digest, status)
         for (metric, labels), number in told.counted.items():
             (metric.labels(*labels) if labels else metric).inc(number)
+        for source in told.truncated:
+            self._truncated(source)
         if told.publishes or told.deadlines:
             self._woken(told.publishes, told.deadlines)
 
@@ -181,7 +202,11 @@ class Intake:
             self.known.status,
             now,
         )
-        alerts = [alert for reading in readings.values() for alert in reading.alerts]
+        pulse = Pulse(transaction, self._rules.rule_set.heartbeats, now)
+        told.answers.update(beating(pulse, units, readings))
+        told.heard = pulse.heard
+        ours = Reading(alerts=pulse.alerts(), rejected=())
+        alerts = [alert for reading in (*readings.values(), ours) for alert in reading.alerts]
         for digest, error in deciding.read(alerts, _incident_ids(units)).items():
             if digest not in failed:
                 log.error("alert failed", exc_info=error)
@@ -190,13 +215,13 @@ class Intake:
             match unit:
                 case Delivery() if index in readings:
                     told.answers[index] = self._deliver(deciding, unit, readings[index], told, failed, now)
-                case Ask():
-                    told.answers[index] = _ask(deciding, unit)
-                case Passed():
-                    deciding.passed(unit.deadline)
-                    told.answers[index] = Answer()
+                case Ask() | Passed() | Suppress() | PlanWindow() | EndWindow() | WindowsChanged():
+                    told.answers[index] = _do(deciding, unit)
                 case _:
                     """A body that cannot be read is answered, a job comes last."""
+        if ours.alerts:
+            self._deliver(deciding, Delivery(id=SOURCE, source=SOURCE, body=b""), ours, told, failed, now)
+        deciding.batch.beats = pulse.changes()
         self._save(transaction, deciding.batch, told, now)
         if deciding.grow():
             self._save(transaction, deciding.batch, told, now)
@@ -241,8 +266,20 @@ class Intake:
         now: datetime,
     ) -> Answer:
         counts: dict[str, int] = {}
+        if reading.truncated:
+            told.truncated.add(delivery.source)
         for alert in reading.alerts:
+            if delivery.expects is not None and not deciding.is_at(
+                alert.fingerprint, delivery.expects.get(alert.fingerprint)
+            ):
+                counts["changed since"] = counts.get("changed since", 0) + 1
+                continue
             fate: Fate | None
+            if alert.digest in told.heard:
+                deciding.is_none(alert)
+                told.counted[self.metrics.received, (alert.source, str(alert.status))] += 1
+                counts[HEARTBEAT] = counts.get(HEARTBEAT, 0) + 1
+                continue
             if alert.digest in failed:
                 deciding.batch.records.append(_record(delivery, alert, Fate.FAILED, failed[alert.digest], now))
                 fate = Fate.FAILED
@@ -317,6 +354,23 @@ class Intake:
             found = self._rules.policy if files is None else self._read_policy(files)
             self._policies[digest] = found
         return found
+
+
+def _do(deciding: Deciding, unit: Ask | Passed | Suppress | PlanWindow | EndWindow | WindowsChanged) -> Answer:
+    match unit:
+        case Ask():
+            return _ask(deciding, unit)
+        case Passed():
+            deciding.passed(unit.deadline)
+            return Answer()
+        case Suppress():
+            deciding.suppress(unit)
+            return Answer()
+        case PlanWindow() | EndWindow():
+            return deciding.plan(unit)
+        case WindowsChanged():
+            deciding.windows_changed()
+            return Answer()
 
 
 def _ask(deciding: Deciding, ask: Ask) -> Answer:

@@ -9,9 +9,11 @@ from typing import Any
 from msgspec import Struct, field
 
 from triaged.core.events import Act
+from triaged.core.maintenance import Plan
 from triaged.core.model import Deadline
 from triaged.core.rules import RuleSet
 from triaged.core.sla import Policy
+from triaged.core.suppression import Suppression
 from triaged.ports.source import Reading
 
 
@@ -27,13 +29,15 @@ class Rules(Struct, frozen=True, kw_only=True):
 class Delivery(Struct, frozen=True, kw_only=True):
     """One webhook request: bytes in, an answer's status out; nothing else crosses.
 
-    `reading` is there where the door had to read the body already.
+    `reading` is there where the door had to read the body already. `expects` is the digest of the newest episode by
+    fingerprint, None for none: an alert whose newest is another one by now changes nothing.
     """
 
     id: str
     source: str
     body: bytes
     reading: Reading | None = None
+    expects: Mapping[str, bytes | None] | None = None
 
 
 class Ask(Struct, frozen=True, kw_only=True):
@@ -50,13 +54,55 @@ class Passed(Struct, frozen=True, kw_only=True):
     deadline: Deadline
 
 
+class Heard(Struct, frozen=True, kw_only=True):
+    """A heartbeat says by a request that it is alive, or has `failed`; `labels` tell which series."""
+
+    name: str
+    labels: Mapping[str, str]
+    failed: bool = False
+
+
+class Listen(Struct, frozen=True, kw_only=True):
+    """Heartbeats may be missing by now."""
+
+
+class Expect(Struct, frozen=True, kw_only=True):
+    """Other rules may expect other heartbeats; where the daemon has just `started`, each gets a whole interval."""
+
+    started: bool
+
+
 class Job(Struct, frozen=True, kw_only=True):
     """A worker's own statements (claims, results, retention), run in the writer's transaction in their turn."""
 
     run: Callable[[Any, datetime], Any]
 
 
-Unit = Delivery | Ask | Passed | Job
+class PlanWindow(Struct, frozen=True, kw_only=True):
+    """A maintenance window is asked for."""
+
+    plan: Plan
+
+
+class EndWindow(Struct, frozen=True, kw_only=True):
+    """The window of that id or name is to end now, says somebody."""
+
+    name: str
+    by: str
+
+
+class WindowsChanged(Struct, frozen=True, kw_only=True):
+    """Other rules may have other maintenance windows."""
+
+
+class Suppress(Struct, frozen=True, kw_only=True):
+    """All that Alertmanagers keep quiet about of a source, now."""
+
+    source: str
+    suppressions: tuple[Suppression, ...]
+
+
+Unit = Delivery | Ask | Passed | Suppress | Job | Heard | Listen | Expect | PlanWindow | EndWindow | WindowsChanged
 
 
 class Answer(Struct, frozen=True, kw_only=True):

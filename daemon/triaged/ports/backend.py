@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from triaged.core.catalogue import Service
 from triaged.core.model import CloseReason, Episode, Incident, Key, Objective, TimelineEntry, Tried
+from triaged.core.suppression import Suppression
 from triaged.core.trace import Arithmetic, Grows
 
 
@@ -145,7 +146,8 @@ class Report(Struct, frozen=True, kw_only=True):
     `parent` is what it is folded into; `folded` the newest of the `folded_count` incidents that are folded into it.
     `repository` is where the issue is or will be; `hidden` says that not everybody who reads there may know more than
     title and link. `targets` are the severity's targets as ops wrote them, by objective; `service` is the catalogue's
-    entry, if any. `why` is None where the rules that judged it cannot be had any more.
+    entry, if any. `why` is None where the rules that judged it cannot be had any more. `suppressed` is
+    what its Alertmanager keeps quiet about, by fingerprint.
     """
 
     incident: Incident
@@ -160,3 +162,4 @@ class Report(Struct, frozen=True, kw_only=True):
     folded: tuple[Related, ...] = ()
     folded_count: int = 0
     why: Why | None = None
+    suppressed: Mapping[str, tuple[Suppression, ...]] = field(default_factory=dict)

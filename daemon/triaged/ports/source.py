@@ -19,10 +19,11 @@ class Rejected(Struct, frozen=True, kw_only=True):
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """The alerts of one body in their order, and those that could not be read."""
+    """The alerts of one body in order, and those that could not be read; `truncated` says that some were left out."""
 
     alerts: tuple[Alert, ...]
     rejected: tuple[Rejected, ...]
+    truncated: bool = False
 
 
 Read = Callable[[str, bytes], Reading]

@@ -13,7 +13,11 @@ from msgspec import Struct, field
 from triaged.core.effects import Comment, CommentKind, Tally
 from triaged.core.events import Act
 from triaged.core.growth import Growth
+from triaged.core.heartbeats import Beat, Changes
+from triaged.core.maintenance import Plan, Window
 from triaged.core.model import Deadline, Episode, Incident, Key, Severity, State, TimelineEntry, Verdict
+from triaged.core.suppression import Changes as SuppressionChanges
+from triaged.core.suppression import Suppression
 from triaged.ports.backend import Address
 
 
@@ -183,6 +187,8 @@ class Batch(Struct):
     tallies: list[Tally] = field(default_factory=list)
     growth: list[GrowthStep] = field(default_factory=list)
     acts: list[tuple[int, Act]] = field(default_factory=list)
+    beats: Changes = field(default_factory=dict)
+    suppressions: SuppressionChanges = field(default_factory=dict)
 
 
 class Transaction(Protocol):
@@ -217,6 +223,26 @@ class Transaction(Protocol):
         """
         ...
 
+    def windows(self, now: datetime) -> tuple[Window, ...]:
+        """The maintenance windows that were asked for and are not over at `now`; some may be."""
+        ...
+
+    def plan(self, name: str) -> Plan | None:
+        """The newest window that was asked for by that name, or the one with that id."""
+        ...
+
+    def keep_plan(self, plan: Plan) -> Plan:
+        """Store a window; with the number that it has then."""
+        ...
+
+    def held(self) -> list[int]:
+        """The ids of incidents that maintenance holds back, oldest first."""
+        ...
+
+    def firing(self, incident_id: int, most: int) -> list[Episode]:
+        """What fires in an incident, oldest first; the first `most`."""
+        ...
+
     def verdict(self, verdict_id: str) -> Verdict | None: ...
 
     def member_verdicts(self, incident_id: int, ref: str) -> list[Verdict]:
@@ -229,6 +255,14 @@ class Transaction(Protocol):
 
     def growth_holds(self, incident_id: int, condition: Growth, now: datetime) -> tuple[bool, datetime | None]:
         """Whether the condition holds, else the instant at which time alone may make it hold."""
+        ...
+
+    def beats(self) -> list[Beat]:
+        """Every series of a heartbeat that is followed."""
+        ...
+
+    def suppressions(self, source: str) -> list[Suppression]:
+        """What Alertmanagers keep quiet about of a source."""
         ...
 
     def next_id(self, of: str) -> int:

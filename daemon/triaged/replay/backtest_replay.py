@@ -23,9 +23,10 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from triaged.core.events import Act, MergeAsked, SplitAsked
+from triaged.core.maintenance import Plan
 from triaged.errors import ConfigError, StoreError
 from triaged.intake.known import Known
-from triaged.intake.units import Ask, Delivery, Rules, Unit
+from triaged.intake.units import Ask, Delivery, PlanWindow, Rules, Unit
 from triaged.ports.source import Read
 from triaged.ports.store import AlertRecord, Fate
 from triaged.replay.world import World
@@ -110,6 +111,10 @@ class _Past(World):
     def _next_due(self) -> datetime | None:
         return self.scratch.next_due_at()
 
+    def _next_missed(self) -> datetime | None:
+        """Never: that a heartbeat was heard is not recorded, but that it was missing is, as an alert of our own."""
+        return None
+
 
 class _Book:
     """The rule sets that were in force, as they were stored; one that cannot be read leaves the former in force."""
@@ -144,12 +149,12 @@ class _Book:
 
 
 class _Moment(NamedTuple):
-    """What happened at an instant: alerts that came together, judged by a rule set, or after them an act."""
+    """What happened at an instant: maintenance, then alerts that came together, judged by a rule set, or an act."""
 
     at: datetime
     order: int
     rule_set: str
-    what: list[AlertRecord] | Acted
+    what: list[AlertRecord] | Acted | Plan
 
 
 class _Playing:
@@ -166,12 +171,17 @@ class _Playing:
     def play(self, span: Span) -> None:
         self._stand(span)
         arrivals = groupby(self._history.records(span), key=attrgetter("received_at", "rule_set"))
+        windows: Iterator[_Moment] = (
+            _Moment(max(plan.begins_at, span.since), -1, "", plan) for plan in self._history.windows(span)
+        )
         moments: Iterator[_Moment] = (_Moment(at, 0, rule_set, list(records)) for (at, rule_set), records in arrivals)
         acts: Iterator[_Moment] = (_Moment(acted.at, 1, "", acted) for acted in self._history.acts(span))
-        for moment in merge(moments, acts, key=itemgetter(0, 1)):
+        for moment in merge(windows, moments, acts, key=itemgetter(0, 1)):
             self._world.advance(moment.at)
             if isinstance(moment.what, Acted):
                 self._act(moment.what)
+            elif isinstance(moment.what, Plan):
+                self._maintain(moment.what)
             else:
                 self._arrive(moment.rule_set, moment.what)
         self._world.advance(span.until)
@@ -203,6 +213,12 @@ class _Playing:
             if failed := answer.counts.get(Fate.FAILED, 0):
                 self._found.broken += failed
                 self._found.say("alerts met a bug of this release and were left out; its log says more")
+
+    def _maintain(self, plan: Plan) -> None:
+        """A recorded window, known from its beginning on as it was in the end."""
+        (answer,) = self._world.ask(PlanWindow(plan=replace(plan, number=0, name="", ended_by=None)))
+        if answer.status != 201:
+            self._found.say(f"the maintenance window {plan.id} was left out: {answer.error}")
 
     def _act(self, acted: Acted) -> None:
         """Let the act follow the incident that holds the alert it was done on."""

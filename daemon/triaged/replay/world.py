@@ -9,13 +9,15 @@ from typing import Self
 
 from triaged import rulefiles
 from triaged.clock import FakeClock
+from triaged.core.heartbeats import named, next_at
 from triaged.core.model import Incident
 from triaged.errors import StoreError
 from triaged.intake.intake import Intake
 from triaged.intake.known import Known
-from triaged.intake.units import Answer, Passed, Rules, Unit
+from triaged.intake.units import Answer, Listen, Passed, Rules, Unit
 from triaged.metrics import Metrics
 from triaged.ports.source import Read
+from triaged.store import heartbeats
 from triaged.store.store import Store
 
 _AT_ONCE = 1_000
@@ -71,11 +73,16 @@ class World:
 
     def advance(self, at: datetime) -> None:
         """Move to `at`; each deadline due at or before it acts first, at its own instant."""
-        while (due_at := self._next_due()) is not None and due_at <= at:
+        while (due_at := self._next_at()) is not None and due_at <= at:
             self.clock.move_to(max(due_at, self.clock.now()))
             with self.store.read() as reader:
                 due = reader.due(self.clock.now(), _AT_ONCE)
-            for answer in self.ask(*(Passed(deadline=deadline) for deadline in due)):
+            missed_at = self._next_missed()
+            is_missed = missed_at is not None and missed_at <= self.clock.now()
+            units: list[Unit] = [Passed(deadline=deadline) for deadline in due]
+            if is_missed:
+                units.append(Listen())
+            for answer in self.ask(*units):
                 if answer.status != 200:
                     raise StoreError(answer.error)
         self.clock.move_to(max(at, self.clock.now()))
@@ -84,6 +91,18 @@ class World:
         with self.store.read() as reader:
             row = reader.incident(incident_id)
         return None if row is None else row.incident
+
+    def _next_at(self) -> datetime | None:
+        return min((at for at in (self._next_due(), self._next_missed()) if at is not None), default=None)
+
+    def _next_missed(self) -> datetime | None:
+        """When a heartbeat will be missing; none is waited for before it was heard."""
+        expected = self.intake.rules.rule_set.heartbeats
+        if not expected:
+            return None
+        with self.store.read() as reader:
+            beats = heartbeats.read(reader.connection)
+        return next_at(named(expected), {beat.key: beat for beat in beats})
 
     def _next_due(self) -> datetime | None:
         with self.store.read() as reader:

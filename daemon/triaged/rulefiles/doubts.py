@@ -13,6 +13,7 @@ from triaged.core.rule import Rule
 from triaged.core.rules import RuleSet
 from triaged.core.sla import ALWAYS
 from triaged.errors import Finding
+from triaged.rulefiles import heartbeats, maintenance
 from triaged.rulefiles.ending import ENDS_SOON, ending_calendars, last_day
 from triaged.rulefiles.services import LOWEST_TIER
 from triaged.rulefiles.sheet import Sheet
@@ -34,7 +35,8 @@ SHOWN_UNMATCHED = 10
 class History:
     """What the recorded alerts met: how many, the first of them when, the names of rules and services.
 
-    `unmatched` are those that met no rule, by alertname, with how many.
+    `unmatched` are those that met no rule, by alertname, with how many; `heartbeats` the names of those ever heard,
+    `windows` the ids of maintenance windows that cover one of the alerts.
     """
 
     alerts: int
@@ -42,6 +44,8 @@ class History:
     rules: Collection[str]
     services: Collection[str]
     unmatched: Mapping[str, int] = field(default_factory=dict)
+    heartbeats: Collection[str] = ()
+    windows: Collection[str] = ()
 
 
 def doubts(sheet: Sheet, today: date) -> Iterator[Finding]:
@@ -51,6 +55,8 @@ def doubts(sheet: Sheet, today: date) -> Iterator[Finding]:
     yield from _of_services(sheet)
     yield from _of_unused_names(sheet)
     yield from ending_calendars(sheet, today)
+    yield from heartbeats.doubts(sheet)
+    yield from maintenance.doubts(sheet, today)
 
 
 def unmet(sheet: Sheet, history: History) -> Iterator[Finding]:
@@ -60,6 +66,10 @@ def unmet(sheet: Sheet, history: History) -> Iterator[Finding]:
     for rule, value in zip(sheet.rules.rules, sheet.rule_values(), strict=True):
         if rule.name not in history.rules:
             yield _named(value).noted(f"rule {rule.name} matched {since}")
+    for name, (key, _) in sheet.entries(heartbeats.FILE).items():
+        if name not in history.heartbeats:
+            yield key.noted(f"heartbeat {name} was never heard")
+    yield from maintenance.unmet(sheet, history.windows, since)
     named = {need for service in sheet.rules.services.values() for need in service.depends_on}
     asking = [matcher for rule in sheet.rules.rules for matcher in rule.service if matcher.name == "name"]
     for name, (key, _) in sheet.entries("services.yaml", "services").items():

@@ -16,7 +16,7 @@ from triaged.core.rules import RuleSet
 from triaged.core.sla import Policy, SeverityPolicy
 from triaged.errors import ConfigError, Finding
 from triaged.ports.mapping import SourceMapping
-from triaged.rulefiles import calendars, services, severities, sources, triage
+from triaged.rulefiles import calendars, heartbeats, maintenance, services, severities, sources, triage
 from triaged.rulefiles.doubts import doubts
 from triaged.rulefiles.marks import compose
 from triaged.rulefiles.names import Names
@@ -25,13 +25,13 @@ from triaged.rulefiles.texts import read_text
 from triaged.rulefiles.values import Value
 
 TRIAGE, SERVICES, SEVERITIES, CALENDARS = "triage.yaml", "services.yaml", "severities.yaml", "calendars.yaml"
-USED = (TRIAGE, SERVICES, SEVERITIES, CALENDARS)
+USED = (TRIAGE, SERVICES, SEVERITIES, CALENDARS, heartbeats.FILE, maintenance.FILE)
 REQUIRED = (TRIAGE, SEVERITIES)
 SOURCES = "sources"
 """The folder of mapped sources: `sources/NAME.yaml`."""
 TESTS = "tests"
 """The folder of tests, `tests/*.yaml`: it judges nothing, so it does not count for the hash."""
-NOT_YET = ("heartbeats.yaml", "maintenance.yaml", "templates")
+NOT_YET = ("templates",)
 """Files and folders of the rule language that this release does not act on."""
 
 
@@ -96,6 +96,8 @@ def _read(files: Mapping[str, str | None], findings: list[Finding], today: date 
     root = roots.get(TRIAGE)
     file = triage.read(root, triage.Known(teams=teams, calendars=calendar_names)) if root else None
     found_sources = _sources(roots, mapped)
+    beats = heartbeats.read(roots.get(heartbeats.FILE))
+    windows = maintenance.read(roots.get(maintenance.FILE))
     if findings or known is None or file is None or file.default is None:
         raise ConfigError(findings=_sorted(findings))
     texts = _texts(files, (*USED, *mapped))
@@ -106,6 +108,8 @@ def _read(files: Mapping[str, str | None], findings: list[Finding], today: date 
         default=file.default,
         key=file.key,
         storm=file.storm,
+        heartbeats=beats,
+        windows=windows,
         rules=file.rules,
         catalogue=Catalogue(catalogue.services),
         teams=MappingProxyType(catalogue.teams),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from triaged.rulefiles import calendars, services, severities, sources, triage
+from triaged.rulefiles import calendars, heartbeats, maintenance, services, severities, sources, triage
 from triaged.rulefiles.names import Names
 from triaged.rulefiles.sketch import Schema, schema_of
 from triaged.rulefiles.values import Value
@@ -26,6 +26,8 @@ FILES: Mapping[str, Described] = {
     "services": Described(glob="services.yaml", read=lambda root: services.read(root, Names(None))),
     "severities": Described(glob="severities.yaml", read=lambda root: severities.read(root, Names(None))),
     "calendars": Described(glob="calendars.yaml", read=calendars.read),
+    "heartbeats": Described(glob="heartbeats.yaml", read=heartbeats.read),
+    "maintenance": Described(glob="maintenance.yaml", read=maintenance.read),
     "sources": Described(glob="sources/*.yaml", read=lambda root: sources.read("name", root)),
 }
 

@@ -81,6 +81,12 @@ class Sketch(Value):
             _ours(read)(item)
         return ()
 
+    def some(self, read: Callable[[Value], T | None]) -> tuple[T, ...]:
+        item = self._inner()
+        _ours(read)(item)
+        self._say(type=["array", "null"], items=item.schema)
+        return ()
+
     def names(self, read: Callable[[Value], str | None] | None = None) -> tuple[str, ...]:
         item = self._inner()
         item.text() if read is None else _ours(read)(item)

@@ -110,6 +110,10 @@ class Value:
         """What `read` makes of every item, without those that it complained of."""
         return tuple(found for item in self.items() if (found := read(item)) is not None)
 
+    def some(self, read: Callable[[Value], T | None]) -> tuple[T, ...]:
+        """As `each`; nothing at all is an empty list."""
+        return () if self.nothing else self.each(read)
+
     def one_or_each(self, read: Callable[[Value], T | None]) -> tuple[T, ...]:
         """What `read` makes of a word, or of every item of a list."""
         return self.each(read) if not self.word else tuple(found for one in (self,) if (found := read(one)) is not None)

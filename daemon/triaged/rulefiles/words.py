@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TypeVar
@@ -102,6 +102,17 @@ def instant(text: str, zone: ZoneInfo) -> datetime:
     return plausible(value if value.tzinfo else value.replace(tzinfo=zone))
 
 
+def exact_instant(text: str) -> datetime:
+    """An instant such as 2026-12-24T08:00+01:00 in UTC; without an offset it would mean another one elsewhere."""
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        value = None
+    if value is None or value.tzinfo is None:
+        raise ValueError("expected a date with time and offset like 2026-12-24T08:00+01:00")
+    return plausible(value).astimezone(UTC)
+
+
 def hours(text: str) -> tuple[time, time]:
     """Hours of one day such as 09:00-17:00; an end of 24:00 is given as 00:00."""
     found = HOURS.fullmatch(text)
@@ -168,6 +179,7 @@ SHAPES: Mapping[Callable[..., object], Mapping[str, object]] = MappingProxyType(
             "examples": ["09:00-17:00"],
         },
         instant: {"type": "string", "examples": ["2026-12-24T08:00", "2026-12-24T08:00+01:00"]},
+        exact_instant: {"type": "string", "examples": ["2026-12-24T08:00+01:00", "2026-12-24T07:00Z"]},
         weekdays: {"type": "string", "examples": ["monday-friday", "saturday"]},
         handover: {"type": "string", "examples": ["monday 09:00"]},
         zone: {"type": "string", "examples": ["Europe/Berlin", "UTC"]},

@@ -23,6 +23,7 @@ from triaged.sources.mending import Unreadable, instant, loose_envelope, loose_f
 class _Envelope(msgspec.Struct):
     alerts: list[msgspec.Raw]
     status: str | None = None
+    truncatedAlerts: msgspec.Raw = msgspec.Raw(b"0")  # noqa: N815 - the wire's name
 
 
 class _Fields(msgspec.Struct):
@@ -33,11 +34,15 @@ class _Fields(msgspec.Struct):
     endsAt: str = ""  # noqa: N815
     generatorURL: str = ""  # noqa: N815
     triagedIdentity: list[str] = []  # noqa: N815
+    triagedFoundIn: str = ""  # noqa: N815
 
 
 _envelope = msgspec.json.Decoder(_Envelope)
 _fields = msgspec.json.Decoder(_Fields)
 _EXPECTED = 'expected a JSON object with a list "alerts", as Alertmanager\'s webhook sends it'
+
+_LONGEST_NAME = 60
+_NONE_LEFT_OUT = (b"0", b"null", b"")
 
 
 def digests(source: str, body: bytes) -> list[bytes] | None:
@@ -58,8 +63,10 @@ def read(source: str, body: bytes) -> Reading:
     try:
         envelope = _envelope.decode(body)
         raws, group_status = [bytes(raw) for raw in envelope.alerts], envelope.status
+        truncated = bytes(envelope.truncatedAlerts) not in _NONE_LEFT_OUT
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raws, group_status = loose_envelope(body, expected=_EXPECTED, problem=str(error))
+        truncated = False
     if len(raws) > MOST_ALERTS:
         raise PayloadError(f"expected at most {MOST_ALERTS:,} alerts in a request, got {len(raws):,}", status=413)
     alerts: list[Alert] = []
@@ -71,13 +78,14 @@ def read(source: str, body: bytes) -> Reading:
             alerts.append(_alert(source, raw, digest, group_status, []))
         except Unreadable as error:
             rejected.append(Rejected(raw=raw, digest=digest, reason=error.reason, text=str(error)))
-    return Reading(alerts=tuple(alerts), rejected=tuple(rejected))
+    return Reading(alerts=tuple(alerts), rejected=tuple(rejected), truncated=truncated)
 
 
 def alone(source: str, raw: bytes, mended: list[str]) -> Alert:
     """The alert of a text that stands alone, as alerts of every source are kept; `mended` is what was repaired before.
 
     `triagedIdentity` (written by mapped sources) names the labels that say which alert it is; absent: all of them.
+    `triagedFoundIn` (written by reconciliation) is the Alertmanager that was asked.
     Raises Unreadable.
     """
     return _alert(source, raw, blake2b(raw, digest_size=16, key=_key(source, None)).digest(), None, mended)
@@ -109,13 +117,14 @@ def _alert(source: str, raw: bytes, digest: bytes, group_status: str | None, men
         fields = _fields.decode(raw)
         labels, annotations, status = fields.labels, fields.annotations, fields.status
         starts, ends, url, identity = fields.startsAt, fields.endsAt, fields.generatorURL, fields.triagedIdentity
+        found_in = fields.triagedFoundIn
         if "" in labels.values():
             labels = {name: value for name, value in labels.items() if value}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         loose = loose_fields(raw, mended)
         labels, annotations = loose.labels, loose.annotations
         starts, ends, url, identity = loose.starts, loose.ends, loose.url, loose.identity
-        status = loose.status
+        status, found_in = loose.status, ""
     # Without any status it fires: a false alarm costs a look, a missed outage costs an outage.
     status = status or group_status or "firing"
     if status not in ("firing", "resolved"):
@@ -133,4 +142,5 @@ def _alert(source: str, raw: bytes, digest: bytes, group_status: str | None, men
         digest=digest,
         raw=raw,
         mended=tuple(mended),
+        found_in=found_in[:_LONGEST_NAME],
     )

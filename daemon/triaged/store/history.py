@@ -11,15 +11,17 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Select, and_, func, or_, select
 
+from triaged.core.maintenance import Plan
 from triaged.core.model import Incident, Outcome
 from triaged.ports.store import AlertRecord, Fate
-from triaged.store import acts
+from triaged.store import acts, maintenance
 from triaged.store import schema as s
 from triaged.store.acts import Acted
 from triaged.store.codec import from_us, to_us
 from triaged.store.reading import Reader
 
 PAGE: Final = 5_000
+MOST_WINDOWS: Final = 10_000
 _MOST_ALERTS: Final = 50
 _UNREAD: Final = (Fate.REJECTED.value, Fate.FAILED.value)
 _record = [s.alert_records.c[name] for name in s.RECORD.names]
@@ -130,6 +132,11 @@ class History:
         query = select(*(c[name] for name in acts.NAMES), c.id).where(*_within(c.at, span))
         for row in self._paged(query, c.at, c.id, names=(*acts.NAMES, "id")):
             yield acts.decode(row[:-1])
+
+    def windows(self, span: Span) -> Iterator[Plan]:
+        """The maintenance windows that were asked for and ran in the span, as they were in the end."""
+        with self._read() as reader:
+            yield from maintenance.within(reader.connection, span.since, span.until, MOST_WINDOWS)
 
     def alerts_of(self, incident_id: int, until: datetime) -> list[tuple[str, datetime]]:
         """The first alerts of a recorded incident that had begun at `until`, with when they did."""

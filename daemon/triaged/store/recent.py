@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from triaged.core.maintenance import Window
 from triaged.core.model import Incident
 
 _MOST: Final = 5_000
 
 
 class Recent:
-    """Incidents, who owns which key, and ids that were drawn and not given yet.
+    """Incidents, who owns which key, ids that were drawn and not given yet, and maintenance windows (None: not known).
 
     True only where no other process writes, and only after a commit: a transaction that fails leaves it as it was.
     """
@@ -19,6 +20,7 @@ class Recent:
         self.incidents: dict[int, Incident] = {}
         self.owners: dict[str, int] = {}
         self.ids: dict[str, range] = {}
+        self.windows: tuple[Window, ...] | None = None
 
     def learn(self, incidents: dict[int, Incident], owners: dict[str, int], ids: dict[str, range]) -> None:
         """These were read or written by what is committed now."""
@@ -41,3 +43,4 @@ class Recent:
         self.incidents.clear()
         self.owners.clear()
         self.ids = {}
+        self.windows = None

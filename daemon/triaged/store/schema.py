@@ -20,7 +20,10 @@ from sqlalchemy import (
     text,
 )
 
+from triaged.core.heartbeats import Beat
+from triaged.core.maintenance import Plan
 from triaged.core.model import CloseReason, Deadline, Episode, Fold, Incident, Outcome, Severity, State, TimelineEntry
+from triaged.core.suppression import Hush, Suppression
 from triaged.ports.store import AlertRecord, Fate, PendingComment, Publication
 from triaged.store.codec import Codec
 
@@ -31,6 +34,9 @@ ENTRY = Codec(TimelineEntry)
 RECORD = Codec(AlertRecord)
 PUBLICATION = Codec(Publication)
 COMMENT = Codec(PendingComment)
+SUPPRESSION = Codec(Suppression)
+PLAN = Codec(Plan)
+BEAT = Codec(Beat)
 
 # SQLite gives ids by itself only to a column declared exactly INTEGER.
 ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -101,6 +107,7 @@ incidents = Table(
         "id",
         **_only("state = 'closed' AND firing > 0"),
     ),
+    Index("ix_incidents_held", "id", **_only("state = 'pending' AND held_until IS NOT NULL")),
     Index(
         "ix_incidents_closed_at",
         "closed_at",
@@ -276,5 +283,34 @@ totals = Table(
     Column("labels", Text, primary_key=True),
     Column("replica", Text, primary_key=True),
     Column("value", Float(53), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Each series of a heartbeat that is followed, and what was heard of it.
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    *_columns(BEAT, "name", "series"),
+    sqlite_with_rowid=False,
+)
+
+# Maintenance windows that were asked for while the daemon ran; those of the rules folder stand there.
+windows = Table(
+    "windows",
+    metadata,
+    *_columns(PLAN, but=frozenset({"number"})),
+    Column("number", ROW_ID, primary_key=True, autoincrement=True),
+    CheckConstraint("ends_at >= begins_at", name="span"),
+    Index("ix_windows_ends_at", "ends_at"),
+    Index("ix_windows_begins_at", "begins_at"),
+)
+
+# Why alerts that fire are not told of by their Alertmanager, as it was read last.
+suppressions = Table(
+    "suppressions",
+    metadata,
+    *_columns(SUPPRESSION, "fingerprint", "ref"),
+    _one_of("hush", Hush),
+    Index("ix_suppressions_source", "source"),
     sqlite_with_rowid=False,
 )

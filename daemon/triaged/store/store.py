@@ -19,7 +19,7 @@ from triaged.store.recent import Recent
 from triaged.store.rehearsal import Rehearsal
 from triaged.store.transaction import Statements, Transaction
 
-HEAD = "0006"
+HEAD = "0009"
 
 
 class Store:
@@ -79,6 +79,7 @@ class Store:
         if self.alone:
             self._recent.learn(transaction.saved, transaction.owned, transaction.spare_ids)
             self._recent.forget(transaction.deleted)
+            self._recent.windows = transaction.planned
 
     def own(self) -> None:
         """Make sure that no other process writes to this SQLite store, until this one ends; safe to repeat.

@@ -8,6 +8,7 @@ from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import (
     Connection,
     Dialect,
@@ -24,10 +25,13 @@ from sqlalchemy import (
 )
 
 from triaged.core.growth import Growth
+from triaged.core.heartbeats import Beat
+from triaged.core.maintenance import Plan, Window
 from triaged.core.model import Episode, Incident, Key, Verdict
+from triaged.core.suppression import Suppression
 from triaged.errors import Conflict
 from triaged.ports.store import Batch
-from triaged.store import acts, retention
+from triaged.store import acts, heartbeats, maintenance, retention, suppressions
 from triaged.store import schema as s
 from triaged.store.codec import to_json, to_us
 from triaged.store.engine import refusal
@@ -220,6 +224,7 @@ class Transaction:
         self.deleted: list[int] = []
         self.owned: dict[str, int] = {}
         self.spare_ids = {**recent.ids}
+        self.planned = recent.windows
         self._statements = statements
         self._recent = recent
         self._incidents: dict[int, Incident] = {}
@@ -300,6 +305,34 @@ class Transaction:
             yield from (s.EPISODE.decode(tuple(row)) for row in rows)
 
     @_translating
+    def windows(self, now: datetime) -> tuple[Window, ...]:
+        """The maintenance windows that were asked for and are not over; some may be by now."""
+        if self.planned is None:
+            self.planned = tuple(plan.window for plan in maintenance.unfinished(self.connection, now))
+        return self.planned
+
+    @_translating
+    def plan(self, name: str) -> Plan | None:
+        """The newest window that was asked for by that name, or the one with that id."""
+        return maintenance.find(self.connection, name)
+
+    @_translating
+    def keep_plan(self, plan: Plan) -> Plan:
+        """Store a window; with the number that it has then."""
+        self.planned = None
+        return replace(plan, number=maintenance.keep(self.connection, plan))
+
+    @_translating
+    def held(self) -> list[int]:
+        """The ids of incidents that maintenance holds back, oldest first."""
+        return maintenance.held(self.connection)
+
+    @_translating
+    def firing(self, incident_id: int, most: int) -> list[Episode]:
+        """What fires in an incident, oldest first; the first `most`."""
+        return maintenance.firing(self.connection, incident_id, most)
+
+    @_translating
     def verdict(self, verdict_id: str) -> Verdict | None:
         rows = self._statements.verdicts_by_id.rows(self._cursor, [verdict_id])
         return msgspec.json.decode(rows[0][1], type=Verdict) if rows else None
@@ -328,6 +361,16 @@ class Transaction:
     @_translating
     def growth_holds(self, incident_id: int, condition: Growth, now: datetime) -> tuple[bool, datetime | None]:
         return self._statements.growth.holds(self._cursor, incident_id, condition, now)
+
+    @_translating
+    def beats(self) -> list[Beat]:
+        """Every series of a heartbeat that is followed; other replicas wait with theirs."""
+        return heartbeats.read(self.connection, locked=True)
+
+    @_translating
+    def suppressions(self, source: str) -> list[Suppression]:
+        """What Alertmanagers keep quiet about of a source."""
+        return suppressions.of_source(self.connection, source)
 
     def next_id(self, of: str) -> int:
         """A fresh id of an incident or episode; gaps may occur, none is used twice."""
@@ -398,6 +441,10 @@ class Transaction:
         run.acts.run(c, [acts.encode(i, act, now) for i, act in batch.acts])
         run.growth.save(c, batch.growth, now)
         run.totals.save(c, batch.tallies)
+        if batch.beats:
+            heartbeats.save(self.connection, c, batch.beats)
+        if batch.suppressions:
+            suppressions.save(self.connection, batch.suppressions)
 
     def _save_incidents(self, incidents: Mapping[int, Incident]) -> None:
         """Write whole what is new, and of what this transaction read the columns that changed."""

@@ -90,7 +90,9 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
 
 
-class _Body(Strict):
+class Asked(Strict):
+    """What anybody who asks for something may say of himself."""
+
     by: _Name | None = Field(
         default=None,
         description="Who acts, where no API tokens are configured; default local.",
@@ -107,7 +109,7 @@ class _Body(Strict):
         return Actor(name=f"{self.on_behalf_of} (via {name})" if self.on_behalf_of else name, kind=ActorKind.PERSON)
 
 
-class Ack(_Body):
+class Ack(Asked):
     """Take the incident."""
 
     lasting: _Span | None = Field(default=None, alias="for", description="For how long; else as the policy says.")
@@ -116,7 +118,7 @@ class Ack(_Body):
         return Acknowledged(actor=actor, lasting=self.lasting)
 
 
-class Choose(_Body):
+class Choose(Asked):
     """Give the incident another severity; it stands until a person changes it."""
 
     severity: Annotated[Severity, BeforeValidator(_word)]
@@ -126,7 +128,7 @@ class Choose(_Body):
         return SeverityChosen(actor=actor, severity=self.severity, reason=self.reason)
 
 
-class _Recording(_Body):
+class _Recording(Asked):
     summary: _Text = ""
     root_cause: _Text = ""
     fix: _Text = ""
@@ -156,7 +158,7 @@ class Close(_Recording):
         return CloseAsked(actor=actor, reason=CloseReason(self.reason.value), record=self.record())
 
 
-class Reopen(_Body):
+class Reopen(Asked):
     """Open a resolved or closed incident again, with a new round of objectives."""
 
     reason: _Reason = ""
@@ -165,7 +167,7 @@ class Reopen(_Body):
         return ReopenAsked(actor=actor, reason=self.reason)
 
 
-class Merge(_Body):
+class Merge(Asked):
     """Say that the incident is the same problem as another; that one tells of it from then on."""
 
     into: Annotated[int, BeforeValidator(_number), WithJsonSchema({"type": "string", "examples": ["INC-3"]})]
@@ -175,7 +177,7 @@ class Merge(_Body):
         return MergeAsked(actor=actor, into=self.into, reason=self.reason)
 
 
-class Split(_Body):
+class Split(Asked):
     """Say that a folded incident is a problem of its own."""
 
     reason: _Reason = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -13,6 +13,7 @@ from triaged.core.model import (
     CloseReason,
     DeadlineKind,
     Entry,
+    Episode,
     Fold,
     Impact,
     Incident,
@@ -22,7 +23,9 @@ from triaged.core.model import (
     State,
     Urgency,
 )
+from triaged.core.suppression import Hush, Suppression
 from triaged.ports.store import IncidentRow
+from triaged.store import suppressions
 from triaged.store.reading import Reader
 
 MOST_EPISODES = 200
@@ -96,6 +99,16 @@ class Incidents(BaseModel):
     next_cursor: str | None
 
 
+class Quiet(BaseModel):
+    """Why Alertmanager does not tell of an alert: a silence, or another alert that inhibits it."""
+
+    hush: Hush
+    ref: str
+    by: str
+    ends_at: datetime | None
+    comment: str
+
+
 class Firing(BaseModel):
     """One firing of an alert that goes on."""
 
@@ -106,6 +119,7 @@ class Firing(BaseModel):
     generator_url: str
     starts_at: datetime
     severity: Severity
+    suppressed: list[Quiet]
 
 
 class Due(BaseModel):
@@ -157,15 +171,22 @@ def shown(reader: Reader, row: IncidentRow, public_url: str, *, whole: bool) -> 
         fields[name] = getattr(incident, name)
     episodes = reader.episodes(incident.id, firing=True, limit=MOST_EPISODES) if whole else []
     entries = reader.timeline(incident.id, MOST_ENTRIES) if whole else []
+    quiet = suppressions.of_episodes(reader.connection, episodes)
     return Shown.model_validate(
         {
             **fields,
             "publishing_failure": row.failure,
-            "episodes": [{name: getattr(e, name) for name in Firing.model_fields} for e in episodes],
+            "episodes": [_firing(e, quiet.get(e.fingerprint, ())) for e in episodes],
             "deadlines": [{"kind": d.kind, "due_at": d.due_at} for d in reader.deadlines(incident.id)],
             "timeline": [{"at": e.at, "entry": e.entry, "by": e.by, "text": e.text} for e in entries],
         }
     )
+
+
+def _firing(episode: Episode, suppressed: Iterable[Suppression]) -> dict[str, object]:
+    fields = {name: getattr(episode, name) for name in Firing.model_fields if name != "suppressed"}
+    fields["suppressed"] = [{name: getattr(one, name) for name in Quiet.model_fields} for one in suppressed]
+    return fields
 
 
 def masked(row: IncidentRow) -> IncidentRow:

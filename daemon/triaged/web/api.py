@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Any, Final, TypeVar
 
 import structlog
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Security
+from fastapi import APIRouter, FastAPI, Query, Request, Security
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.security import HTTPBearer
 from pydantic import Field, field_validator
@@ -24,9 +24,11 @@ from triaged.web import pages as static
 from triaged.web.acts import ACTS, Ack, Body, Choose, Close, Merge, Reopen, Resolve, Split, Strict
 from triaged.web.auth import Token
 from triaged.web.desk import Desk, TheDesk
-from triaged.web.edge import TOKEN, Edge
+from triaged.web.edge import Edge, TheToken
 from triaged.web.explained import Explained, explained
 from triaged.web.exposition import expose
+from triaged.web.heartbeats import router as heartbeats
+from triaged.web.maintenance import router as maintenance
 from triaged.web.refusals import explain_refusals
 
 log = structlog.get_logger(__name__)
@@ -52,7 +54,7 @@ def build(desk: Desk) -> FastAPI:
     # FastAPI's own page of documentation loads scripts from elsewhere; ours is rendered here.
     app = Api(title="triaged", version=__version__, description=_ABOUT, docs_url=None, redoc_url=None)
     app.state.desk = desk
-    for described in (_reading, _acting, _system):
+    for described in (_reading, _acting, heartbeats, maintenance, _system):
         app.include_router(described)
     for pages in (board.router, docs.router, static.router):
         app.include_router(pages)
@@ -194,14 +196,6 @@ def _knows(desk: Desk, request: Request) -> bool:
 
 
 # ---------------------------------------------------------------- acts
-
-
-async def _token(request: Request) -> Token | None:
-    token: Token | None = request.scope[TOKEN]
-    return token
-
-
-TheToken = Annotated[Token | None, Depends(_token)]
 
 
 @_acting.post("/ack")

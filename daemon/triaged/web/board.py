@@ -7,22 +7,25 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, assert_never
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from triaged.core import wording
 from triaged.core.catalogue import Service
+from triaged.core.maintenance import Phase
 from triaged.core.model import Episode, Incident, Severity, State
 from triaged.errors import NotFoundError
 from triaged.explaining.why import why
 from triaged.ports.store import Fate, IncidentRow, Wanted
+from triaged.store import suppressions
 from triaged.store.codec import from_us
 from triaged.store.reading import Gauges
-from triaged.web import views
+from triaged.web import heartbeats, maintenance, views
 from triaged.web.answers import masked
 from triaged.web.desk import Desk, TheDesk
+from triaged.web.maintenance import ShownWindow
 from triaged.web.pages import page
 
 router: Final = APIRouter(include_in_schema=False)
@@ -31,6 +34,7 @@ MOST_ROWS: Final = 200
 _MOST_PENDING: Final = 50
 _MOST_REFUSED: Final = 10
 _MOST_UNREAD: Final = 20
+_MOST_BEATS: Final = 50
 _MOST_FIRING: Final = 50
 _MOST_FOLDED: Final = 20
 _MOST_ENTRIES: Final = 200
@@ -73,6 +77,8 @@ def show_board(desk: TheDesk) -> Response:
         found = reader.board(MOST_ROWS)
         pending = reader.pending(_MOST_PENDING)
         unread = reader.records(fates=(Fate.REJECTED, Fate.FAILED), limit=_MOST_UNREAD)
+        windows = maintenance.on_board(desk, reader, now)
+        beats = heartbeats.on_board(desk, reader, now, most=_MOST_BEATS)
         latest = [] if found else reader.incidents(Wanted(limit=5))
     rows = views.gravest_first(_row(desk, one, now) for one in found)
     live = sum(gauges.open.values())
@@ -85,6 +91,9 @@ def show_board(desk: TheDesk) -> Response:
         left=_in(rows, State.CLOSED),
         pending=[(one, _opens(one, now)) for one in pending],
         unread=[views.unread(record) for record in unread],
+        heartbeats=beats,
+        unreadable=desk.unreadable(),
+        windows=[(one, _passes(one, now)) for one in windows],
         latest=[_row(desk, one, now) for one in latest],
         more=max(0, live - sum(1 for row in rows if row.incident.state is not State.CLOSED)),
     )
@@ -103,6 +112,7 @@ def show_incident(name: str, desk: TheDesk) -> Response:
         incident = row.incident
         episodes = [] if row.hidden else reader.episodes(incident.id, firing=True, limit=_MOST_FIRING)
         entries = [] if row.hidden else reader.timeline(incident.id, _MOST_ENTRIES)
+        quiet = suppressions.of_episodes(reader.connection, episodes)
         deadlines = reader.deadlines(incident.id)
         folded, folded_count = reader.folded(incident.id, _MOST_FOLDED)
         judged = None if row.hidden else why(reader, incident, desk.rules(), desk.former)
@@ -115,6 +125,7 @@ def show_incident(name: str, desk: TheDesk) -> Response:
         row=row,
         incident=incident,
         fires=[_fires(episode) for episode in episodes],
+        quiet=quiet,
         entries=entries[::-1],
         cut=len(entries) == _MOST_ENTRIES,
         deadlines=[(d, views.short(d.due_at - now), d.due_at < now) for d in deadlines],
@@ -139,6 +150,21 @@ def _in(rows: list[views.Row], *states: State) -> list[views.Row]:
 def _opens(incident: Incident, now: datetime) -> str:
     left = (incident.pending_until or now) - now
     return f"opens in {views.short(left)}" if left.total_seconds() > 0 else "opens now"
+
+
+def _passes(window: ShownWindow, now: datetime) -> str:
+    """When it begins or ends, as seen from now."""
+    match window.state:
+        case Phase.PLANNED:
+            lasts = wording.span(window.ends_at - window.begins_at)
+            return f"begins in {views.short(window.begins_at - now)}, for {lasts}"
+        case Phase.RUNNING:
+            return f"ends in {views.short(window.ends_at - now)}"
+        case Phase.PAST:
+            early = f", by {window.ended_by}" if window.ended_by else ""
+            return f"ended {views.short(now - window.ends_at)} ago{early}"
+        case _:
+            assert_never(window.state)
 
 
 def _header(desk: Desk, gauges: Gauges, now: datetime) -> Header:

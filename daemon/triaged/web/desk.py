@@ -29,7 +29,8 @@ class Desk:
 
     `ask` waits for the writer's commit; `reload` returns the lines of what is wrong, none when the rules are in force;
     `refused` are those of the last reload; `loopback` says that nobody but this machine can reach us; `former` gives
-    rules that judged once; `backend` and `sources` are label values of metrics.
+    rules that judged once; `backend` and `sources` are label values of metrics; `sends` says whether the value of an
+    Authorization header holds a source's token; `unreadable` names the Alertmanagers that cannot be read, and why.
     """
 
     store: Readable
@@ -46,6 +47,8 @@ class Desk:
     former: Former = field(default_factory=Former)
     backend: str = "local"
     sources: Callable[[], tuple[str, ...]] = lambda: ("alertmanager",)
+    sends: Callable[[str | None], bool] = lambda _authorization: False
+    unreadable: Callable[[], tuple[str, ...]] = tuple
 
 
 async def _desk(request: Request) -> Desk:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import structlog
+from fastapi import Depends, Request
 from fastapi.responses import JSONResponse, Response
 
-from triaged.web.auth import Role
+from triaged.web.auth import Role, Token
 from triaged.web.desk import Desk
+from triaged.web.heartbeats import PREFIX as HEARTBEATS
 from triaged.web.limits import MOST_BYTES
 from triaged.web.pages import is_page, problem
 
@@ -24,6 +26,15 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 TOKEN: Final = "triaged.token"  # noqa: S105 - the name of a key in the request's scope
+
+
+async def _token(request: Request) -> Token | None:
+    token: Token | None = request.scope[TOKEN]
+    return token
+
+
+TheToken = Annotated[Token | None, Depends(_token)]
+"""The token that lets an act in; None where acts are open."""
 RELOAD: Final = "/-/reload"
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 # Everything that a page needs comes from here; nothing runs that is not a file of ours.
@@ -96,15 +107,20 @@ class Edge:
         if self._desk.loopback:
             self._refuse_other_names(hosts)
         self._refuse_other_sites(scope, hosts)
-        token = self._desk.tokens.who(next(iter(_values(scope, b"authorization")), None))
-        if self._desk.tokens.configured:
+        authorization = next(iter(_values(scope, b"authorization")), None)
+        token = self._desk.tokens.who(authorization)
+        beats = scope["path"].startswith(f"{HEARTBEATS}/")
+        if self._desk.tokens.configured and not (beats and self._desk.sends(authorization)):
             if token is None:
                 challenge = {"WWW-Authenticate": 'Bearer realm="triaged"'}
-                raise Refused(401, "expected a valid API token: Authorization: Bearer TOKEN", challenge)
+                also = ", or that of a source" if beats else ""
+                raise Refused(401, f"expected a valid API token{also}: Authorization: Bearer TOKEN", challenge)
             if token.role is not Role.ACT:
                 raise Refused(403, f"expected a token with the role act; {token.name} has the role {token.role}")
         kind = next(iter(_values(scope, b"content-type")), "").partition(";")[0].strip().lower()
-        if kind != "application/json" and scope["path"] != RELOAD:
+        # A heartbeat may come as bare as a cron job's `curl -X POST URL`.
+        bare = scope["path"] == RELOAD or (beats and not kind)
+        if kind != "application/json" and not bare:
             raise Refused(415, f"expected Content-Type: application/json, got {kind[:100] or 'none'}")
         return token
 

@@ -21,10 +21,12 @@ from triaged.core.model import Objective, Severity, State
 from triaged.core.sla import Policy
 from triaged.errors import StoreError
 from triaged.ports.store import Counted
+from triaged.store import heartbeats
 from triaged.store.codec import from_us
 from triaged.store.reading import Gauges
 from triaged.store.totals import BUCKETS
 from triaged.web.desk import Desk
+from triaged.web.heartbeats import gauges as heard
 
 log = structlog.get_logger(__name__)
 
@@ -94,12 +96,14 @@ def _store(desk: Desk) -> Iterator[Metric]:
     now = desk.clock.now()
     with desk.store.read() as reader:
         totals, gauges = reader.totals(), reader.gauges(now)
+        beats = heartbeats.read(reader.connection)
     rules = desk.rules()
     teams = sorted({*rules.rule_set.teams, rules.rule_set.default_team})
     yield from _counters(_Counters(totals), teams, desk.sources())
     yield from _histograms(totals, teams)
     yield from _targets(rules.policy)
     yield from _work(gauges, teams)
+    yield from heard(rules.rule_set.heartbeats, beats)
     labels = ["backend"]
     help_text = "Issues and comments that wait for the backend."
     yield _gauge("backend_pending", help_text, labels, [([desk.backend], gauges.pending)])

@@ -7,6 +7,7 @@ from triaged.explaining.former import Former
 from triaged.explaining.why import why
 from triaged.intake.units import Rules
 from triaged.ports.backend import Places, Related, Report
+from triaged.store import suppressions
 from triaged.store.reading import Reader
 
 _EPISODES = 25
@@ -44,6 +45,7 @@ def gather(  # noqa: PLR0913 - what a report is made of
         parent=_parent(reader, incident),
         folded=tuple(Related(incident=row.incident, address=row.address) for row in folded),
         folded_count=folded_count,
+        suppressed=suppressions.of_episodes(reader.connection, episodes),
     )
 
 

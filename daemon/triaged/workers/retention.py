@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from triaged.store import retention
+from triaged.store import maintenance, retention
 
 _PAUSE: Final = timedelta(minutes=10)
 
@@ -30,6 +30,7 @@ class RetentionWorker:
             return False
         gone = self._run(lambda tx, _: retention.forget_records(tx.connection, now - self._deliveries))
         gone += self._run(lambda tx, _: tx.forget_incidents(now - self._incidents))
+        gone += self._run(lambda tx, _: maintenance.forget(tx.connection, now - self._incidents))
         if not gone:
             self._rests_until = now + _PAUSE
         return bool(gone)

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from triaged.clock import seconds
 from triaged.core.events import MergeAsked
+from triaged.core.heartbeats import heartbeat_of
 from triaged.core.model import Alert, AlertStatus, Incident, Verdict
 from triaged.errors import PayloadError, StoreError
 from triaged.intake.units import Answer, Ask, Delivery, Rules
@@ -153,6 +154,8 @@ class _Play:
         self.fired.pop(alert.fingerprint, None)
         self.fired[alert.fingerprint] = judged = Judged(alert=alert, at=self.world.clock.now())
         self.firing[alert.fingerprint] = since
+        if heartbeat_of(self.rules.rule_set.heartbeats, alert) is not None:
+            return
         verdict = self._verdict(judged)
         self.matched.update(verdict.matched)
         self.growing.update(verdict.growing)

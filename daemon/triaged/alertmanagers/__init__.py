@@ -1,0 +1,1 @@
+"""Alertmanagers' own API: what they hold, and what they keep quiet about."""

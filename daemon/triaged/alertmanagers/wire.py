@@ -1,0 +1,78 @@
+"""What a member of an Alertmanager cluster says, as its API gives it.
+
+Wire format: API v2, https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class UnreadableError(Exception):
+    """The member cannot be read; the text says what was expected and what came."""
+
+
+class Status(Struct, frozen=True):
+    """`state` is active, suppressed, or unprocessed: not yet looked at."""
+
+    state: str
+    silencedBy: tuple[str, ...] = ()  # noqa: N815 - the wire's name
+    inhibitedBy: tuple[str, ...] = ()  # noqa: N815
+
+
+class Receiver(Struct, frozen=True):
+    name: str
+
+
+class HeldAlert(Struct, frozen=True):
+    """An alert that an Alertmanager holds; those that have ended are not among them."""
+
+    labels: dict[str, str]
+    status: Status
+    annotations: dict[str, str] = {}
+    receivers: tuple[Receiver, ...] = ()
+    startsAt: str = ""  # noqa: N815
+    endsAt: str = ""  # noqa: N815
+    fingerprint: str = ""
+    generatorURL: str = ""  # noqa: N815
+
+
+class SilenceStatus(Struct, frozen=True):
+    state: str
+
+
+class Silence(Struct, frozen=True):
+    """`status.state` is active, pending or expired; expired ones are given for some days more."""
+
+    id: str
+    status: SilenceStatus
+    createdBy: str = ""  # noqa: N815
+    comment: str = ""
+    endsAt: str = ""  # noqa: N815
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What one member said; `at` is when it was asked, `started_at` when its process began."""
+
+    at: datetime
+    started_at: datetime
+    alerts: list[HeldAlert]
+    silences: Mapping[str, Silence]
+
+
+class Readable(Protocol):
+    """A member that can be asked; `name` is its address, fit for logs and pages."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self, now: datetime) -> Answer:
+        """All that it holds. Raises UnreadableError."""
+        ...
