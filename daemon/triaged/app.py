@@ -32,7 +32,7 @@ from triaged.ids import operation_id
 from triaged.intake.intake import Intake
 from triaged.intake.keying import gain_keys
 from triaged.intake.known import Known, Mirrored
-from triaged.intake.units import Delivery, Job, Rules
+from triaged.intake.units import Delivery, Job, Rules, RulesEnded
 from triaged.intake.writer import Writer
 from triaged.metrics import Metrics
 from triaged.ports.backend import Backend, Issue, Places
@@ -133,7 +133,7 @@ class App:
         self._subscribe = SubscribeWorker(fetch)
         self.subscribe = Loop(self._subscribe, self.clock, self.metrics)
         ends = EndsWorker(
-            lambda: self.intake.rules.rule_set.ends, lambda: self.writer.run(_nothing), since=self.clock.now()
+            lambda: self.intake.rules.rule_set.ends, lambda: self.writer.ask(RulesEnded()), since=self.clock.now()
         )
         of_rules = [Loop(worker, self.clock, self.metrics) for worker in (ends, self._watch)]
         self.loops = (self.publish, self.deadlines, self.retention, self.subscribe, *of_rules)
@@ -196,6 +196,7 @@ class App:
                 self.known.learn(fingerprint, digest, "firing")
         self.writer.start()
         self.writer.run(self._gain_keys)
+        self.writer.ask(RulesEnded())
 
     def stop(self) -> None:
         """Stop workers between two steps, commit what waits, leave one whole database file."""
@@ -457,10 +458,6 @@ def _expect_same(folder: Path, read: Signature) -> None:
     """Raises ConfigError where the files changed meanwhile: what was read may be half of one set, half of another."""
     if signature(folder) != read:
         raise ConfigError(f"{folder}: expected files that lie still, they changed while they were read")
-
-
-def _nothing(_transaction: Transaction, _now: datetime) -> None:
-    """A turn of the writer, in which it looks at the time."""
 
 
 def _prove(transaction: Transaction, _now: datetime) -> None:

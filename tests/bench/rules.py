@@ -4,8 +4,9 @@
 `make bench` runs it, before the alerts per second.
 usage: rules.py [--rules 10000] [--alerts 20000] [--rounds 5] [--maximum 2.0]
 Prints for each sort of rule set the microseconds of an alert with 10 rules and with many, and their ratio; and how long
-the many take to read. `first`: with a value that was never seen before. `repeat`: alerts that were judged before, so that verdicts are remembered. `new`: no two alike in what rules ask, so that none is. The best of the rounds
-counts, as noise only adds. Ends with 1 where a ratio is above its maximum.
+the many take to read. `first`: with a value that was never seen before. `repeat`: alerts that were judged before, so
+that verdicts are remembered. `new`: no two alike in what rules ask, so that none is. The best of the rounds counts, as
+noise only adds. Ends with 1 where a ratio is above its maximum.
 """
 
 import argparse

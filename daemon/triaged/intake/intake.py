@@ -18,7 +18,7 @@ from triaged.core.sla import Policy
 from triaged.errors import ActError, Conflict, NotFoundError, PayloadError, StoreError
 from triaged.intake.deciding import Deciding
 from triaged.intake.known import Known
-from triaged.intake.units import Answer, Ask, Delivery, Job, Passed, Rules, Unit
+from triaged.intake.units import Answer, Ask, Delivery, Job, Passed, Rules, RulesEnded, Unit
 from triaged.intake.verdicts import Verdicts
 from triaged.metrics import Metrics
 from triaged.ports.source import Read, Reading, Rejected
@@ -194,6 +194,9 @@ class Intake:
                     told.answers[index] = _ask(deciding, unit)
                 case Passed():
                     deciding.passed(unit.deadline)
+                    told.answers[index] = Answer()
+                case RulesEnded():
+                    deciding.judge_anew()
                     told.answers[index] = Answer()
                 case _:
                     """A body that cannot be read is answered, a job comes last."""

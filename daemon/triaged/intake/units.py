@@ -50,13 +50,17 @@ class Passed(Struct, frozen=True, kw_only=True):
     deadline: Deadline
 
 
+class RulesEnded(Struct, frozen=True):
+    """The last day of a rule may be over: what fires, and one that has ended matched, is judged anew."""
+
+
 class Job(Struct, frozen=True, kw_only=True):
     """A worker's own statements (claims, results, retention), run in the writer's transaction in their turn."""
 
     run: Callable[[Any, datetime], Any]
 
 
-Unit = Delivery | Ask | Passed | Job
+Unit = Delivery | Ask | Passed | RulesEnded | Job
 
 
 class Answer(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
@@ -13,7 +14,7 @@ from triaged.core.model import Incident
 from triaged.errors import StoreError
 from triaged.intake.intake import Intake
 from triaged.intake.known import Known
-from triaged.intake.units import Answer, Passed, Rules, Unit
+from triaged.intake.units import Answer, Passed, Rules, RulesEnded, Unit
 from triaged.metrics import Metrics
 from triaged.ports.source import Read
 from triaged.store.store import Store
@@ -45,6 +46,7 @@ class World:
         known: Known | None = None,
     ) -> None:
         self.clock = FakeClock(at)
+        self._noticed = at
         self._owns_store = store is None
         self.store = empty_store() if store is None else store
         self.intake = Intake(
@@ -70,12 +72,16 @@ class World:
         return self.intake.process(units, self.clock.now())
 
     def advance(self, at: datetime) -> None:
-        """Move to `at`; each deadline due at or before it acts first, at its own instant."""
-        while (due_at := self._next_due()) is not None and due_at <= at:
-            self.clock.move_to(max(due_at, self.clock.now()))
+        """Move to `at`; each deadline and each end of a rule at or before it acts first, at its own instant."""
+        while (due_at := self._next()) is not None and due_at <= at:
+            now = max(due_at, self.clock.now())
+            self.clock.move_to(now)
             with self.store.read() as reader:
-                due = reader.due(self.clock.now(), _AT_ONCE)
-            for answer in self.ask(*(Passed(deadline=deadline) for deadline in due)):
+                due: list[Unit] = [Passed(deadline=deadline) for deadline in reader.due(now, _AT_ONCE)]
+            if (end := self._next_end()) is not None and end <= now:
+                due.append(RulesEnded())
+            self._noticed = now
+            for answer in self.ask(*due):
                 if answer.status != 200:
                     raise StoreError(answer.error)
         self.clock.move_to(max(at, self.clock.now()))
@@ -84,6 +90,15 @@ class World:
         with self.store.read() as reader:
             row = reader.incident(incident_id)
         return None if row is None else row.incident
+
+    def _next(self) -> datetime | None:
+        return min(filter(None, (self._next_due(), self._next_end())), default=None)
+
+    def _next_end(self) -> datetime | None:
+        """When the next rule ends that nobody has noticed to have ended."""
+        ends = self.intake.rules.rule_set.ends
+        at = bisect_right(ends, self._noticed)
+        return ends[at] if at < len(ends) else None
 
     def _next_due(self) -> datetime | None:
         with self.store.read() as reader:
