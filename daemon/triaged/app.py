@@ -33,7 +33,7 @@ from triaged.ids import operation_id
 from triaged.intake.intake import Intake
 from triaged.intake.keying import gain_keys
 from triaged.intake.known import Known, Mirrored
-from triaged.intake.units import Delivery, Job, Rules, WindowsChanged
+from triaged.intake.units import Delivery, Job, Rules, RulesEnded, WindowsChanged
 from triaged.intake.writer import Writer
 from triaged.metrics import Metrics
 from triaged.ports.backend import Backend, Issue, Places
@@ -146,7 +146,7 @@ class App:
         self._subscribe = SubscribeWorker(fetch)
         self.subscribe = Loop(self._subscribe, self.clock, self.metrics)
         ends = EndsWorker(
-            lambda: self.intake.rules.rule_set.ends, lambda: self.writer.run(_nothing), since=self.clock.now()
+            lambda: self.intake.rules.rule_set.ends, lambda: self.writer.ask(RulesEnded()), since=self.clock.now()
         )
         heartbeats = HeartbeatsWorker(lambda: self.intake.rules.rule_set.heartbeats, self.store.read, self.writer.ask)
         of_rules = [Loop(worker, self.clock, self.metrics) for worker in (ends, heartbeats, self._watch)]
@@ -216,6 +216,7 @@ class App:
         self.writer.run(self._gain_keys)
         self.writer.run(self._forget_unwatched)
         self.writer.ask(WindowsChanged())
+        self.writer.ask(RulesEnded())
 
     def stop(self) -> None:
         """Stop workers between two steps, commit what waits, leave one whole database file."""
@@ -525,10 +526,6 @@ def _expect_same(folder: Path, read: Signature) -> None:
     """Raises ConfigError where the files changed meanwhile: what was read may be half of one set, half of another."""
     if signature(folder) != read:
         raise ConfigError(f"{folder}: expected files that lie still, they changed while they were read")
-
-
-def _nothing(_transaction: Transaction, _now: datetime) -> None:
-    """A turn of the writer, in which it looks at the time."""
 
 
 def _prove(transaction: Transaction, _now: datetime) -> None:

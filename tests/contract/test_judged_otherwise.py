@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from building import episode, incident, minutes
+import msgspec
+
+from building import episode, incident, minutes, verdict
 from triaged.core.model import ActorKind, CloseReason, Episode, Incident, Severity, State
 from triaged.ports.store import Batch
 from triaged.store.store import Store
@@ -80,3 +82,17 @@ def test_an_episode_comes_back_as_it_was_saved(store: Store) -> None:
 
     with store.begin() as transaction:
         assert list(transaction.judged_otherwise("new", "v1")) == [member]
+
+
+def test_what_fires_and_a_rule_matched_is_found_by_the_rule_s_name(store: Store) -> None:
+    with store.begin() as transaction:
+        for number, matched in ((1, ("a", "quiet")), (2, ("a",)), (3, ("quiet",)), (4, ("quiet",))):
+            one, member = pair(number, key=f"v1:{number}", verdict=f"v{number}", ended=number == 3)
+            told = msgspec.json.encode(verdict(matched=matched)).decode()
+            transaction.save(
+                Batch(incidents={one.id: one}, episodes={member.id: member}, verdicts={f"v{number}": ("old", told)}),
+                NOW,
+            )
+    with store.begin() as transaction:
+        assert sorted(one.id for one in transaction.matched_by({"quiet", "loud"})) == [1, 4]
+        assert transaction.matched_by({"loud"}) == []

@@ -55,6 +55,8 @@ WORDS = st.sampled_from(
         "delay: 1h",
         "at_most: sev4",
         "drop: Nobody needs it.",
+        "until: 2026-11-23; at_most: sev4",
+        "until: 2026-11-24; impact: minor; urgency: low; key: [alertname]",
         "key: [alertname]",
         "key: [cluster]",
         "key: [alertname, pod]; impact: significant",

@@ -100,7 +100,9 @@ def test_coverage_names_what_no_test_met_with_its_line(run: Run) -> None:
     files = rulefiles.load(Path("rules"))
     total = len(files.rules.rules)
     assert f", 1 of {total} rules, 0 of " in said.out
-    line = next(n for n, text in enumerate(files.files["triage.yaml"].splitlines(), 1) if "- name: info-inhibitor" in text)
+    line = next(
+        n for n, text in enumerate(files.files["triage.yaml"].splitlines(), 1) if "- name: info-inhibitor" in text
+    )
     assert f"\n  rules/triage.yaml:{line}: no test meets rule info-inhibitor\n" in said.out
     assert "no test meets growth condition kube-node-not-ready#1\n" in said.out
     assert "no test meets rule database-down" not in said.out

@@ -20,7 +20,7 @@ from triaged.core.events import Act, CloseAsked, MergeAsked, Record, ReopenAsked
 from triaged.core.model import CloseReason, DeadlineKind, Incident, Severity, State, Verdict
 from triaged.errors import ConfigError
 from triaged.intake.keying import gain_keys
-from triaged.intake.units import Ask, Delivery, Job, Rules
+from triaged.intake.units import Ask, Delivery, Job, Rules, RulesEnded
 from triaged.replay.world import World
 from triaged.sources import alertmanager
 from triaged.store import schema as s
@@ -314,8 +314,18 @@ def test_what_fires_on_when_a_rule_has_ended_is_judged_without_it(live: Callable
     assert life.fire(starts=START) == {"unchanged": 1}
     assert life.only().severity is S4
     life.wait(MINUTE)
-    life.fire(starts=START)
-    assert (life.only().severity, life.only().matched) == (S2, ("grave",))
+    assert (life.only().severity, life.only().matched) == (S2, ("grave",)), "though nobody sent it again"
+    assert life.fire(starts=START) == {"unchanged": 1}
+
+
+def test_of_what_a_rule_judged_that_ended_what_is_over_and_what_others_judged_stays(live: Callable[..., Life]) -> None:
+    ending = "- {name: quiet, match: ['pod=\"a\"'], until: 2026-11-23, at_most: sev4}"
+    life = live(f"{ending}\n- {{name: grave, impact: significant}}")
+    life.fire(pod="a")
+    life.resolve(pod="a")
+    before = life.only()
+    life.advance(datetime(2026, 11, 24, 0, 1, tzinfo=UTC))
+    assert life.only().severity is before.severity is S4
 
 
 def test_an_incident_that_a_rule_held_back_opens_at_its_deadline_though_the_rule_has_ended(
@@ -332,9 +342,7 @@ def test_an_incident_that_a_rule_held_back_opens_at_its_deadline_though_the_rule
 
 def test_repeats_reach_the_rules_again_once_one_has_ended(live: Callable[..., Life]) -> None:
     life = live("- {name: quiet, until: 2026-11-23, drop: It is known.}")
-    worker = EndsWorker(
-        lambda: life.intake.rules.rule_set.ends, lambda: life.ask(Job(run=lambda *_: None)), since=START
-    )
+    worker = EndsWorker(lambda: life.intake.rules.rule_set.ends, lambda: life.ask(RulesEnded()), since=START)
     over = datetime(2026, 11, 24, tzinfo=UTC)
     life.fire()
     (digest,) = alertmanager.digests("am", body([told(starts=START)])) or [b""]

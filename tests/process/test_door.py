@@ -176,3 +176,20 @@ def test_senders_who_keep_their_connections_leave_room_for_others(tmp_path: Path
         for _ in range(200):
             senders.enter_context(socket.create_connection((place.hostname, place.port), timeout=20))
         assert daemon.deliver(body([alert("Another")])).status_code == 200
+
+
+def test_half_a_request_does_not_hold_up_the_end(daemon: Daemon) -> None:
+    place = urlsplit(daemon.url)
+    with ExitStack() as senders:
+        for start in (
+            b"POST /api/v1/alerts/alertmanager HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{",
+            b"POST",
+        ):
+            for _ in range(5):
+                sender = socket.create_connection((place.hostname, place.port), timeout=20)
+                senders.enter_context(sender).sendall(start)
+        assert daemon.deliver(body([alert("Whole")])).status_code == 200
+        assert daemon.end(signal.SIGTERM) == 0
+    told = daemon.log.read_text()
+    assert "Traceback" not in told
+    assert "timeout graceful shutdown exceeded" not in told

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from triaged.core import sieve
 from triaged.core.catalogue import label_needs
-from triaged.core.matchers import Matcher, parse
+from triaged.core.matchers import Matcher, parse, several
 from triaged.core.sieve import Need, Sieve
 
 TEXTS = ["a=1", "a=2", 'b=~"1|2"', 'b=~"x.*"', 'c=~".*x"', 'c=~"xy.*|x"', "a!=1", 'c=~".*"', 'b!~"x.*"', 'c=~"(?i)XY"']
@@ -62,7 +64,8 @@ class Counted:
     """A condition that counts how often it is asked."""
 
     def __init__(self, matcher: Matcher) -> None:
-        self.values, self.prefixes, self._test, self.asked = matcher.values, matcher.prefixes, matcher.matches, 0
+        self.values, self.prefixes, self.value = matcher.values, matcher.prefixes, matcher.value
+        self._test, self.asked = matcher.matches, 0
 
     def matches(self, value: str) -> bool:
         self.asked += 1
@@ -89,3 +92,22 @@ def test_what_is_remembered_is_bounded_in_number_and_length() -> None:
     for n in range(sieve.MOST + 1):
         tested.candidates([("a", f"x{n}")])
     assert len(tested._names["a"]._met) == 1
+
+
+@given(
+    st.lists(
+        st.sampled_from(["x.*", ".*x", "(?i:XY)", "x?y+", "[xy]z?", "y|.*z.", "", "é.", "x(y|z)*", "."]), min_size=1
+    ),
+    st.lists(st.text("xyzXYé\n", max_size=5), min_size=1),
+)
+def test_many_patterns_are_met_by_what_each_of_them_is_met_by_alone(patterns: list[str], values: list[str]) -> None:
+    alone = [parse(f"a=~{json.dumps(pattern)}") for pattern in patterns]
+    together = several(patterns)
+    for value in values:
+        assert sorted(together(value)) == [place for place, matcher in enumerate(alone) if matcher.matches(value)]
+
+
+def test_an_alert_is_tried_on_few_of_ten_thousand_patterns_that_begin_alike() -> None:
+    items = [needs(f'pod=~"shop-.*-x{number}-.*"') for number in range(10_000)]
+
+    assert Sieve(items).candidates({"pod": "shop-6f8d-x77-9"}.items()) == [77]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from functools import lru_cache
@@ -280,12 +280,33 @@ def whole(pattern: str) -> Callable[[str], bool]:
     return _found(_regex(pattern))
 
 
-def _regex(pattern: str) -> re2._Regexp:
+def several(patterns: Iterable[str]) -> Callable[[str], Sequence[int]]:
+    """Which of many patterns that are known to compile a value matches, as =~ does, by their places.
+
+    RE2 looks for the plain text that each must contain, for all of them at once, and tries only those whose text is
+    there: ten thousand cost little more than ten, but for the ones that contain none.
+    """
+    known = re2.Filter()
+    for pattern in patterns:
+        known.Add(_anchored(pattern), _options())
+    known.Compile()
+    return lambda value: known.Match(value.encode(errors="replace")) or ()
+
+
+def _anchored(pattern: str) -> str:
+    return f"^(?:{pattern})$"
+
+
+def _options() -> re2.Options:
     options = re2.Options()
     options.log_errors = False
     options.never_capture = True
+    return options
+
+
+def _regex(pattern: str) -> re2._Regexp:
     try:
-        regex = re2.compile(f"^(?:{pattern})$", options)
+        regex = re2.compile(_anchored(pattern), _options())
     except (re2.error, UnicodeEncodeError) as problem:
         said = problem.args[0]
         reason = _shown(said.decode(errors="replace")) if isinstance(said, bytes) else "no valid UTF-8"

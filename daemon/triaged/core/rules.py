@@ -123,6 +123,10 @@ class RuleSet:
         """The instants, in order, at which rules with a last day have ended."""
         return self._ends
 
+    def ended(self, now: datetime) -> frozenset[str]:
+        """The names of the rules that have ended by then."""
+        return frozenset(rule.name for rule in self.rules if rule.until is not None and rule.until <= now)
+
     def growth(self, ref: str) -> Growth | None:
         """The growth condition of that reference, None where this set has none."""
         return self._growths.get(ref)

@@ -193,7 +193,8 @@ async def _body(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> 
         case b"gzip" | b"x-gzip":
             return _unpacked(body, most)
         case other:
-            raise PayloadError(f"expected content-encoding gzip or none, got {other[:50]!r}", status=415)
+            got = other[:50].decode("ascii", "backslashreplace")
+            raise PayloadError(f"expected content-encoding gzip or none, got {got}", status=415)
 
 
 def _unpacked(body: bytes, most: int) -> bytes:

@@ -14,6 +14,7 @@ from triaged.door.ingest import Application
 from triaged.door.wire import STOP_SECONDS
 
 MOST_HEADING_BYTES: Final = 64 * 1024
+_PATIENCE_SECONDS: Final = 2
 _TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
     b"connection: close\r\n\r\n%s"
@@ -42,7 +43,15 @@ class Server(uvicorn.Server):
         )
 
     def leave(self) -> None:
+        """Take no more; whoever has sent a whole request is answered, half a request is waited for a moment."""
         self.should_exit = True
+        asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, self._hang_up)
+
+    def _hang_up(self) -> None:
+        for connection in list(self.server_state.connections):
+            cycle = getattr(connection, "cycle", None)
+            if cycle is not None and cycle.more_body and not cycle.response_complete:
+                connection.transport.close()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

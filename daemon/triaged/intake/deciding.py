@@ -13,7 +13,7 @@ from triaged.core import storm
 from triaged.core.alerting import Place, place
 from triaged.core.draft import Context, Decision, Parents
 from triaged.core.effects import Comment, PublishIssue, Tally
-from triaged.core.episodes import Change, Step, follow
+from triaged.core.episodes import Change, Step, alert_of, follow
 from triaged.core.events import (
     Act,
     AlertFired,
@@ -246,6 +246,23 @@ class Deciding:
                 waits = ripe_at if waits is None else min(waits, ripe_at)
         if waits is not None and waits != self._incidents[incident_id].grows_at:
             self._apply(self._incidents[incident_id], GrowthAwaited(at=waits))
+
+    def judge_anew(self) -> None:
+        """Judge what fires without the rules that have ended; one that was held low by them may be graver now."""
+        ended = self._rules.rule_set.ended(self._now)
+        if not ended:
+            return
+        episodes = [self._episodes.get(one.fingerprint, one) for one in self._transaction.matched_by(ended)]
+        self._load({episode.incident_id for episode in episodes})
+        for episode in episodes:
+            alert = alert_of(episode)
+            if episode.ended_at is not None:
+                continue
+            key = self._held(alert, episode).key.digest
+            if key not in self._owners:
+                self._owners.update(self._transaction.owners([key]))
+                self._load(filter(None, [self._owners.get(key)]))
+            self._heard(alert, episode, Step(change=Change.HEARD, at=episode.starts_at))
 
     def _ended(self, alert: Alert, last: Episode, step: Step) -> None:
         incident = self._incidents[last.incident_id]

@@ -27,8 +27,10 @@ from triaged.intake.units import (
     EndWindow,
     Job,
     Passed,
+    Planning,
     PlanWindow,
     Rules,
+    RulesEnded,
     Suppress,
     Unit,
     WindowsChanged,
@@ -215,7 +217,7 @@ class Intake:
             match unit:
                 case Delivery() if index in readings:
                     told.answers[index] = self._deliver(deciding, unit, readings[index], told, failed, now)
-                case Ask() | Passed() | Suppress() | PlanWindow() | EndWindow() | WindowsChanged():
+                case Ask() | Passed() | Suppress() | PlanWindow() | EndWindow() | WindowsChanged() | RulesEnded():
                     told.answers[index] = _do(deciding, unit)
                 case _:
                     """A body that cannot be read is answered, a job comes last."""
@@ -356,12 +358,15 @@ class Intake:
         return found
 
 
-def _do(deciding: Deciding, unit: Ask | Passed | Suppress | PlanWindow | EndWindow | WindowsChanged) -> Answer:
+def _do(deciding: Deciding, unit: Ask | Passed | RulesEnded | Suppress | Planning) -> Answer:
     match unit:
         case Ask():
             return _ask(deciding, unit)
         case Passed():
             deciding.passed(unit.deadline)
+            return Answer()
+        case RulesEnded():
+            deciding.judge_anew()
             return Answer()
         case Suppress():
             deciding.suppress(unit)

@@ -72,6 +72,10 @@ class Expect(Struct, frozen=True, kw_only=True):
     started: bool
 
 
+class RulesEnded(Struct, frozen=True):
+    """The last day of a rule may be over: what fires, and one that has ended matched, is judged anew."""
+
+
 class Job(Struct, frozen=True, kw_only=True):
     """A worker's own statements (claims, results, retention), run in the writer's transaction in their turn."""
 
@@ -102,7 +106,9 @@ class Suppress(Struct, frozen=True, kw_only=True):
     suppressions: tuple[Suppression, ...]
 
 
-Unit = Delivery | Ask | Passed | Suppress | Job | Heard | Listen | Expect | PlanWindow | EndWindow | WindowsChanged
+Watching = Heard | Listen | Expect
+Planning = PlanWindow | EndWindow | WindowsChanged
+Unit = Delivery | Ask | Passed | RulesEnded | Suppress | Watching | Planning | Job
 
 
 class Answer(Struct, frozen=True, kw_only=True):

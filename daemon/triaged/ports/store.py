@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from enum import StrEnum, unique
@@ -241,6 +241,10 @@ class Transaction(Protocol):
 
     def firing(self, incident_id: int, most: int) -> list[Episode]:
         """What fires in an incident, oldest first; the first `most`."""
+        ...
+
+    def matched_by(self, rules: Container[str]) -> Iterable[Episode]:
+        """Firing episodes of unfinished incidents whose verdict names one of these rules as matching."""
         ...
 
     def verdict(self, verdict_id: str) -> Verdict | None: ...

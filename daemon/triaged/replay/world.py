@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
@@ -14,7 +15,7 @@ from triaged.core.model import Incident
 from triaged.errors import StoreError
 from triaged.intake.intake import Intake
 from triaged.intake.known import Known
-from triaged.intake.units import Answer, Listen, Passed, Rules, Unit
+from triaged.intake.units import Answer, Listen, Passed, Rules, RulesEnded, Unit
 from triaged.metrics import Metrics
 from triaged.ports.source import Read
 from triaged.store import heartbeats
@@ -47,6 +48,7 @@ class World:
         known: Known | None = None,
     ) -> None:
         self.clock = FakeClock(at)
+        self._noticed = at
         self._owns_store = store is None
         self.store = empty_store() if store is None else store
         self.intake = Intake(
@@ -72,16 +74,17 @@ class World:
         return self.intake.process(units, self.clock.now())
 
     def advance(self, at: datetime) -> None:
-        """Move to `at`; each deadline due at or before it acts first, at its own instant."""
+        """Move to `at`; deadlines, missed heartbeats and ends of rules until then act first, at their own instants."""
         while (due_at := self._next_at()) is not None and due_at <= at:
-            self.clock.move_to(max(due_at, self.clock.now()))
+            now = max(due_at, self.clock.now())
+            self.clock.move_to(now)
             with self.store.read() as reader:
-                due = reader.due(self.clock.now(), _AT_ONCE)
-            missed_at = self._next_missed()
-            is_missed = missed_at is not None and missed_at <= self.clock.now()
-            units: list[Unit] = [Passed(deadline=deadline) for deadline in due]
-            if is_missed:
+                units: list[Unit] = [Passed(deadline=deadline) for deadline in reader.due(now, _AT_ONCE)]
+            if _passed(self._next_missed(), now):
                 units.append(Listen())
+            if _passed(self._next_end(), now):
+                units.append(RulesEnded())
+            self._noticed = now
             for answer in self.ask(*units):
                 if answer.status != 200:
                     raise StoreError(answer.error)
@@ -93,7 +96,9 @@ class World:
         return None if row is None else row.incident
 
     def _next_at(self) -> datetime | None:
-        return min((at for at in (self._next_due(), self._next_missed()) if at is not None), default=None)
+        return min(
+            (at for at in (self._next_due(), self._next_missed(), self._next_end()) if at is not None), default=None
+        )
 
     def _next_missed(self) -> datetime | None:
         """When a heartbeat will be missing; none is waited for before it was heard."""
@@ -104,7 +109,17 @@ class World:
             beats = heartbeats.read(reader.connection)
         return next_at(named(expected), {beat.key: beat for beat in beats})
 
+    def _next_end(self) -> datetime | None:
+        """When the next rule ends that nobody has noticed to have ended."""
+        ends = self.intake.rules.rule_set.ends
+        at = bisect_right(ends, self._noticed)
+        return ends[at] if at < len(ends) else None
+
     def _next_due(self) -> datetime | None:
         with self.store.read() as reader:
             deadline = reader.next_due()
         return None if deadline is None else deadline.due_at
+
+
+def _passed(at: datetime | None, now: datetime) -> bool:
+    return at is not None and at <= now

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
@@ -42,6 +42,8 @@ from triaged.store.totals import Totals
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_verdict = msgspec.json.Decoder(Verdict)
 
 RECORD_NAMES = tuple(n for n in s.RECORD.names if n != "id")
 COMMENT_NAMES = tuple(n for n in s.COMMENT.names if n != "id")
@@ -333,9 +335,29 @@ class Transaction:
         return maintenance.firing(self.connection, incident_id, most)
 
     @_translating
+    def matched_by(self, rules: Container[str]) -> list[Episode]:
+        """Firing episodes of unfinished incidents whose verdict names one of these rules as matching."""
+        incident, episode = s.incidents.c, s.episodes.c
+        unfinished = select(incident.id).where(text("state != 'closed' AND state != 'resolved'"))
+        ids = [i for (i,) in self.connection.execute(unfinished)]
+        found: list[Episode] = []
+        for at in range(0, len(ids), _INCIDENTS_AT_ONCE):
+            firing = and_(episode.incident_id.in_(ids[at : at + _INCIDENTS_AT_ONCE]), episode.ended_at.is_(None))
+            told = select(s.verdicts.c.id, s.verdicts.c.body).where(
+                s.verdicts.c.id.in_(select(episode.verdict).where(firing))
+            )
+            bodies = self.connection.execute(told).all()
+            named = [i for i, body in bodies if any(rule in rules for rule in _verdict.decode(body).matched)]
+            rows = self.connection.execute(
+                select(*(episode[n] for n in s.EPISODE.names)).where(firing, episode.verdict.in_(named))
+            )
+            found += [s.EPISODE.decode(tuple(row)) for row in rows]
+        return found
+
+    @_translating
     def verdict(self, verdict_id: str) -> Verdict | None:
         rows = self._statements.verdicts_by_id.rows(self._cursor, [verdict_id])
-        return msgspec.json.decode(rows[0][1], type=Verdict) if rows else None
+        return _verdict.decode(rows[0][1]) if rows else None
 
     @_translating
     def member_verdicts(self, incident_id: int, ref: str) -> list[Verdict]:

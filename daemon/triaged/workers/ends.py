@@ -1,4 +1,4 @@
-"""The ends worker: when the last day of a rule is over, the writer takes a turn, in which it notices."""
+"""The ends worker: when the last day of a rule is over, what it judged is judged anew."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import datetime
 class EndsWorker:
     """Repeats of what is known are answered at the door: without it a quiet writer would not see that a rule ended.
 
-    `ends` gives, in order, when rules of the set in force end; `notice` gives the writer a turn.
+    `ends` gives, in order, when rules of the set in force end; `notice` has the writer judge anew.
     """
 
     name = "ends"
