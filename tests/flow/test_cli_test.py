@@ -3,51 +3,28 @@
 from __future__ import annotations
 
 import shutil
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 import pytest
 
+from commands import Run
 from triaged import defaults, rulefiles
-from triaged.cli import main
 
 SHIPPED = Path(__file__).parents[2] / "rules"
 PASSES = "- {test: a database that is down is a Sev-2, alert: {alertname: MySQLDown}, expect: {severity: sev2}}\n"
 FAILS = "- {test: a full disk is a Sev-1, alert: {alertname: DiskFull}, expect: {severity: sev1}}\n"
 
 
-@dataclass(frozen=True)
-class Said:
-    """What the command wrote, and its exit status."""
-
-    status: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Said]
-
-
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Runs `triaged test …` in this process, in a working directory with a copy of the shipped rules without tests."""
+def run(triaged: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs `triaged test …` in a working directory with a copy of the shipped rules without tests."""
     shutil.copytree(SHIPPED, tmp_path / "rules", ignore=shutil.ignore_patterns("tests"))
     (tmp_path / "rules" / "tests").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
-
-    def triaged(*arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["triaged", "test", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return Said(status=int(ended.value.code or 0), out=out, err=err)
-
-    return triaged
+    return partial(triaged, "test")
 
 
 def write(name: str, text: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from types import MappingProxyType
 
-from triaged.core.matchers import Matcher, Operator
+from triaged.core.matchers import Matcher, Operator, hold
 from triaged.core.sieve import Need, Sieve
 
 FACTS = ("name", "team", "tier", "users", "functions", "revenue", "depends_on")
@@ -86,7 +86,7 @@ class Catalogue:
         """Name of the first service whose matchers hold, else the label `service` if it names one, else ""."""
         for position in self._sieve.candidates(labels.items()):
             service = self._matching[position]
-            if all(matcher.matches(labels.get(matcher.name, "")) for matcher in service.match):
+            if hold(service.match, labels):
                 return service.name
         named = labels.get("service", "")
         return named if named in self.services else ""

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from triaged.core import wording
 from triaged.core.keys import digest, fingerprint
-from triaged.core.matchers import Matcher
+from triaged.core.matchers import Matcher, hold
 from triaged.core.model import Alert, AlertStatus
 
 SOURCE: Final = "heartbeats"
@@ -93,14 +93,9 @@ def heartbeat_of(heartbeats: Iterable[Heartbeat], alert: Alert) -> Heartbeat | N
     """The first heartbeat that the alert is, None where it is an alert; those of our own are alerts."""
     if alert.source == SOURCE:
         return None
-    labels = alert.labels
     for heartbeat in heartbeats:
-        for matcher in heartbeat.match:
-            if not matcher.matches(labels.get(matcher.name, "")):
-                break
-        else:
-            if heartbeat.match:
-                return heartbeat
+        if heartbeat.match and hold(heartbeat.match, alert.labels):
+            return heartbeat
     return None
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from triaged.core import wording
-from triaged.core.matchers import Matcher, parse_all
+from triaged.core.matchers import Matcher, hold, parse_all
 from triaged.core.model import Severity
 
 
@@ -46,7 +46,7 @@ class Window(Struct, frozen=True, kw_only=True):
 
     def covers(self, labels: Mapping[str, str]) -> bool:
         """Whether it is about an alert with these labels, whenever; an absent label is ""."""
-        return all_hold(_compiled(self.match), labels)
+        return hold(_compiled(self.match), labels)
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -115,10 +115,6 @@ def common(covers: Iterable[Cover]) -> Cover:
 def until(window: Window) -> str:
     """`maintenance until 2026-12-02 01:00 UTC (Kernel upgrade, by ann)`."""
     return f"maintenance until {wording.instant(window.ends_at)} ({window.words})"
-
-
-def all_hold(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
-    return all(matcher.matches(labels.get(matcher.name, "")) for matcher in matchers)
 
 
 # The windows in force are asked of each alert that fires anew: reading their matchers costs more than asking them.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from functools import lru_cache
@@ -278,6 +278,11 @@ def _compile(operator: Operator, value: str) -> tuple[Beginnings, Callable[[str]
 def whole(pattern: str) -> Callable[[str], bool]:
     """A test whether a text matches as a whole. Raises ValueError for a regex that RE2 refuses."""
     return _found(_regex(pattern))
+
+
+def hold(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
+    """Whether all of them match these labels; an absent label is ""."""
+    return all(matcher.matches(labels.get(matcher.name, "")) for matcher in matchers)
 
 
 def several(patterns: Iterable[str]) -> Callable[[str], Sequence[int]]:

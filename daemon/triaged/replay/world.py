@@ -10,7 +10,6 @@ from typing import Self
 
 from triaged import rulefiles
 from triaged.clock import FakeClock
-from triaged.core.heartbeats import named, next_at
 from triaged.core.model import Incident
 from triaged.errors import StoreError
 from triaged.intake.intake import Intake
@@ -106,8 +105,7 @@ class World:
         if not expected:
             return None
         with self.store.read() as reader:
-            beats = heartbeats.read(reader.connection)
-        return next_at(named(expected), {beat.key: beat for beat in beats})
+            return heartbeats.next_missed(reader.connection, expected)
 
     def _next_end(self) -> datetime | None:
         """When the next rule ends that nobody has noticed to have ended."""

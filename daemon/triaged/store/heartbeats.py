@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
-from triaged.core.heartbeats import Beat, Key
+from triaged.core.heartbeats import Beat, Heartbeat, Key, named, next_at
 from triaged.store import schema as s
-from triaged.store.statements import Cursor, upsert
+from triaged.store.statements import Cursor, Statement
 
 
 def read(connection: Connection, *, locked: bool = False) -> list[Beat]:
@@ -20,10 +21,18 @@ def read(connection: Connection, *, locked: bool = False) -> list[Beat]:
     return [s.BEAT.decode(tuple(row)) for row in rows]
 
 
-def save(connection: Connection, cursor: Cursor, beats: Mapping[Key, Beat | None]) -> None:
-    """Write these series; None deletes one. Sorted, so that two transactions never wait for each other crosswise."""
+def next_missed(connection: Connection, expected: Iterable[Heartbeat]) -> datetime | None:
+    """When one of these will be missing, or is to be forgotten, unless it is heard before."""
+    return next_at(named(expected), {beat.key: beat for beat in read(connection)})
+
+
+def save(connection: Connection, cursor: Cursor, write: Statement, beats: Mapping[Key, Beat | None]) -> None:
+    """Write these series by the statement for one; None deletes it.
+
+    Sorted, so that two transactions never wait for each other crosswise.
+    """
     rows = [s.BEAT.encode(beat) for _, beat in sorted(beats.items()) if beat is not None]
-    upsert(connection.dialect, s.heartbeats, s.BEAT.names, on=["name", "series"]).run(cursor, rows)
+    write.run(cursor, rows)
     c = s.heartbeats.c
     for (name, series), beat in sorted(beats.items()):
         if beat is None:

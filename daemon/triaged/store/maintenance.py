@@ -7,7 +7,6 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select, text, update
 
 from triaged.core.maintenance import Plan
-from triaged.core.model import Episode
 from triaged.store import schema as s
 from triaged.store.codec import to_us
 
@@ -60,13 +59,6 @@ def held(connection: Connection) -> list[int]:
     """The incidents that maintenance holds back, oldest first."""
     query = select(s.incidents.c.id).where(text("state = 'pending' AND held_until IS NOT NULL"))
     return list(connection.execute(query.order_by(s.incidents.c.id)).scalars())
-
-
-def firing(connection: Connection, incident_id: int, limit: int) -> list[Episode]:
-    """What fires in an incident, oldest first; the first of it."""
-    c = s.episodes.c
-    query = select(*(c[name] for name in s.EPISODE.names)).where(c.incident_id == incident_id, c.ended_at.is_(None))
-    return [s.EPISODE.decode(tuple(row)) for row in connection.execute(query.order_by(c.id).limit(limit))]
 
 
 def forget(connection: Connection, before: datetime) -> int:

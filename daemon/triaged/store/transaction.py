@@ -36,6 +36,7 @@ from triaged.store import schema as s
 from triaged.store.codec import to_json, to_us
 from triaged.store.engine import refusal
 from triaged.store.growth import GrowthTable
+from triaged.store.reading import Reader
 from triaged.store.recent import Recent
 from triaged.store.statements import Cursor, Lookup, Statement, upsert
 from triaged.store.totals import Totals
@@ -103,6 +104,7 @@ class Statements:
         self.records = Statement(s.alert_records.insert(), dialect, RECORD_NAMES)
         self.timeline = Statement(s.timeline.insert(), dialect, s.ENTRY.names)
         self.acts = Statement(s.acts.insert(), dialect, acts.NAMES)
+        self.beats = upsert(dialect, s.heartbeats, s.BEAT.names, on=["name", "series"])
         self.deadlines = upsert(dialect, s.deadlines, s.DEADLINE.names, on=["incident_id", "kind"])
         self.undue = Statement(
             delete(s.deadlines).where(s.deadlines.c.incident_id == bindparam("incident_id")), dialect, ["incident_id"]
@@ -332,7 +334,7 @@ class Transaction:
     @_translating
     def firing(self, incident_id: int, most: int) -> list[Episode]:
         """What fires in an incident, oldest first; the first `most`."""
-        return maintenance.firing(self.connection, incident_id, most)
+        return Reader(self.connection).episodes(incident_id, firing=True, limit=most)
 
     @_translating
     def matched_by(self, rules: Container[str]) -> list[Episode]:
@@ -464,7 +466,7 @@ class Transaction:
         run.growth.save(c, batch.growth, now)
         run.totals.save(c, batch.tallies)
         if batch.beats:
-            heartbeats.save(self.connection, c, batch.beats)
+            heartbeats.save(self.connection, c, run.beats, batch.beats)
         if batch.suppressions:
             suppressions.save(self.connection, batch.suppressions)
 

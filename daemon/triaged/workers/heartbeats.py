@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Final
 
-from triaged.core.heartbeats import Heartbeat, named, next_at
+from triaged.core.heartbeats import Heartbeat
 from triaged.errors import StoreError
 from triaged.intake.units import Answer, Expect, Listen, Unit
 from triaged.store import heartbeats
@@ -52,12 +52,8 @@ class HeartbeatsWorker:
         return now + _PAUSE if self._told is None or (at is not None and at <= now) else at
 
     def _next_at(self) -> datetime | None:
-        expected = named(self._expected())
-        if not expected:
-            return None
         with self._read() as reader:
-            beats = heartbeats.read(reader.connection)
-        return next_at(expected, {beat.key: beat for beat in beats})
+            return heartbeats.next_missed(reader.connection, self._expected())
 
     def _do(self, unit: Unit) -> bool:
         answer = self._ask(unit)
