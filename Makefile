@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 CONFIG ?= config.example.yaml
 BENCH  ?= --seconds 5 --rounds 3 --connections 16 64 --batches 1 64 --minimum-repeat 0.8 --minimum-new 0.3
+SEEDS  ?= 1 20
 
 BIN   := $(VENV)/bin
 PIP   := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -13,7 +14,7 @@ PARTS := $(CURDIR)/.cache/parts/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test lint format bench parts fixtures lock clean
+.PHONY: help demo run test lint format bench fuzz parts fixtures lock clean
 
 help: ## this list
 	@echo "usage: make TARGET [PYTHON=python3.12]"
@@ -49,6 +50,9 @@ format: $(VENV)/.dev ## put the code in order
 bench: $(VENV)/.dev parts ## alerts per second beside Alertmanager itself, and what rules cost: make bench BENCH="--rounds 5"
 	@$(BIN)/python tests/bench/rules.py
 	@PATH="$(abspath $(BIN)):$(PARTS):$$PATH" $(BIN)/python tests/bench/ingest.py $(BENCH)
+
+fuzz: $(VENV)/.dev ## months of virtual time with outages, one a seed: make fuzz SEEDS="100 199", or a seed that failed
+	@PYTHONPATH=tests $(BIN)/python -m month $(SEEDS)
 
 parts: $(VENV)/.python ## Prometheus, Alertmanager and wrk, for the tests
 	@$(BIN)/python tests/parts.py

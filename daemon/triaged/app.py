@@ -15,25 +15,29 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 import uvloop
 from fastapi import FastAPI
 
 from triaged import defaults, rulefiles
+from triaged.alertmanagers.asking import Alertmanager
+from triaged.alertmanagers.wire import Readable
 from triaged.clock import Clock, SystemClock
 from triaged.config import AlertmanagerSettings, HeartbeatSettings, Settings, SourceSettings
+from triaged.core.events import CloseAsked, SilenceAsked
 from triaged.core.matchers import whole
 from triaged.door.doors import Door, doors
 from triaged.door.inside import Inside
-from triaged.errors import ConfigError
+from triaged.errors import ConfigError, StoreError
 from triaged.explaining.former import Former
 from triaged.ids import operation_id
+from triaged.intake.hearing import Hearings
 from triaged.intake.intake import Intake
 from triaged.intake.keying import gain_keys
 from triaged.intake.known import Known, Mirrored
-from triaged.intake.units import Delivery, Job, Rules, RulesEnded, WindowsChanged
+from triaged.intake.units import Answer, Ask, Delivery, Job, Rules, RulesEnded, Unit, WindowsChanged
 from triaged.intake.writer import Writer
 from triaged.metrics import Metrics
 from triaged.ports.backend import Backend, Issue, Places
@@ -60,7 +64,12 @@ from triaged.workers.reconcile import ReconcileWorker, Watched
 from triaged.workers.reload import ReloadWorker, Signature, signature
 from triaged.workers.report import gather
 from triaged.workers.retention import RetentionWorker
+from triaged.workers.silences import SilencesWorker
+from triaged.workers.staleness import StalenessWorker
 from triaged.workers.subscribe import SubscribeWorker, fetch
+
+if TYPE_CHECKING:
+    from triaged.alertmanagers.client import Client
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +105,9 @@ class App:
         self._reloading = threading.Lock()
         self._watch = ReloadWorker(self._folder, self.reload)
         self.refused: tuple[str, ...] = ()
+        # Where an Alertmanager is asked what it holds, silence needs no guess.
+        asked = frozenset(settings.source_of(one) for one in settings.alertmanagers)
+        self.hearings = Hearings(but=asked)
         files = rulefiles.load(self._folder)
         rules = rules_of(files)
         self.intake = Intake(
@@ -108,6 +120,8 @@ class App:
             metrics=self.metrics,
             woken=self._woken,
             truncated=self._truncated,
+            hearings=self.hearings,
+            alertmanagers={settings.source_of(one): one.name for one in settings.alertmanagers},
         )
         self.writer = Writer(self.intake, self.clock, answered=lambda: self.door.flush(), died=self._died)
         self.backend = backend(settings, self.clock, self.metrics)
@@ -126,8 +140,24 @@ class App:
             self.clock,
             self.metrics,
         )
+        members = {one.name: members_of(one) for one in settings.alertmanagers}
+        self.silences = Loop(
+            SilencesWorker(
+                {
+                    settings.source_of(one): Alertmanager(name=one.name, members=members[one.name])
+                    for one in settings.alertmanagers
+                },
+                read=self.store.read,
+                run=self.writer.run,
+                ask=self.writer.ask,
+                clock=self.clock,
+                operation_id=operation_id,
+            ),
+            self.clock,
+            self.metrics,
+        )
         self._reconcile = ReconcileWorker(
-            [watched(settings, one) for one in settings.alertmanagers],
+            [watched(settings, one, members[one.name]) for one in settings.alertmanagers],
             read=self.store.read,
             ask=self.writer.ask,
             rules=lambda: self.intake.rules,
@@ -149,12 +179,23 @@ class App:
             lambda: self.intake.rules.rule_set.ends, lambda: self.writer.ask(RulesEnded()), since=self.clock.now()
         )
         heartbeats = HeartbeatsWorker(lambda: self.intake.rules.rule_set.heartbeats, self.store.read, self.writer.ask)
-        of_rules = [Loop(worker, self.clock, self.metrics) for worker in (ends, heartbeats, self._watch)]
+        self._staleness = StalenessWorker(
+            self.hearings,
+            self.known,
+            read=self.store.read,
+            run=self.writer.run,
+            ask=self.writer.ask,
+            since=self.clock.now(),
+            but=asked,
+        )
+        of_rules = [
+            Loop(worker, self.clock, self.metrics) for worker in (ends, heartbeats, self._staleness, self._watch)
+        ]
         self.loops = (self.publish, self.deadlines, self.retention, self.subscribe, *of_rules)
         if settings.heartbeat is not None:
             self.loops = (*self.loops, self._lifesign(settings.heartbeat))
         if settings.alertmanagers:
-            self.loops = (*self.loops, self.reconcile)
+            self.loops = (*self.loops, self.reconcile, self.silences)
         self.application = self._application()
         self.door = Inside(
             self.application,
@@ -163,6 +204,7 @@ class App:
             submit=self.writer.submit,
             count=self.metrics.count,
             shake=self.shake,
+            repeated=self.hearings.answered,
         )
         self._serving = False
         self._dead = False
@@ -224,11 +266,19 @@ class App:
         for loop in self.loops:
             loop.stop(_STOP_SECONDS)
         self.backend.close()
+        self._hear_out()
         self.writer.close()
         if not self._dead:
             self.store.checkpoint()
         self.store.close()
         log.info("stopped")
+
+    def _hear_out(self) -> None:
+        """Write down what was heard since the last time: the next start goes on from there."""
+        try:
+            self._staleness.keep(self.clock.now())
+        except StoreError as error:
+            log.warning("what was heard last is lost", error=str(error))
 
     def shut_down(self) -> None:
         """Make `serve` come to its end. Thread-safe."""
@@ -328,7 +378,7 @@ class App:
         }
         desk = Desk(
             store=self.store,
-            ask=self.writer.ask,
+            ask=self._asked,
             clock=self.clock,
             metrics=self.metrics,
             tokens=ApiTokens(tokens),
@@ -341,6 +391,7 @@ class App:
             backend=settings.backend.type,
             sends=self._sends,
             unreadable=self._reconcile.unreadable,
+            silenceable=frozenset(settings.source_of(one) for one in settings.alertmanagers),
             sources=lambda: tuple(sorted({door.source for door in self.door.doors.values()})),
         )
         return build(desk)
@@ -383,6 +434,13 @@ class App:
             chosen=chosen,
         )
         return None if report is None else render(report)
+
+    def _asked(self, unit: Unit) -> Answer:
+        """What a person asks for; a silence is to be made, or removed, at once."""
+        answer = self.writer.ask(unit)
+        if isinstance(unit, Ask) and isinstance(unit.act, SilenceAsked | CloseAsked):
+            self.silences.wake()
+        return answer
 
     def _woken(self, publishes: bool, deadlines: bool) -> None:
         if publishes:
@@ -441,8 +499,8 @@ def backend(settings: Settings, clock: Clock, metrics: Metrics) -> Backend:
     return made
 
 
-def watched(settings: Settings, one: AlertmanagerSettings) -> Watched:
-    """A configured Alertmanager, to be asked what it holds. Raises ConfigError where its credential cannot be read."""
+def members_of(one: AlertmanagerSettings) -> tuple[Client, ...]:
+    """The members of a configured Alertmanager. Raises ConfigError where its credential cannot be read."""
     from triaged.alertmanagers.client import Client, basic  # noqa: PLC0415 - a daemon without them loads none of it
 
     def authorization() -> str:
@@ -451,11 +509,16 @@ def watched(settings: Settings, one: AlertmanagerSettings) -> Watched:
         return f"Bearer {_secret(None, one.token_file)}" if one.token_file is not None else ""
 
     authorization()
+    return tuple(Client(url, authorization) for url in one.urls)
+
+
+def watched(settings: Settings, one: AlertmanagerSettings, members: tuple[Readable, ...]) -> Watched:
+    """A configured Alertmanager, to be asked what it holds."""
     return Watched(
         name=one.name,
         source=settings.source_of(one),
         leads_here=whole(one.receiver),
-        members=tuple(Client(url, authorization) for url in one.urls),
+        members=members,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -19,10 +20,11 @@ from typer.testing import CliRunner, Result
 
 from living import READERS, Life, Lived, Sender, Sent, live, rules
 from triaged.cli import app
-from triaged.core.events import Acknowledged, CloseAsked, MergeAsked, Record, SeverityChosen
+from triaged.core.events import Acknowledged, CloseAsked, MergeAsked, Record, SeverityChosen, SilenceAsked
 from triaged.core.model import CloseReason, Severity
 from triaged.errors import ConfigError
 from triaged.intake.units import Ask, Rules
+from triaged.ports.store import Batch
 from triaged.replay import backtest as whole
 from triaged.replay.backtest import backtest, extent, read_rules
 from triaged.replay.backtest_compare import SHOWN, Compared, Difference, Kind, compare
@@ -289,6 +291,15 @@ def test_an_act_on_alerts_that_the_other_rules_drop_is_listed_as_lost() -> None:
     assert other.why == ["ack by ann on INC-1 at 2026-11-23 09:10 UTC: no incident holds an alert of it"]
 
 
+def test_a_silence_is_left_out_as_nothing_is_silent_in_a_replay() -> None:
+    with peopled(in_force=rules()) as life:
+        with life.store.begin() as transaction:
+            transaction.save(Batch(acts=[(1, SilenceAsked(actor=ANN))]), START + 10 * MINUTE)
+        _, _, (in_force, _) = backtested(life, rules())
+    assert (in_force.acts, in_force.lost) == (0, 0)
+    assert in_force.why == ["silences were left out: here no Alertmanager keeps quiet, nor acknowledges by that"]
+
+
 def test_a_merge_is_done_again_with_the_numbers_of_the_replay() -> None:
     with peopled((3, MergeAsked(actor=ANN, into=1)), in_force=rules(), history=[fires(0, 1, 2)]) as life:
         found, reproduced, replays = backtested(life, rules(Down="drop: Noise."))
@@ -374,7 +385,7 @@ def run(store_file: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resu
     """Runs `triaged backtest …` on that store."""
     config = store_file.parent / "config.yaml"
     config.write_text(f"store: sqlite:///{store_file}\n", encoding="utf-8")
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "40")
 
     def triaged(*arguments: object) -> Result:
         until = ("--until", "2026-11-23T10:10:00+01:00")
@@ -411,6 +422,14 @@ def test_a_drop_that_ended_in_the_span_is_told(store_file: Path) -> None:
     files = rules(Disk="drop: Noise.; until: 2026-12-01").files
     found = backtest(f"sqlite:///{store_file}", files, SPAN, most=10)
     assert [note for note in found.notes if note.startswith("rule Disk stopped dropping at 2026-12-02 00:00 UTC")]
+
+
+def test_in_a_pipe_a_line_is_as_long_as_what_it_says(run: Callable[..., Result], folder: Callable[..., Path]) -> None:
+    said = run("--rules", folder(key="alertname", Down="impact: extensive"))
+    lines = [line.rstrip() for line in said.stdout.splitlines()]
+    assert "changes  INC-2 Down  sev3, 0 pages  sev1, 1 page" in lines
+    assert lines[0].startswith("3 recorded alerts from ")
+    assert re.search(r": 1 rule set in force against \w{32}$", lines[0])
 
 
 def test_the_command_tells_totals_and_differences(run: Callable[..., Result], folder: Callable[..., Path]) -> None:

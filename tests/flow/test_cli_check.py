@@ -12,6 +12,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,38 @@ def test_what_cannot_be_checked_at_all_exits_with_2(run: Run, tmp_path: Path) ->
         assert expected in said.err
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            b"a: {zone: UTC,\n",
+            "1:14: error: no valid YAML: while parsing a flow node, found the end of the file\n"
+            "    1 | a: {zone: UTC,\n"
+            "      |              ^\n",
+        ),
+        (
+            b"a:\n  zone: UTC\n  open: [2026-12-24\n\n",
+            "3:9: error: no valid YAML: while parsing a flow sequence, did not find expected ',' or ']'\n"
+            "    3 |   open: [2026-12-24\n"
+            "      |         ^\n",
+        ),
+        (
+            b"[",
+            "1:1: error: no valid YAML: while parsing a flow node, found the end of the file\n    1 | [\n      | ^\n",
+        ),
+        (
+            b"caf\xe9: {zone: UTC}\n",
+            "1:4: error: expected UTF-8, got the byte 0xe9\n    1 | caf\\xe9: {zone: UTC}\n      |    ^^^^\n",
+        ),
+    ],
+)
+def test_what_is_no_yaml_or_no_text_at_all_is_shown_at_its_line_too(
+    run: Run, rules: Path, text: bytes, said: str
+) -> None:
+    (rules / "calendars.yaml").write_bytes(text)
+    assert f"rules/calendars.yaml:{said}" in run("check", "--rules", "rules").out
+
+
 # ---------------------------------------------------------------- warnings
 
 
@@ -182,6 +215,19 @@ def test_rules_that_no_recorded_alert_met_are_noticed(run: Run, recorded: Path) 
     ]
     assert "3 notices" in said.out
     assert "::notice file=rules/triage.yaml" in run("check", "--config", recorded, "--format", "github").out
+
+
+def test_an_alert_counts_once_whatever_became_of_it_since(run: Run, rules: Path, tmp_path: Path) -> None:
+    odd = {"grave": "9"}
+    with world(settings_for(tmp_path), FakeClock(START)) as daemon:
+        daemon.deliver(alert("Odd", labels=odd), alert("Down", labels={"grave": "1"}))
+        daemon.deliver(alert("Odd", annotations={"summary": "It is worse."}, labels=odd))
+        daemon.deliver(alert("Odd", status="resolved", ends=START, labels=odd))
+        daemon.deliver(alert("Odd", starts=START + timedelta(seconds=1), labels=odd))
+    said = run("check", "--config", config_in(tmp_path, store="sqlite:///triaged.db", rules="rules"))
+    assert "no rule matched 1 alert recorded since 2026-11-23: Odd (1)" in said.out
+    assert "matched none of the 2 alerts recorded" in said.out
+    assert rules.exists()
 
 
 def test_a_store_that_cannot_be_reached_from_here_is_told_and_no_error(

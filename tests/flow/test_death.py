@@ -14,6 +14,7 @@ from triaged.app import App
 from triaged.clock import FakeClock
 from triaged.core.model import State
 from triaged.ids import operation_id
+from triaged.store import queue
 from triaged.workers.publish import PublishWorker
 from world import START, World, alert, settings_for, world
 
@@ -127,3 +128,17 @@ def _one_life(folder: Path, kill_at: int, lag: timedelta) -> bool:
         assert len(bodies) == len(set(bodies)), where
         assert sum("Resolved." in body for body in bodies) == incident.round, where
     return died
+
+
+def test_what_was_claimed_and_never_sent_is_sent_by_the_next_daemon_at_once(tmp_path: Path) -> None:
+    clock = FakeClock(START)
+    settings = settings_for(tmp_path)
+    with world(settings, clock) as one:
+        one.deliver(alert())
+        with one.app.store.read() as reader:
+            (waiting,) = queue.front(reader.connection, clock.now())
+        one.app.publish.worker._claim(queue.claim_publication, waiting.id, clock.now())  # type: ignore[attr-defined]
+    with world(settings, clock) as one:
+        one.settle()
+        (row,) = one.rows()
+        assert row.address is not None

@@ -75,7 +75,8 @@ def explain(desk: WebDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     file.write_text(yaml.safe_dump({"rules": "rules", "store": "sqlite:///triaged.db"}))
 
     def run(*arguments: object) -> Said:
-        argv = ["triaged", "explain", "--config", file, "--at", desk.clock.now().isoformat(), *arguments]
+        argv = ["triaged", "explain", "--config", file, *arguments]
+        monkeypatch.setattr("triaged.cli.explain.SystemClock", lambda: desk.clock)
         monkeypatch.setattr(sys, "argv", [str(one) for one in argv])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
@@ -387,6 +388,21 @@ def test_a_terminal_tells_what_other_rules_would_say_of_an_incident(
     assert "judged it first, now " in out
 
 
+def test_what_a_rule_added_later_would_drop_stays_where_it_is(
+    desk: WebDesk, explain: Callable[..., Said], tmp_path: Path
+) -> None:
+    desk.fire("DiskFull", grave="2", app="checkout")
+    rule = "rules:\n- {name: mute, match: [alertname=DiskFull], drop: Known noise.}\n"
+    (tmp_path / "rules" / "triage.yaml").write_text(TEXTS["triage.yaml"].replace("rules:\n", rule))
+    told = [line.strip() for line in explain("INC-1").out.splitlines() if line.startswith("  today ")]
+    assert told == ["today      a new alert like it would be dropped (Known noise.); this one stays as it was judged"]
+    labels = 'alertname="DiskFull", grave="2", app='
+    assert arriving(explain("--alert", f'{labels}"checkout"')) == [
+        "changes nothing: it fires in INC-1 already, and a rule added later drops nothing from there"
+    ]
+    assert arriving(explain("--alert", f'{labels}"other"')) == ["is dropped by rule mute: Known noise."]
+
+
 def test_a_pending_incident_says_what_it_waits_for(desk: WebDesk, explain: Callable[..., Said]) -> None:
     desk.fire("Slow", slow="yes")
     out = explain("INC-1").out
@@ -520,9 +536,18 @@ def test_a_mapped_source_is_read_by_its_mapping(explain: Callable[..., Said], tm
     (tmp_path / "rules" / "sources" / "plain.yaml").write_text("labels: {alertname: {from: name}}\n")
     file = tmp_path / "payload.json"
     file.write_text('{"name": "Mapped"}')
+    assert explain(file).err.endswith("; of another sender's body say so: --source plain\n")
     said = explain(file, "--source", "plain")
     assert said.status == 0, said.err
     assert 'alertname="Mapped"' in said.out
+
+
+def test_rules_are_asked_as_at_another_instant(explain: Callable[..., Said], tmp_path: Path) -> None:
+    file = tmp_path / "rules" / "triage.yaml"
+    file.write_text(f"{file.read_text()}- {{name: soon, match: [a=b], until: 2026-11-23, impact: extensive}}\n")
+    assert "soon" in explain("--alert", 'a="b"').out
+    assert "soon" in explain("--alert", 'a="b"', "--at", "2026-11-23T23:59:59Z").out
+    assert "soon" not in explain("--alert", 'a="b"', "--at", "2026-11-24T01:00:00+01:00").out
 
 
 # ---------------------------------------------------------------- why nothing happened
@@ -574,11 +599,20 @@ def test_what_rules_of_then_said_is_marked_where_others_are_in_force(
         (["--alert", ""], "--alert: expected labels such as"),
         (["INC-1", "--at", "noon"], "--at: expected an instant with its zone"),
         (["INC-1", "--at", "2026-11-23T08:00"], "--at: expected an instant with its zone"),
+        (["INC-1", "--at", "2026-11-23T08:00Z"], "--at: INC-1 is explained as it stands, from what came; to ask what"),
+        (["inc-1", "--source", "alertmanager"], "--source: inc-1 is explained as it stands, from what came; to ask"),
+        (
+            ["--alert", 'a="b"', "--source", "alertmanger"],
+            "--source: expected alertmanager, plain, heartbeats or triaged, got 'alertmanger'; did you mean alertm",
+        ),
+        (["-", "--source", "nope"], "--source: expected alertmanager, plain, heartbeats or triaged, got 'nope'\n"),
     ],
 )
 def test_a_question_that_cannot_be_meant_is_refused_in_words(
-    explain: Callable[..., Said], arguments: list[str], said: str
+    explain: Callable[..., Said], tmp_path: Path, arguments: list[str], said: str
 ) -> None:
+    (tmp_path / "rules" / "sources").mkdir()
+    (tmp_path / "rules" / "sources" / "plain.yaml").write_text("labels: {alertname: {from: name}}\n")
     found = explain(*arguments)
     assert found.status == 2
     assert found.err.startswith(said)

@@ -162,6 +162,10 @@ def test_a_silence_is_told_once_an_incident_and_shown_everywhere(
         shown = get(one, "/api/v1/incidents/INC-1").json()["episodes"]
         assert [[quiet["by"] for quiet in episode["suppressed"]] for episode in shown] == [["ann"], ["ann"]]
         assert "silenced by ann" in get(one, "/incidents/INC-1").text
+        explained = get(one, "/api/v1/incidents/INC-1/explain").json()["standing"]
+        assert explained == [
+            "2 alerts in Alertmanager silenced by ann until 2026-11-23 10:00 UTC: off <b>@everybody</b> #1 | x"
+        ]
         assert "<b>@everybody" not in get(one, "/incidents/INC-1").text
         (issue,) = (tmp_path / "incidents").rglob("*1*.md")
         table = next(line for line in issue.read_text().splitlines() if line.startswith("| ") and "silenced" in line)
@@ -170,6 +174,7 @@ def test_a_silence_is_told_once_an_incident_and_shown_everywhere(
         one.advance(timedelta(minutes=2))
         assert [text for text in one.timeline(1) if "silenced" in text] == [*told, "no longer silenced by ann"]
         assert "silenced by ann until" not in issue.read_text().partition("Timeline")[0]
+        assert get(one, "/api/v1/incidents/INC-1/explain").json()["standing"] == []
 
 
 def test_an_inhibition_names_the_alert_that_inhibits(tmp_path: Path, clock: FakeClock, fake: FakeAlertmanager) -> None:

@@ -207,7 +207,8 @@ def test_an_act_that_the_state_does_not_allow_is_409_and_changes_nothing(desk: W
 def test_an_unknown_act_is_404_with_the_acts_that_there_are(desk: WebDesk) -> None:
     desk.fire("A")
     said = error(desk, f"{ONE}/explode", {}, 404)
-    assert said == "expected one of the acts ack, severity, resolve, close, reopen, merge or split, got 'explode'"
+    acts = "ack, severity, resolve, close, reopen, merge, split or silence"
+    assert said == f"expected one of the acts {acts}, got 'explode'"
 
 
 def test_an_act_on_an_unknown_incident_is_404(desk: WebDesk) -> None:
@@ -237,6 +238,7 @@ def test_an_act_on_an_unknown_incident_is_404(desk: WebDesk) -> None:
         ("resolve", {"reason": "duplicate"}, "reason: expected completed; an incident that is duplicate is closed"),
         ("close", {"reason": "unopened"}, "reason: expected completed, false_alarm, not_planned or duplicate"),
         ("close", {"summary": "x" * 10_001}, "summary: "),
+        ("merge", {"into": "INC-x, got lost"}, "into: expected an incident like INC-7, got 'INC-x, got lost'"),
         ("reopen", {"severity": "sev1"}, "expected only by, on_behalf_of or reason, got severity"),
     ],
 )

@@ -6,8 +6,9 @@ import os
 import resource
 import signal
 import socket
+import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -193,3 +194,23 @@ def test_half_a_request_does_not_hold_up_the_end(daemon: Daemon) -> None:
     told = daemon.log.read_text()
     assert "Traceback" not in told
     assert "timeout graceful shutdown exceeded" not in told
+
+
+def test_the_daemon_hears_of_what_its_door_answers_alone(daemon: Daemon) -> None:
+    def alone() -> bool:
+        return "alerts" not in daemon.deliver(body([alert("Known")])).json()
+
+    daemon.deliver(body([alert("Known")]))
+    assert daemon.end() == 0
+    with closing(sqlite3.connect(daemon.folder / "triaged.db")) as store, store:
+        # Five hours ago: what comes within two minutes would be a copy.
+        store.execute("UPDATE episodes SET begun_at = begun_at - 18000000000")
+        assert store.execute("SELECT count(*) FROM hearings").fetchone() == (0,)
+    daemon.start()
+    assert alone()
+    assert daemon.end() == 0
+    with closing(sqlite3.connect(daemon.folder / "triaged.db")) as store:
+        heard = store.execute(
+            "SELECT heard_at - begun_at > 18000000000 FROM hearings JOIN episodes USING (fingerprint)"
+        )
+        assert heard.fetchall() == [(1,)], "the door tells before it leaves, and the daemon writes it down"

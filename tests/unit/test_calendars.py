@@ -480,6 +480,26 @@ def test_a_calendar_that_has_run_out_is_not_searched_for_each_incident() -> None
     assert looked_at(calendar(periods=ending), "2026-11-23 09:00") <= 8
 
 
+def test_a_span_that_is_longer_than_all_open_time_is_sought_once_a_day_and_shorter_ones_are_found() -> None:
+    looked: list[int] = []
+
+    def closed(year: int) -> frozenset[date]:
+        looked.append(year)
+        return frozenset()
+
+    mondays = Calendar(name="test", zone=UTC_ZONE, weekly={0: ((time(9), time(10)),)}, closed=closed)
+    for clock in ("09:00", "09:30", "00:00", "23:59"):
+        with pytest.raises(ValueError, match="not open for 30 days, 0:00:00 within ten years after 2026-11-23"):
+            mondays.add(local(f"2026-11-23 {clock}"), 30 * DAY)
+    assert len(looked) < 4_000
+    assert mondays.add(local("2026-11-23 09:00"), timedelta(hours=3)) == local("2026-12-07 10:00")
+    # Ten years have 522 of these hours, or 523 from a Monday on.
+    assert mondays.add(local("2026-11-23 09:00"), timedelta(hours=522)) > local("2036-11-16 00:00")
+    with pytest.raises(ValueError, match="not open for"):
+        mondays.add(local("2026-11-24 09:00"), 30 * DAY)
+    assert 4_000 < len(looked) < 20_000
+
+
 def test_thousands_of_periods_are_not_all_looked_at_for_one_instant() -> None:
     class Counted(datetime):
         compared = 0

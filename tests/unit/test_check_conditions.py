@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import combinations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from triaged.core.catalogue import asks
-from triaged.core.conditions import MOST_TRIED, SEVERAL, Conditions, clash, hidden, of_labels, of_rule
+from triaged.core.conditions import MOST_TRIED, SEVERAL, Conditions, Entries, clash, hidden, of_labels, of_rule
 from triaged.core.matchers import Matcher, Operator, parse_all
 from triaged.core.rule import Rule
 
@@ -196,3 +199,31 @@ def test_whatever_meets_a_hidden_item_meets_the_one_that_hides_it(
 
 def test_the_several_are_facts_of_the_catalogue() -> None:
     assert {name for _, name in SEVERAL} == {"functions", "depends_on"}
+
+
+# ---------------------------------------------------------------- what no single entry has together
+
+VALUES = st.sampled_from(["", "pay", "search", "most", "few"])
+FACTS_OF_ONE = st.fixed_dictionaries(
+    {name: st.lists(VALUES, min_size=1, max_size=2) for name in ("users", "functions")}
+)
+ASKED = st.builds(
+    Matcher,
+    name=st.sampled_from(["users", "functions"]),
+    operator=st.sampled_from(Operator),
+    value=st.sampled_from(["", "pay", "most", "pay|search", ".+", "m.*"]),
+)
+
+
+@given(entries=st.lists(FACTS_OF_ONE, min_size=1, max_size=4), matchers=st.lists(ASKED, max_size=4))
+def test_matchers_are_parted_exactly_where_no_entry_meets_them_all(
+    entries: list[dict[str, list[str]]], matchers: list[Matcher]
+) -> None:
+    def met(some: Iterable[Matcher]) -> bool:
+        return any(all(asks(matcher, tuple(entry[matcher.name])) for matcher in some) for entry in entries)
+
+    parted = Entries(entries).parted(matchers)
+    assert (parted is None) is met(matchers)
+    if parted is not None:
+        assert not met(parted)
+        assert len(parted) == 2 or all(map(met, combinations(matchers, 2)))

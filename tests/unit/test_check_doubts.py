@@ -83,6 +83,14 @@ def test_the_shipped_rules_leave_no_doubt() -> None:
             "service: [tier=9, users=most]",
             '9:23: rule r can never match tier="9": no service in services.yaml has that',
         ),
+        (
+            "service: [revenue=false, users=most, team=platform]",
+            '9:50: rule r can never match: no service in services.yaml has users="most", team="platform" together',
+        ),
+        (
+            "service: [name=db, 'functions!=\"\"']",
+            '9:32: rule r can never match: no service in services.yaml has name="db", functions!="" together',
+        ),
         ("service: [tier=12]", '9:23: rule r can never match tier="12": `tier` is 1, 2, 3, 4, 5, 6, 7, 8 or 9'),
         (
             "service: [users=mots]",
@@ -260,6 +268,27 @@ def test_a_calendar_that_runs_out_is_warned_of_two_weeks_before_and_three_months
     then = "; targets are elapsed time after it" if counted == "c" else ""
     expected = [f"calendars.yaml:1:1: c: calendar c {last}{then}"] if last else []
     assert ending(f"c: {{zone: Europe/Berlin, {hours}}}\n", counted=counted) == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "reached"),
+    [("resolution: 20d", True), ("resolution: 22d", False), ("resolution: 365bd", True), ("resolution: 520w", False)],
+)
+def test_a_target_that_its_calendar_never_reaches_is_warned_of_at_its_line(target: str, *, reached: bool) -> None:
+    mondays = "c: {zone: UTC, hours: {monday: '09:00-10:00'}}\n"
+    what = target.removeprefix("resolution: ")
+    expected = [
+        f"severities.yaml:3:40: sev1.targets.resolution: resolution of {what} is elapsed time: "
+        "calendar c has not so much open time in ten years"
+    ]
+    assert ending(mondays, counted="c", target=target) == ([] if reached else expected)
+    assert ending(mondays, target="resolution: 22d") == []
+
+
+def test_a_calendar_with_an_end_is_warned_of_by_that_alone() -> None:
+    week = "c: {zone: UTC, periods: [{from: 2026-11-20, to: 2026-11-27}]}\n"
+    (only,) = ending(week, counted="c", target="resolution: 20d")
+    assert "has its last open time on 2026-11-26" in only
 
 
 def test_working_days_are_counted_in_business_where_no_calendar_is_named() -> None:

@@ -157,6 +157,18 @@ def test_wrong_units_are_refused_by_both() -> None:
         assert refused_by_schema("severities", other) != []
 
 
+def test_a_span_of_nothing_is_refused_by_both_where_it_means_nothing() -> None:
+    text = (FIXTURES / "good" / "minimal" / "severities.yaml").read_text()
+    for old, new in (
+        ("response: 15m", "response: 0m"),
+        ("response: 15m", "response: 0bd"),
+        ("close:", "update_every: 0h0m"),
+    ):
+        other = text.replace(old, new if new[:3] == old[:3] else f"{new}\n  {old}", 1)
+        assert read("severities", other) != []
+        assert refused_by_schema("severities", other) != []
+
+
 @pytest.mark.parametrize(
     "word", ["15m", "1h30m", "3d", "1w2d3h4m5s", "0m", "", "5", "m", "1bd", "0.95", "95%", "24:00", "2026-12-24"]
 )

@@ -51,6 +51,14 @@ def test_what_is_read_or_is_no_yaml_or_hidden_is_not_told(tmp_path: Path) -> Non
     assert strays(defaults.RULES) == []
 
 
+def test_what_bears_the_name_of_a_folder_and_is_none_is_told(tmp_path: Path) -> None:
+    (tmp_path / "tests").symlink_to(tmp_path / "nowhere")
+    assert told_of(tmp_path, "sources", "triage.yaml") == [
+        "sources:1:1: not read: expected a folder with sources/NAME.yaml, got none",
+        "tests:1:1: not read: expected a folder with tests/NAME.yaml, got none",
+    ]
+
+
 def test_a_folder_that_is_not_there_or_cannot_be_listed_has_none(tmp_path: Path) -> None:
     assert strays(tmp_path / "nowhere") == []
 

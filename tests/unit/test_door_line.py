@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from itertools import pairwise
 from types import MappingProxyType
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from triaged import defaults, rulefiles
+from triaged.door import wire
 from triaged.door.doors import Door
-from triaged.door.wire import Delivered, Frames, Leave, Opened, Said, Settled, ToDaemon, ToDoor, frame
+from triaged.door.outside import Line
+from triaged.door.wire import Delivered, Frames, Leave, Opened, Repeated, Said, Settled, ToDaemon, ToDoor, frame
 from triaged.intake.known import Changes, Mirrored
 from triaged.intake.units import Answer, Delivery
 from triaged.ports.tally import BOUNDS, Durations, Tally
@@ -25,6 +29,7 @@ MESSAGES = st.one_of(
     st.builds(Settled, st.none(), st.lists(st.tuples(st.integers(), st.builds(Answer, status=st.integers())))),
     st.builds(Said, st.integers(), st.dictionaries(st.text(), st.binary())),
     st.builds(Leave),
+    st.builds(Repeated, st.frozensets(st.binary())),
 )
 
 
@@ -84,6 +89,16 @@ def test_a_copy_that_is_told_of_every_change_knows_what_the_writer_knows(steps: 
     assert all(known.status(digest) == status for digest, status in copy.items())
 
 
+def test_the_alerts_of_some_digests_are_found_whichever_of_their_texts_it_is() -> None:
+    known = Mirrored()
+    known.learn("a", b"a1", "firing")
+    known.same("a", b"a2", "firing")
+    known.learn("b", b"b1", "resolved")
+    assert known.alerts({b"a2", b"gone"}) == ["a"]
+    assert sorted(known.alerts({b"a1", b"b1"})) == ["a", "b"]
+    assert known.alerts(frozenset()) == []
+
+
 def test_what_was_cleared_is_gone_though_the_copy_had_heard_of_it() -> None:
     copy = {b"old": "firing"}
     Changes(cleared=True, states={b"new": "resolved", b"never": None}).apply(copy)
@@ -102,3 +117,51 @@ def test_a_duration_is_counted_in_the_first_bucket_whose_bound_it_does_not_excee
         assert sum(total.buckets[: index + 1]) == sum(span <= bound for span in spans)
     assert sum(total.buckets) == len(spans)
     assert abs(total.seconds - sum(spans)) < 1e-6
+
+
+class _Wire(asyncio.WriteTransport):
+    """Where a line writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[ToDaemon | Leave] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.said.extend(Frames().feed(bytes(data)))
+
+    def close(self) -> None:
+        self.said.append(Leave())
+
+
+def test_what_the_door_answered_alone_is_told_some_time_later_together_and_before_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire, "REPEATED_SECONDS", 0)
+
+    async def answer() -> list[ToDaemon | Leave]:
+        line, transport = Line(), _Wire()
+        line.connection_made(transport)
+        for digest in (b"a", b"b", b"a"):
+            line.repeated([digest])
+        assert transport.said == []
+        while not transport.said:
+            await asyncio.sleep(0)
+        line.repeated([b"c"])
+        line.close()
+        return transport.said
+
+    assert asyncio.run(answer()) == [Repeated(frozenset({b"a", b"b"})), Repeated(frozenset({b"c"})), Leave()]
+
+
+def test_however_much_repeats_the_door_keeps_little_of_it() -> None:
+    async def answer() -> list[ToDaemon | Leave]:
+        line, transport = Line(), _Wire()
+        line.connection_made(transport)
+        for number in range(50):
+            line.repeated([b"%d-%d" % (number, one) for one in range(1_000)])
+        await asyncio.sleep(0)
+        return transport.said
+
+    sizes = [len(message.digests) for message in asyncio.run(answer()) if isinstance(message, Repeated)]
+    assert sum(sizes) >= 40_000
+    assert max(sizes) <= 21_000

@@ -225,6 +225,13 @@ def test_a_difference_is_told_in_words_with_what_was_and_what_is(change: dict[st
     assert trace.differences(verdict(), verdict(**change)) == (trace.Difference(of=name, then=then, now=now),)
 
 
+def test_a_verdict_that_drops_differs_in_that_alone() -> None:
+    drops = verdict(dropped="Noise.", severity=Severity.SEV4, matched=("noise",))
+    assert [one.of for one in trace.differences(verdict(), drops)] == ["dropped"]
+    assert [one.of for one in trace.differences(drops, verdict())] == ["dropped"]
+    assert [one.of for one in trace.differences(drops, verdict(dropped="Odd."))] == ["severity", "matched", "dropped"]
+
+
 def test_of_many_rules_those_that_matched_are_always_shown() -> None:
     tried = tuple(Tried(rule=str(n), matched=n in (3, 8)) for n in range(10))
     assert [one.rule for one in shortened(tried, 4)] == ["0", "1", "3", "8"]

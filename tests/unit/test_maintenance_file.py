@@ -110,7 +110,7 @@ def test_a_change_of_the_file_is_another_rule_set() -> None:
             "maintenance.yaml:5:11: [0].reason: expected one line of at most",
         ),
         ("Kernel upgrade", '" "', "maintenance.yaml:5:11: [0].reason: expected one line"),
-        ("Kernel upgrade", "7", "maintenance.yaml:5:11: [0].reason: expected what is done, got 7"),
+        ("Kernel upgrade", "7", "maintenance.yaml:5:11: [0].reason: expected one line that says what is done, got 7"),
         ("reason:", "all: yes\n  reason:", "maintenance.yaml:5:8: [0].all: expected true or false, got yes"),
         ("reason:", "al: true\n  reason:", "maintenance.yaml:5:3: [0].al: expected match, from, to, reason or all"),
         (

@@ -490,6 +490,13 @@ def test_a_byte_order_mark_and_broken_text_are_read() -> None:
     assert one(source, b'\xef\xbb\xbf{"name": "caf\xe9"}').labels == {"alertname": "caf\ufffd"}
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_a_number_that_json_has_not_is_nothing_and_never_a_name(number: str) -> None:
+    source = mapping("labels: {alertname: name, load: load}")
+    assert one(source, f'{{"name": "Load", "load": {number}}}'.encode()).labels == {"alertname": "Load"}
+    assert [bad.reason for bad in reading(source, f'{{"name": {number}}}'.encode()).rejected] == ["no_labels"]
+
+
 def test_the_limits_are_those_of_every_source() -> None:
     source = mapping("labels_from: labels\nannotations: {summary: text}")
     many = {"labels": {f"l{n}": "x" for n in range(MOST_LABELS + 5)}}
@@ -552,13 +559,13 @@ LABELS = "labels: {alertname: title}\n"
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", ["1:1: expected a key labels or labels_from, got none: labels say which alert it is"]),
+        ("", ["1:1: expected a key labels or labels_from, got none"]),
         ("labels: {a: 'b.'}", ["1:13: labels.a: expected a JMESPath expression (character 3: Expecting: "]),
         ("labels:\n  a: 'b['", ["2:6: labels.a: expected a JMESPath expression (it ends too early), got b["]),
         ("labels: {a: 'b c'}", ["1:13: labels.a: expected a JMESPath expression (character 3: Unexpected token: c)"]),
         ("labels: {a: '$.b'}", ["1:13: labels.a: expected a JMESPath expression (character 1: Unknown token $)"]),
         ("labels: {a: 5}", ["1:13: labels.a: expected a JMESPath expression, got 5; YAML takes it for a number"]),
-        ("labels: {a: ''}", ["1:13: labels.a: expected a JMESPath expression (it is empty)"]),
+        ("labels: {a: ''}", ['1:13: labels.a: expected a JMESPath expression, got empty text ("")']),
         ("labels: {a: [b]}", ["1:13: labels.a: expected a JMESPath expression, got a list"]),
         ("labels: {a: 'lenght(b)'}", ["1:13: labels.a: expected a function of JMESPath, got lenght(); did you mean"]),
         ("labels: {a: 'b[?x(@)]'}", ["1:13: labels.a: expected a function of JMESPath, got x()"]),
@@ -583,8 +590,8 @@ LABELS = "labels: {alertname: title}\n"
         (f"labels: {{a: '{'b' * 1001}'}}", ["1:13: labels.a: expected a JMESPath expression of at most 1,000"]),
         (f"labels: {{a: '{'(' * 499}b{')' * 499}'}}", ["1:13: labels.a: expected a JMESPath expression that is not"]),
         (f"labels: {{a: '{'|'.join(['[@,@]'] * 7)}'}}", ["1:13: labels.a: expected at most 6 lists and objects ("]),
-        ("labels: {a: {}}", ["1:13: labels.a: expected an expression, or a mapping with either from or value"]),
-        ("labels: {a: {from: b, value: c}}", ["1:13: labels.a: expected an expression, or a mapping with either"]),
+        ("labels: {a: {}}", ["1:13: labels.a: expected a key from or value, got none"]),
+        ("labels: {a: {from: b, value: c}}", ["1:30: labels.a.value: expected no other key beside value"]),
         ("labels: {a: {value: c, map: {d: e}}}", ["1:21: labels.a.value: expected no other key beside value"]),
         ("labels: {a: {fron: b}}", ["1:13: labels.a: ", "1:14: labels.a.fron: expected from, map, default or value"]),
         (LABELS + "lables_from: x", ["2:1: lables_from: expected protocol, topics"]),

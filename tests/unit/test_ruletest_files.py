@@ -96,6 +96,11 @@ def test_everything_ends_or_what_has_these_labels(written: str, among: tuple[dic
     assert does(f"{{at: 0m, resolve: {written}}}") == Resolve(among=among)
 
 
+def test_a_silence_in_a_test_is_refused_with_the_reason() -> None:
+    (found,) = findings_of(f"{STEPS}  - {{at: 0m, act: silence, by: ann, for: 2h, reason: known}}\n{SEEN}")
+    assert found.endswith("expected an act on the incident alone: silence asks an Alertmanager, and a test has none")
+
+
 def test_people_act_with_the_fields_of_the_api() -> None:
     def act(fields: str) -> object:
         found = does(f"{{at: 0m, {fields}}}")
@@ -219,6 +224,8 @@ def test_an_empty_file_has_no_tests() -> None:
         ),
         (f"{STEPS}  - {{at: 0m, fire: {{a: b}}, of: {{a: b}}}}\n{SEEN}", "expected `of` only beside `act` or `expect`"),
         (f"{STEPS}  - {{at: 0m, resolve: everything}}\n{SEEN}", "expected all, the labels of alerts that end"),
+        (f"{STEPS}  - {{at: 0m, post: {{a: .nan}}}}\n{SEEN}", "[0].steps[0].post: expected JSON, got a number that it"),
+        (f"{STEPS}  - {{at: 0m, post: [{'9' * 5000}]}}\n{SEEN}", "[0].steps[0].post: expected JSON, got a number that"),
         (f"{STEPS}  - {{at: 0m, act: akc}}\n{SEEN}", "got akc; did you mean ack?"),
         (
             f"{STEPS}  - {{at: 0m, act: ack, severity: sev1}}\n{SEEN}",

@@ -1,22 +1,26 @@
-"""One member of an Alertmanager cluster, read over HTTP."""
+"""One member of an Alertmanager cluster, over HTTP: what it holds is read, silences are made and removed."""
 
 from __future__ import annotations
 
 import base64
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
 from msgspec import Struct
 
 from triaged.alertmanagers.wire import Answer, HeldAlert, Silence, UnreadableError
+from triaged.errors import DeliveryError
 
 MOST_BYTES: Final = 256 * 1024 * 1024
 _TIMEOUT_SECONDS: Final = 10.0
+_LONGEST_ANSWER: Final = 64 * 1024
+_LONGEST_SAID: Final = 200
+_JSON: Final = {"content-type": "application/json"}
 
 T = TypeVar("T")
 
@@ -25,8 +29,12 @@ class _Running(Struct, frozen=True):
     uptime: datetime
 
 
+class _Made(Struct, frozen=True):
+    silenceID: str  # noqa: N815 - the wire's name
+
+
 class Client:
-    """Reads one member at `url`. `authorization` gives the header's value anew each time, "" for none."""
+    """Asks one member at `url`. `authorization` gives the header's value anew each time, "" for none."""
 
     def __init__(self, url: str, authorization: Callable[[], str]) -> None:
         self.url = url.rstrip("/")
@@ -42,9 +50,7 @@ class Client:
 
     def read(self, now: datetime) -> Answer:
         """All that it holds. Raises UnreadableError."""
-        with httpx.Client(
-            headers=self._headers(), timeout=_TIMEOUT_SECONDS, verify=self._tls, follow_redirects=False
-        ) as client:
+        with self._client() as client:
             # The process first and last: one that restarts in between has fewer alerts than its age promises.
             running = self._get(client, "status", _Running)
             alerts = self._get(client, "alerts", list[HeldAlert])
@@ -56,6 +62,54 @@ class Client:
         if running.uptime.tzinfo is None:
             raise UnreadableError("/api/v2/status: expected uptime as an instant with its zone, got one without")
         return Answer(at=now, started_at=again.uptime, alerts=alerts, silences={one.id: one for one in silences})
+
+    def silences(self) -> list[Silence]:
+        """All silences, those that ended for some days too. Raises UnreadableError."""
+        with self._client() as client:
+            return self._get(client, "silences", list[Silence])
+
+    def make_silence(self, silence: Mapping[str, Any]) -> str:
+        """The id of a new silence. Raises DeliveryError."""
+        answer = self._change("POST", "silences", silence)
+        try:
+            return msgspec.json.decode(answer, type=_Made).silenceID
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise DeliveryError(
+                "/api/v2/silences: expected the id of a silence, got another answer", reason="answer", ambiguous=True
+            ) from error
+
+    def remove_silence(self, ref: str) -> None:
+        """End a silence at once; one that is not known has ended. Raises DeliveryError."""
+        self._change("DELETE", f"silence/{quote(ref, safe='')}", None)
+
+    def _change(self, method: str, what: str, value: Mapping[str, Any] | None) -> bytes:
+        """The answer's first bytes. Raises DeliveryError; ambiguous where it may have been done."""
+        content = None if value is None else msgspec.json.encode(value)
+        path, body = f"/api/v2/{what}", bytearray()
+        try:
+            with (
+                self._client() as client,
+                client.stream(method, f"{self.url}{path}", content=content, headers=_JSON) as answer,
+            ):
+                for chunk in answer.iter_bytes():
+                    body += chunk
+                    if len(body) > _LONGEST_ANSWER:
+                        break
+                status = answer.status_code
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise DeliveryError(f"{path}: cannot be reached: {type(error).__name__}", reason="unreachable") from error
+        except httpx.HTTPError as error:
+            why = f"{path}: no answer: {type(error).__name__}"
+            raise DeliveryError(why, reason="unreachable", ambiguous=True) from error
+        if status == 200 or (status == 404 and method == "DELETE"):
+            return bytes(body)
+        said = " ".join(body[:_LONGEST_SAID].decode(errors="replace").split())
+        reason = "refused" if status in (400, 413, 422) else "status"
+        # What a proxy answers for it may have been done behind it.
+        raise DeliveryError(f"{path}: expected 200, got {status}: {said}", reason=reason, ambiguous=status >= 500)
+
+    def _client(self) -> httpx.Client:
+        return httpx.Client(headers=self._headers(), timeout=_TIMEOUT_SECONDS, verify=self._tls, follow_redirects=False)
 
     def _get(self, client: httpx.Client, what: str, shape: type[T]) -> T:
         """One answer, read up to a bound. Raises UnreadableError."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -75,4 +75,23 @@ class Readable(Protocol):
 
     def read(self, now: datetime) -> Answer:
         """All that it holds. Raises UnreadableError."""
+        ...
+
+
+class Changeable(Protocol):
+    """A member whose silences can be changed; `name` is its address, fit for logs and pages."""
+
+    @property
+    def name(self) -> str: ...
+
+    def silences(self) -> list[Silence]:
+        """All that it knows, ended ones for some days too. Raises UnreadableError."""
+        ...
+
+    def make_silence(self, silence: Mapping[str, Any]) -> str:
+        """Its id. Raises DeliveryError; ambiguous: it may exist all the same."""
+        ...
+
+    def remove_silence(self, ref: str) -> None:
+        """End it at once; one that is not known has ended. Raises DeliveryError."""
         ...

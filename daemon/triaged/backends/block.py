@@ -35,6 +35,7 @@ def block(report: Report) -> str:
     sections = (
         _heading(report.incident),
         _notice(report.incident),
+        _unheard(report),
         folded_into(report),
         _what(report),
         _facts(report),
@@ -81,6 +82,13 @@ def _notice(incident: Incident) -> str:
         return ""
     fire = "alert still fires" if incident.firing == 1 else "alerts still fire"
     return f"**Closed, and {incident.firing:,} {fire}.** Those alerts will not reopen it."
+
+
+def _unheard(report: Report) -> str:
+    if report.unheard is None:
+        return ""
+    words = report.unheard.words
+    return f"**{words[0].upper()}{words[1:]}.** Nobody here can tell whether it still fires."
 
 
 def _what(report: Report) -> str:

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from triaged import config, logs, rulefiles
 from triaged.app import default_config, open_store
 from triaged.cli import backtest_report as report
+from triaged.cli.terminal import screen
 from triaged.clock import SystemClock
 from triaged.errors import ConfigError
 from triaged.replay.backtest import backtest, extent
@@ -63,7 +64,7 @@ def run(  # noqa: PLR0913 - one option a question
         result = backtest(settings.store, files, span, most=max(limit, 1), progress=progress)
     match output:
         case Format.TABLE:
-            report.table(Console(highlight=False), result, limit)
+            report.table(screen(), result, limit)
         case Format.JSON:
             typer.echo(report.as_json(result, limit))
         case Format.MARKDOWN:

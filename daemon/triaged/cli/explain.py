@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from triaged import config, defaults, rulefiles
 from triaged.app import default_config, open_store, rules_of
-from triaged.cli.terminal import told
+from triaged.cli.terminal import screen, told
 from triaged.cli.why import Why
 from triaged.clock import SystemClock
 from triaged.config import Settings
+from triaged.core import heartbeats, storm
 from triaged.core.keys import fingerprint
 from triaged.core.matchers import Operator, parse_all
 from triaged.core.model import Alert, AlertStatus
@@ -29,6 +29,7 @@ from triaged.explaining.former import Former
 from triaged.explaining.incident import explain as explain_incident
 from triaged.ports.source import Reading
 from triaged.rulefiles import RuleFiles
+from triaged.rulefiles.words import listed, nearest
 from triaged.sources import alertmanager, mapped
 from triaged.store.store import Store
 
@@ -47,7 +48,7 @@ def explain(  # noqa: PLR0913 - one option a question
     alert: Annotated[
         str | None, typer.Option("--alert", help='Or one alert, by its labels: \'alertname="X", pod="a"\'.')
     ] = None,
-    source: Annotated[str, typer.Option("--source", help="Who sends it.")] = "alertmanager",
+    source: Annotated[str | None, typer.Option("--source", help="Who sends it; alertmanager if left out.")] = None,
     at: Annotated[str | None, typer.Option("--at", help="Judge as at this instant: 2026-11-23T03:00:00Z.")] = None,
     config_file: ConfigFile = None,
     rules: RulesFolder = None,
@@ -56,15 +57,25 @@ def explain(  # noqa: PLR0913 - one option a question
     """Show which rules matched or why not, the arithmetic, the key, the deadlines; and what the store knows of it."""
     if (what is None) == (alert is None):
         raise ConfigError("expected a file, - or INC-n, or else --alert with labels")
+    now = _instant(at)
+    number = _INCIDENT.fullmatch(what) if what is not None and not Path(what).exists() else None
+    for option, given in (("--at", at), ("--source", source)):
+        if number and given is not None:
+            raise ConfigError(
+                f"{option}: {what} is explained as it stands, from what came; to ask what the rules would say, give "
+                f"{option} with --alert and labels, or with a payload"
+            )
     settings = config.load(config_file or default_config())
     files = rulefiles.load(rules or settings.rules or defaults.RULES)
-    asked = _Asked(settings, files, _instant(at), every=every)
-    if alert is not None:
-        asked.alert(_alert(alert, source))
-    elif what is not None and (number := _INCIDENT.fullmatch(what)) and not Path(what).exists():
+    asked = _Asked(settings, files, now, every=every)
+    if number:
         asked.incident(int(number[1]))
+        return
+    sender = _source(source, settings, files)
+    if alert is not None:
+        asked.alert(_alert(alert, sender))
     elif what is not None:
-        asked.payload(_read(what, files, source))
+        asked.payload(_read(what, files, sender))
 
 
 class _Asked:
@@ -76,7 +87,7 @@ class _Asked:
         self._rules = rules_of(files)
         self._former = Former()
         self._now = now
-        self._console = Console(highlight=False)
+        self._console = screen()
         self._why = Why(self._console, files, every=every)
 
     def payload(self, reading: Reading) -> None:
@@ -119,6 +130,15 @@ class _Asked:
             store.close()
 
 
+def _source(source: str | None, settings: Settings, files: RuleFiles) -> str:
+    """One that the daemon would know: the configured ones, the mapped ones, and its own."""
+    known = dict.fromkeys((*settings.source_names, *files.sources, heartbeats.SOURCE, storm.SOURCE))
+    if source is None or source in known:
+        return source or settings.source_names[0]
+    hint = nearest(source, known)
+    raise ConfigError(f"--source: expected {listed(known)}, got {source[:60]!r}{f'; {hint}' if hint else ''}")
+
+
 def _read(what: str, files: RuleFiles, source: str) -> Reading:
     name = "standard input" if what == "-" else what
     mapping = files.sources.get(source)
@@ -128,7 +148,8 @@ def _read(what: str, files: RuleFiles, source: str) -> Reading:
     except OSError as error:
         raise ConfigError(f"{name}: cannot be read: {error.strerror}") from error
     except PayloadError as error:
-        raise ConfigError(f"{name}: {error}") from error
+        other = f"; of another sender's body say so: --source {listed(files.sources)}" if files.sources else ""
+        raise ConfigError(f"{name}: {error}{other if mapping is None else ''}") from error
 
 
 def _alert(labels: str, source: str) -> Alert:

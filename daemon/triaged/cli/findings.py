@@ -17,6 +17,7 @@ from rich.text import Text
 from triaged.cli.terminal import plain, told
 from triaged.core import wording
 from triaged.errors import SHOWN_FINDINGS, Finding
+from triaged.rulefiles.marks import LINE_BREAK
 from triaged.rulefiles.texts import read_text
 
 WIDTH = 110
@@ -147,9 +148,8 @@ class _Lines:
         if one.path is None:
             return ""
         if one.path not in self._files:
-            text = read_text(one.path, one.path.name)
-            # The composer counts lines by these breaks: YAML 1.1, 5.4, where a form feed is none.
-            self._files[one.path] = [] if isinstance(text, Finding) else re.split("\r\n|[\r\n\x85\u2028\u2029]", text)
+            text = read_text(one.path, one.path.name, broken=True)
+            self._files[one.path] = [] if isinstance(text, Finding) else LINE_BREAK.split(text)
         lines = self._files[one.path]
         return lines[one.finding.line - 1] if one.finding.line <= len(lines) else ""
 

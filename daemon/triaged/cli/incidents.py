@@ -9,10 +9,9 @@ from urllib.parse import quote
 
 import httpx
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from triaged.cli.terminal import told
+from triaged.cli.terminal import screen, told
 from triaged.errors import TriagedError
 
 app = typer.Typer(help="List, show and act on incidents.", no_args_is_help=True)
@@ -24,6 +23,7 @@ By = Annotated[str | None, typer.Option("--by", help="Who acts, where the daemon
 Reason = Annotated[str | None, typer.Option("--reason", help="Why.")]
 
 _HERE = "http://127.0.0.1:9876"
+_STAGES = {"wanted": "to be made", "lifting": "to be removed"}
 
 
 @app.command("list")
@@ -45,7 +45,7 @@ def list_incidents(  # noqa: PLR0913 - the filters of the API
         opened = datetime.fromisoformat(row["opened_at"]).strftime("%m-%d %H:%M") if row["opened_at"] else ""
         cells = (row["id"], row["severity"], row["state"], opened, str(row["firing"]), row["team"], row["title"])
         table.add_row(*(told(cell) for cell in cells))
-    Console(highlight=False).print(table if found["incidents"] else told("no incidents"))
+    screen().print(table if found["incidents"] else told("no incidents"))
 
 
 @app.command()
@@ -143,6 +143,19 @@ def split(name: Name, reason: Reason = None, by: By = None, url: Url = _HERE, to
     _act(name, "split", {"reason": reason, "by": by}, url, token_file)
 
 
+@app.command()
+def silence(  # noqa: PLR0913 - one option a field
+    name: Name,
+    lasting: Annotated[str | None, typer.Option("--for", help="How long, such as 2h; at most 4h.")] = None,
+    reason: Reason = None,
+    by: By = None,
+    url: Url = _HERE,
+    token_file: TokenFile = None,
+) -> None:
+    """Silence its alerts in their Alertmanager."""
+    _act(name, "silence", {"for": lasting, "reason": reason, "by": by}, url, token_file)
+
+
 def _act(name: str, act: str, fields: dict[str, str | None], url: str, token_file: Path | None) -> None:
     body = {field: value for field, value in fields.items() if value is not None}
     _print(_call("POST", url, f"/incidents/{quote(name, safe='')}/{act}", token_file, json=body), timeline=False)
@@ -181,16 +194,22 @@ def _token(file: Path) -> bytes:
 
 
 def _print(incident: dict[str, Any], *, timeline: bool) -> None:
-    console = Console(highlight=False)
+    console = screen()
     by = f" by {incident['chosen_by']}, judged {incident['judged']}" if incident.get("chosen_by") else ""
     console.print(told(f"{incident['id']}  {incident['title']}", style="bold"))
     console.print(told(f"  {incident['severity']}{by}, {incident['state']}, {incident['firing']} firing"))
+    if silent := incident.get("unheard"):
+        console.print(told(f"  not heard of since {silent['since_at'][:16]}"))
     if incident.get("parent"):
         console.print(told(f"  folded into {incident['parent']}: {incident['fold']}"))
     for objective in ("response", "resolution"):
         target = incident[objective]
         outcome = target["outcome"] or ("at risk" if target["at_risk"] else "running")
         console.print(told(f"  {objective:<10} due {target['due_at']}  {outcome}"))
+    for one in incident.get("silences", ()):
+        failure = f": {one['failure']}" if one["failure"] else ""
+        stage = _STAGES.get(one["stage"], one["stage"])
+        console.print(told(f"  silence by {one['by']} until {one['ends_at'][:16]}, {stage}{failure}"))
     if incident.get("issue"):
         console.print(told(f"  {incident['issue']['url']}"))
     if timeline:

@@ -115,7 +115,10 @@ class Why:
         if not today:
             self._line(f"  today      {'the same rules' if same else 'other rules'}, the same verdict")
         for one in today:
-            self._line(f"  today      {one.of}: {one.now or 'none'}, then {one.then or 'none'}", style="yellow")
+            said = f"{one.of}: {one.now or 'none'}, then {one.then or 'none'}"
+            if one.of == "dropped" and one.now:
+                said = f"a new alert like it would be dropped ({one.now}); this one stays as it was judged"
+            self._line(f"  today      {said}", style="yellow")
 
     def _clocks(self, found: Explanation) -> None:
         self._console.print()

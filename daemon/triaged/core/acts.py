@@ -33,6 +33,7 @@ def acknowledge(draft: Draft, event: Acknowledged) -> None:
         acknowledged_by=event.actor.name,
         acknowledged_until=None if lasting is None else draft.now + lasting,
         covered=draft.incident.judged,
+        by_silence=False,
     )
     if incident.state is State.VERIFYING:
         draft.set(former_state=State.ACKNOWLEDGED)
@@ -53,9 +54,9 @@ def choose_severity(draft: Draft, event: SeverityChosen) -> None:
         objectives.raise_targets(draft)
     elif former.graver_than(event.severity):
         objectives.restart_targets(draft)
-        if draft.policy.severities[event.severity].acknowledgement_for is None:
+        if draft.policy.severities[event.severity].acknowledgement_for is None and not incident.by_silence:
             draft.set(acknowledged_until=None)
-    _renew(draft)
+    renew(draft)
     reason = f": {event.reason}" if event.reason else ""
     draft.tell(
         Entry.SEVERITY, f"severity {event.severity} (was {former}) by {event.actor.name}{reason}", by=event.actor
@@ -73,7 +74,7 @@ def resolve(draft: Draft, event: ResolveAsked) -> None:
     if incident.state is State.RESOLVED:
         draft.tell(Entry.RESOLVED, f"{event.actor.name} says that it is fixed", by=event.actor)
         return
-    _renew(draft)
+    renew(draft)
     if incident.firing:
         # It is restored when its last alert ends, or now if that is told late.
         draft.set(last_ended_at=draft.now)
@@ -132,6 +133,7 @@ def close(draft: Draft, event: CloseAsked) -> None:
             CommentKind.CLOSED_FIRING,
             f"Closed by {event.actor.name} while {still} of it still fire. They will not reopen it.",
         )
+    draft.lift_silences()
     draft.publish(urgent=True)
     draft.for_folded = ParentClosed(close=event)
 
@@ -159,11 +161,11 @@ def _is_overtaken(incident: Incident, event: CloseAsked) -> bool:
     return event.reason is CloseReason.COMPLETED or incident.judged.graver_than(event.seen or incident.judged)
 
 
-def _renew(draft: Draft) -> None:
+def renew(draft: Draft) -> None:
     """Whoever acts has not forgotten it: the acknowledgement lasts its full time again."""
     incident = draft.incident
     lasting = draft.policy.severities[incident.severity].acknowledgement_for
-    if incident.acknowledged_by is not None and lasting is not None:
+    if incident.acknowledged_by is not None and lasting is not None and not incident.by_silence:
         until = draft.now + lasting
         draft.set(acknowledged_until=max(incident.acknowledged_until or until, until))
 

@@ -59,6 +59,8 @@ class Calendar:
     _known: dict[date, list[tuple[datetime, datetime]]] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
+    _too_long: dict[date, timedelta] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """Of the last date on which a span was sought in vain: none longer than this is to be found from then."""
 
     def __post_init__(self) -> None:
         for opens, closes in (span for spans in self.weekly.values() for span in spans):
@@ -83,7 +85,9 @@ class Calendar:
         if span < timedelta():
             raise ValueError(f"calendar {self.name}: expected a span of nothing or more, not {span}")
         cursor, left = start.astimezone(UTC), span
-        for day in self._days(cursor.astimezone(self.zone).date()):
+        today = cursor.astimezone(self.zone).date()
+        hopeless = span > self._too_long.get(today, timedelta.max)
+        for day in () if hopeless else self._days(today):
             for opens, closes in self._open_on(day):
                 begins = max(opens, cursor)
                 if begins < closes:
@@ -91,6 +95,10 @@ class Calendar:
                         return begins + left
                     left -= closes - begins
                     cursor = closes
+        if not hopeless:
+            # Whatever the time of day: the same dates are searched, and what was open of today before is less.
+            self._too_long.clear()
+            self._too_long[today] = span - left + 2 * ONE_DAY
         raise ValueError(f"calendar {self.name}: not open for {span} within ten years after {start:%Y-%m-%d %H:%M}")
 
     def add_business_days(self, start: datetime, days: int) -> datetime:

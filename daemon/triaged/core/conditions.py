@@ -62,6 +62,45 @@ def clash(conditions: Conditions, domains: Mapping[Subject, Collection[str]]) ->
     return None
 
 
+class Entries:
+    """What entries of a catalogue say of themselves, to ask which of them meet matchers together."""
+
+    def __init__(self, entries: Iterable[Mapping[str, Collection[str]]]) -> None:
+        self._having: dict[str, dict[str, int]] = {}
+        """For each fact and value the entries that have it: one bit each."""
+        self._all = 0
+        for at, facts in enumerate(entries):
+            self._all |= 1 << at
+            for fact, values in facts.items():
+                having = self._having.setdefault(fact, {})
+                for value in values:
+                    having[value] = having.get(value, 0) | 1 << at
+        self._known: dict[Matcher, int] = {}
+
+    def parted(self, matchers: Sequence[Matcher]) -> tuple[Matcher, ...] | None:
+        """The fewest of the matchers that no entry meets together; None where one meets all of them."""
+        if self._meeting(matchers):
+            return None
+        fewest = combinations(matchers[:MOST_COMPARED], 2)
+        return next((pair for pair in fewest if not self._meeting(pair)), tuple(matchers))
+
+    def _meeting(self, matchers: Iterable[Matcher]) -> int:
+        found = self._all
+        for matcher in matchers:
+            if matcher not in self._known:
+                self._known[matcher] = self._meeting_one(matcher)
+            found &= self._known[matcher]
+        return found
+
+    def _meeting_one(self, matcher: Matcher) -> int:
+        positive = matcher.operator in POSITIVE
+        found = 0
+        for value, having in self._having[matcher.name].items():
+            if matcher.matches(value) is positive:
+                found |= having
+        return found if positive else self._all & ~found
+
+
 def hidden(conditions: Sequence[Conditions], hiding: Collection[int]) -> dict[int, int]:
     """Positions of items that never have their turn, each with the first earlier item that sees to it.
 

@@ -8,9 +8,10 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from triaged.core.effects import Comment, CommentKind, Effect, PublishIssue, Tally
+from triaged.core.effects import Comment, CommentKind, Effect, LiftSilences, PublishIssue, Tally
 from triaged.core.events import Event
 from triaged.core.model import DAEMON, Actor, Entry, Fold, Incident, TimelineEntry
+from triaged.core.silences import Reach
 from triaged.core.sla import Policy
 
 Parents = tuple[tuple[Fold, Incident], ...]
@@ -21,11 +22,13 @@ class Context(Struct, frozen=True, kw_only=True):
     """What `decide` may know beside incident and event: the policy frozen on the incident, and other incidents.
 
     `parent` is what the incident is folded into; `parents` is what may take it in, where that may be asked.
+    `reach` is where its alerts can be silenced, where that is asked.
     """
 
     policy: Policy
     parent: Incident | None = None
     parents: Parents = ()
+    reach: Reach | None = None
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -71,16 +74,20 @@ class Draft:
         if self.incident.opened_at is not None and self.incident.parent is None:
             self.effects.append(PublishIssue(incident_id=self.incident.id, urgent=urgent))
 
-    def comment(self, kind: CommentKind, text: str) -> None:
-        """Notify everybody on the issue; of what is folded its parent tells."""
+    def comment(self, kind: CommentKind, text: str, *, of: str = "") -> None:
+        """Notify everybody on the issue, once of each `of`; of what is folded its parent tells."""
         if self.incident.parent is not None:
             return
         if self.incident.restricted:
             # Whoever may see the issue may not be allowed to see the alert.
             text = f"{str(kind).replace('_', ' ').capitalize()}: the incident's own page says more."
-        # Of each kind there is one a round, and one for each severity judged; two may come at one instant.
-        key = f"{kind}:{self.incident.round}:{self.incident.judged}"
+        # Else of each kind there is one a round, and one for each severity judged; two may come at one instant.
+        key = f"{kind}:{of or f'{self.incident.round}:{self.incident.judged}'}"
         self.effects.append(Comment(incident_id=self.incident.id, kind=kind, key=key, text=text))
+
+    def lift_silences(self) -> None:
+        """Remove what people had silenced: it is over."""
+        self.effects.append(LiftSilences(incident_id=self.incident.id))
 
     def tally(self, metric: str, *, seconds: timedelta | None = None, **labels: str) -> None:
         """Raise a store counter, labelled with the severity and team of this instant and `labels`.

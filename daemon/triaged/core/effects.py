@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum, unique
 
 from msgspec import Struct
@@ -24,6 +25,7 @@ class CommentKind(StrEnum):
     REOPENED = "reopened"
     RESOLVED = "resolved"
     CLOSED_FIRING = "closed_firing"
+    UNHEARD = "unheard"
 
 
 class Comment(Struct, frozen=True, kw_only=True):
@@ -43,4 +45,21 @@ class Tally(Struct, frozen=True, kw_only=True):
     seconds: float | None = None
 
 
-Effect = PublishIssue | Comment | Tally
+class MakeSilence(Struct, frozen=True, kw_only=True):
+    """Have the Alertmanager of `source` silence what has these labels; in place of what was asked for before."""
+
+    incident_id: int
+    source: str
+    matchers: Mapping[str, str]
+    by: str
+    reason: str
+    ends_at: datetime
+
+
+class LiftSilences(Struct, frozen=True, kw_only=True):
+    """Remove what silences were asked for the incident, if any."""
+
+    incident_id: int
+
+
+Effect = PublishIssue | Comment | Tally | MakeSilence | LiftSilences

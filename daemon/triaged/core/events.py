@@ -9,6 +9,7 @@ from msgspec import Struct
 from triaged.core.episodes import Change
 from triaged.core.maintenance import NO_COVER, Cover
 from triaged.core.model import Actor, CloseReason, DeadlineKind, Severity, Verdict
+from triaged.core.staleness import Unheard
 from triaged.core.suppression import Suppression
 
 
@@ -40,6 +41,34 @@ class SuppressionsChanged(Struct, frozen=True, kw_only=True):
 
     began: tuple[Suppression, ...] = ()
     ended: tuple[Suppression, ...] = ()
+
+
+class SilencesSeen(Struct, frozen=True, kw_only=True):
+    """The silences of what fires in the incident, as they are now; `ended` are the ids of those that were before."""
+
+    rows: tuple[Suppression, ...]
+    ended: tuple[str, ...] = ()
+
+
+class SilenceFailed(Struct, frozen=True, kw_only=True):
+    """A silence that a person asked for could not be made, or (`lifting`) removed; `again` says that it is tried on."""
+
+    alertmanager: str
+    why: str
+    lifting: bool
+    again: bool
+
+
+class NotHeardOf(Struct, frozen=True, kw_only=True):
+    """Nothing was heard for long of all that fires in the incident."""
+
+    unheard: Unheard
+
+
+class HeardAgain(Struct, frozen=True, kw_only=True):
+    """That is over: something of it was heard."""
+
+    unheard: Unheard
 
 
 class Grew(Struct, frozen=True, kw_only=True):
@@ -159,7 +188,15 @@ class SplitAsked(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-Act = Acknowledged | SeverityChosen | ResolveAsked | CloseAsked | ReopenAsked | MergeAsked | SplitAsked
+class SilenceAsked(Struct, frozen=True, kw_only=True):
+    """A person wants the incident's alerts silent in their Alertmanager, for a time or for the usual one."""
+
+    actor: Actor
+    lasting: timedelta | None = None
+    reason: str = ""
+
+
+Act = Acknowledged | SeverityChosen | ResolveAsked | CloseAsked | ReopenAsked | MergeAsked | SplitAsked | SilenceAsked
 Folding = FoldAsked | ParentFolded | ParentQuiet | ParentClosed | StormGoesOn
-Surroundings = MaintenanceChanged | SuppressionsChanged
+Surroundings = MaintenanceChanged | SuppressionsChanged | NotHeardOf | HeardAgain | SilencesSeen | SilenceFailed
 Event = AlertFired | AlertResolved | Grew | GrowthAwaited | DeadlinePassed | Surroundings | Folding | Act

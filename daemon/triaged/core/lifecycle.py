@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from triaged.core import acts, alerting, folding, holding, judging, timers
+from triaged.core import acts, alerting, folding, holding, judging, silencing, timers, wording
 from triaged.core.draft import Context, Decision, Draft
+from triaged.core.effects import CommentKind
 from triaged.core.events import (
     Acknowledged,
     AlertFired,
@@ -17,14 +18,19 @@ from triaged.core.events import (
     FoldAsked,
     Grew,
     GrowthAwaited,
+    HeardAgain,
     MaintenanceChanged,
     MergeAsked,
+    NotHeardOf,
     ParentClosed,
     ParentFolded,
     ParentQuiet,
     ReopenAsked,
     ResolveAsked,
     SeverityChosen,
+    SilenceAsked,
+    SilenceFailed,
+    SilencesSeen,
     SplitAsked,
     StormGoesOn,
     SuppressionsChanged,
@@ -90,6 +96,15 @@ def decide(incident: Incident, event: Event, context: Context, now: datetime) ->
             timers.maintenance_changed(draft, event)
         case SuppressionsChanged():
             _suppressed(draft, event)
+        case NotHeardOf() | HeardAgain():
+            _listened(draft, event)
+        case SilencesSeen():
+            silencing.seen(draft, event)
+        case SilenceFailed():
+            silencing.failed(draft, event)
+        case SilenceAsked():
+            _refuse_folded(incident)
+            silencing.ask(draft, event)
         case FoldAsked():
             folding.fold_if_asked(draft, event)
         case ParentFolded():
@@ -155,4 +170,17 @@ def _suppressed(draft: Draft, event: SuppressionsChanged) -> None:
         draft.tell(Entry.SUPPRESSED, one.words)
     for one in event.ended:
         draft.tell(Entry.SUPPRESSION_ENDED, f"no longer {one.shortly}")
+    draft.publish()
+
+
+def _listened(draft: Draft, event: NotHeardOf | HeardAgain) -> None:
+    """People see that nobody knows whether it still fires; it goes on as if it did."""
+    unheard = event.unheard
+    if isinstance(event, HeardAgain):
+        draft.tell(Entry.HEARD_AGAIN, f"heard of again; nothing was since {wording.instant(unheard.since_at)}")
+    else:
+        draft.tell(Entry.UNHEARD, unheard.words)
+        hint = "It may have ended unseen, be silenced, or its sender may be cut off: nobody here can tell."
+        text = f"{unheard.words[0].upper()}{unheard.words[1:]}. {hint} It stays open; nothing else changes."
+        draft.comment(CommentKind.UNHEARD, text, of=unheard.since_at.isoformat())
     draft.publish()

@@ -239,6 +239,7 @@ class Incident(Struct, frozen=True, kw_only=True):
     `storm_until` is when a storm is asked again whether it goes on.
     `held_by` is the maintenance window that holds it back, or did before it opened, `held_for` its reason in words,
     `held_until` its end; `delayed_until` is until when the delays of rules alone would hold it back.
+    `silences` are those in Alertmanager that acknowledged it last, `by_silence` says that this is what stands.
     """
 
     id: int
@@ -310,6 +311,8 @@ class Incident(Struct, frozen=True, kw_only=True):
     held_for: str | None = None
     held_until: datetime | None = None
     delayed_until: datetime | None = None
+    silences: tuple[str, ...] = ()
+    by_silence: bool = False
 
     @property
     def name(self) -> str:
@@ -370,6 +373,9 @@ class Entry(StrEnum):
     PUBLISHED = "published"
     SUPPRESSED = "suppressed"
     SUPPRESSION_ENDED = "suppression_ended"
+    UNHEARD = "unheard"
+    HEARD_AGAIN = "heard_again"
+    SILENCE = "silence"
 
 
 class TimelineEntry(Struct, frozen=True, kw_only=True):

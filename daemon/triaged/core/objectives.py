@@ -92,6 +92,7 @@ def start_response(draft: Draft) -> None:
         acknowledged_at=None,
         acknowledged_by=None,
         acknowledged_until=None,
+        by_silence=False,
         response_started_at=draft.now,
         response_outcome=None,
         response_at_risk=False,

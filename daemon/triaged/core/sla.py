@@ -61,6 +61,14 @@ class Policy:
         except ValueError:
             return start + (target.within or timedelta(days=target.business_days or 0))
 
+    def reaches(self, severity: Severity, objective: Objective, start: datetime) -> bool:
+        """Whether the objective is due in its calendar's own time, and not in elapsed time for want of it."""
+        try:
+            self._due(severity, self.severities[severity].targets[objective], start)
+        except ValueError:
+            return False
+        return True
+
     def _due(self, severity: Severity, target: Target, start: datetime) -> datetime:
         policy = self.severities[severity]
         if target.business_days is not None:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum, unique
+from typing import Final
 
 from msgspec import Struct
 
 from triaged.core import wording
+
+_MARK: Final = re.compile(r" ?\[triaged ([0-9a-f]{32})\]")
+
+
+def marked(comment: str, operation: str) -> str:
+    """The comment of a silence that we make, in a form by which it is found again."""
+    return f"{comment} [triaged {operation}]"
+
+
+def operation_in(comment: str) -> str:
+    """The id in the mark of a silence that we made, "" where a comment has none."""
+    found = _MARK.search(comment)
+    return found[1] if found else ""
 
 
 @unique
@@ -36,12 +51,18 @@ class Suppression(Struct, frozen=True, kw_only=True):
         return self.fingerprint, self.ref
 
     @property
+    def operation(self) -> str:
+        """The id in our mark where the comment has it, else ""."""
+        return operation_in(self.comment)
+
+    @property
     def words(self) -> str:
         """`silenced by ann until 2026-11-23 10:00 UTC: a comment`, or `inhibited by NodeDown`."""
         if self.hush is Hush.INHIBITION:
             return f"inhibited by {self.by}"
         until = "" if self.ends_at is None else f" until {wording.instant(self.ends_at)}"
-        comment = f": {' '.join(self.comment.split())}" if self.comment.strip() else ""
+        said = " ".join(_MARK.sub("", self.comment).split())
+        comment = f": {said}" if said else ""
         return f"silenced by {self.by}{until}{comment}"
 
     @property

@@ -31,7 +31,7 @@ def passed(draft: Draft, event: DeadlinePassed) -> None:  # noqa: C901 - a table
         case DeadlineKind.RESOLUTION_AT_RISK:
             _at_risk(draft, Objective.RESOLUTION)
         case DeadlineKind.ACKNOWLEDGEMENT:
-            _acknowledgement(draft)
+            end_acknowledgement(draft)
         case DeadlineKind.VERIFICATION:
             _verified(draft)
         case DeadlineKind.GROWTH:
@@ -97,10 +97,17 @@ def _at_risk(draft: Draft, objective: Objective) -> None:
     draft.tell(Entry.AT_RISK, f"{objective} objective at risk" + (f", due {wording.instant(due)}" if due else ""))
 
 
-def _acknowledgement(draft: Draft) -> None:
-    by = draft.incident.acknowledged_by
-    draft.set(state=State.OPEN, acknowledged_by=None, acknowledged_until=None)
-    draft.tell(Entry.ACKNOWLEDGEMENT_ENDED, f"the acknowledgement by {by} expired: nothing happened since")
+def end_acknowledgement(draft: Draft) -> None:
+    """Nobody has it any more: the time is over, or the silence that stood for an act."""
+    incident = draft.incident
+    if incident.by_silence:
+        # What else is silent may acknowledge it when it covers all that fires.
+        draft.set(silences=())
+        text = f"the acknowledgement by {incident.acknowledged_by} ended with the silence"
+    else:
+        text = f"the acknowledgement by {incident.acknowledged_by} expired: nothing happened since"
+    draft.set(state=State.OPEN, acknowledged_by=None, acknowledged_until=None, by_silence=False)
+    draft.tell(Entry.ACKNOWLEDGEMENT_ENDED, text)
 
 
 def _verified(draft: Draft) -> None:
@@ -126,4 +133,5 @@ def _verified(draft: Draft) -> None:
             close_reason=CloseReason.COMPLETED,
         )
         draft.tally("incidents_closed_total", reason=str(CloseReason.COMPLETED), by="daemon")
+        draft.lift_silences()
         draft.tell(Entry.CLOSED, f"closed: {incident.severity} needs no person to close it")

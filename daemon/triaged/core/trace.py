@@ -124,9 +124,12 @@ def growing(rules: RuleSet, verdict: Verdict, held: Collection[str] = ()) -> tup
 
 
 def differences(then: Verdict, now: Verdict) -> tuple[Difference, ...]:
-    """What the two verdicts say differently, but for the reasons in words."""
+    """What the two verdicts say differently, but for the reasons in words; one that drops says nothing else."""
+    names = [field.name for field in fields(Verdict) if field.name not in _UNTOLD]
+    if (then.dropped is None) != (now.dropped is None):
+        names = ["dropped"]
     found = []
-    for name in (field.name for field in fields(Verdict) if field.name not in _UNTOLD):
+    for name in names:
         old, new = getattr(then, name), getattr(now, name)
         if old != new:
             found.append(Difference(of=name, then=_words(old), now=_words(new)))

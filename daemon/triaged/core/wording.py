@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -26,6 +27,11 @@ def span(length: timedelta) -> str:
 def instant(at: datetime) -> str:
     """`2026-11-23 08:09 UTC`: an instant to the minute, in UTC."""
     return f"{at.astimezone(UTC).isoformat(' ', 'minutes')[:16]} UTC"
+
+
+def quoted(value: str) -> str:
+    """`"a value"`: in double quotes, with backslashes where it needs them."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def count(number: int, noun: str) -> str:

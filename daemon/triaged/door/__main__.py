@@ -31,6 +31,7 @@ async def serve(line_socket: socket.socket, listener: socket.socket) -> None:
         submit=line.submit,
         tally=lambda: line.tally,
         shake=line.shake,
+        repeated=line.repeated,
     )
     server = Server(ingest)
     line.use, line.leave = ingest.use, server.leave

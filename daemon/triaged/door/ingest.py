@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -42,7 +42,8 @@ class Ingest:
 
     `doors` are what stands at which path ending; `use` brings others. A delivery of which every alert is `known` (the
     status by digest) touches no disk; any other is submitted, and answered after its commit. Without `known` each is.
-    `tally` gives what to count in; `shake` is told of subscriptions that ask to be confirmed.
+    `tally` gives what to count in; `shake` is told of subscriptions that ask to be confirmed, `repeated` the digests of
+    each delivery that was known.
     """
 
     def __init__(  # noqa: PLR0913 - the door's collaborators, given once
@@ -54,6 +55,7 @@ class Ingest:
         submit: Callable[[Delivery], Awaitable[Answer]],
         tally: Callable[[], Tally],
         shake: Callable[[Handshake, frozenset[str]], None],
+        repeated: Callable[[Sequence[bytes]], None] = lambda _digests: None,
     ) -> None:
         self._application = application
         self.doors = doors
@@ -61,6 +63,7 @@ class Ingest:
         self._submit = submit
         self._tally = tally
         self._shake = shake
+        self._repeated = repeated
 
     def use(self, doors: Mapping[str, Door]) -> None:
         """Answer at these doors from the next request on."""
@@ -154,6 +157,7 @@ class Ingest:
         tally = self._tally()
         for status in set(statuses):
             tally.repeated(source, str(status), statuses.count(status))
+        self._repeated(digests)
         return True
 
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -32,7 +32,8 @@ class Inside:
     """The door, as the daemon has it. `flush` is for the writer's thread, `use` and `stop` for any.
 
     `application` answers what is no delivery; `submit` queues one for the writer, False where it takes no more;
-    `count` and `shake` are told what the door counted and whom it met. Without `known` the door decides nothing alone.
+    `count`, `shake` and `repeated` are told what the door counted, whom it met, and what it answered alone. Without
+    `known` it decides nothing alone.
     """
 
     def __init__(  # noqa: PLR0913 - the door's collaborators, given once
@@ -44,6 +45,7 @@ class Inside:
         submit: Callable[[Unit, Callable[[Answer], None]], bool],
         count: Callable[[Tally], None],
         shake: Callable[[Handshake, frozenset[str]], None],
+        repeated: Callable[[Collection[bytes]], None],
     ) -> None:
         self._application = application
         self._doors = doors
@@ -51,6 +53,7 @@ class Inside:
         self._submit = submit
         self._count = count
         self._shake = shake
+        self._repeated = repeated
         self._frames = wire.Frames()
         self._answers: list[tuple[int, Answer]] = []
         self._sending = threading.Lock()
@@ -136,6 +139,8 @@ class Inside:
                 task.add_done_callback(self._tasks.discard)
             case wire.Counted():
                 self._count(message.tally)
+            case wire.Repeated():
+                self._repeated(message.digests)
             case wire.Shaken():
                 self._shake(message.handshake, message.topics)
 

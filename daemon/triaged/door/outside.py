@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, cast
 
 import structlog
@@ -23,6 +23,8 @@ _SCOPE: Final = (
     "type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "query_string", "root_path", "headers",
     "client", "server",
 )  # fmt: skip
+# The daemon is told of so many in some ms.
+_MOST_REPEATED: Final = 20_000
 
 
 class Line(asyncio.Protocol):
@@ -46,6 +48,7 @@ class Line(asyncio.Protocol):
         self._left = False
         self.known: dict[bytes, str] = {}
         self.tally = Tally()
+        self._repeated: set[bytes] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)
@@ -57,6 +60,8 @@ class Line(asyncio.Protocol):
 
     def close(self) -> None:
         """Nothing more is to be said."""
+        self._tell_repeated()
+        self._flush()
         self._left = True
         if self._transport is not None:
             self._transport.close()
@@ -72,6 +77,19 @@ class Line(asyncio.Protocol):
         self._deliveries[number] = answer
         self._say(wire.Delivered(number, delivery))
         return answer
+
+    def repeated(self, digests: Iterable[bytes]) -> None:
+        """These were answered without asking; the daemon is told some time later. Most requests come here."""
+        if not self._repeated:
+            self._loop.call_later(wire.REPEATED_SECONDS, self._tell_repeated)
+        self._repeated.update(digests)
+        if len(self._repeated) > _MOST_REPEATED:
+            self._tell_repeated()
+
+    def _tell_repeated(self) -> None:
+        if self._repeated:
+            self._say(wire.Repeated(frozenset(self._repeated)))
+            self._repeated.clear()
 
     def shake(self, handshake: Handshake, topics: frozenset[str]) -> None:
         self._say(wire.Shaken(handshake, topics))
@@ -129,6 +147,7 @@ class Line(asyncio.Protocol):
             case wire.Opened():
                 self.opened.set_result(message)
             case wire.Leave():
+                self._tell_repeated()
                 self.leave()
             case _:
                 """Whoever asked has gone away."""

@@ -18,6 +18,8 @@ from triaged.sources.sns import Handshake
 
 STOP_SECONDS: Final = 15
 """How long requests that wait for an answer may hold up the end."""
+REPEATED_SECONDS: Final = 30
+"""How long what was repeated may wait until the daemon hears of it."""
 
 _LENGTH: Final = 8
 
@@ -58,6 +60,12 @@ class Counted(Struct, frozen=True):
     tally: Tally
 
 
+class Repeated(Struct, frozen=True):
+    """Door to daemon: the digests of alerts that it answered alone since the last time."""
+
+    digests: frozenset[bytes]
+
+
 class Opened(Struct, frozen=True):
     """Daemon to door: the doors from now on. With `alone`, a known alert is answered without asking."""
 
@@ -83,7 +91,7 @@ class Leave(Struct, frozen=True):
     """Daemon to door: take no more requests, answer those that wait, and end."""
 
 
-ToDaemon = Delivered | Asked | Shaken | Counted
+ToDaemon = Delivered | Asked | Shaken | Counted | Repeated
 ToDoor = Opened | Settled | Said | Leave
 
 

@@ -48,7 +48,7 @@ class _Rehearsal:
         self, transaction: Rehearsal, alerts: Sequence[Alert], rules: Rules, former: Former, now: datetime
     ) -> None:
         self._alerts = alerts
-        self._heartbeats = rules.rule_set.heartbeats
+        self._rule_set = rules.rule_set
         self._now = now
         self._reader = reader = Reader(transaction.connection)
         self._episodes = transaction.last_episodes(alert.fingerprint for alert in alerts)
@@ -72,7 +72,7 @@ class _Rehearsal:
         ]
 
     def _prospect(self, alert: Alert) -> Prospect:
-        heartbeat = heartbeat_of(self._heartbeats, alert)
+        heartbeat = heartbeat_of(self._rule_set.heartbeats, alert)
         if heartbeat is not None:
             return Prospect(fate=None, words=heard(heartbeat, alert), told=())
         last = self._episodes.get(alert.fingerprint)
@@ -112,6 +112,8 @@ class _Rehearsal:
                 return "changes nothing: it ends, and did not fire"
             case Change.STALE:
                 return f"changes nothing: a late end, from before its firing in {where} began"
+            case _ if self._rule_set.judge(alert, self._now).dropped is not None:
+                return f"changes nothing: it fires in {where} already, and a rule added later drops nothing from there"
             case _:
                 return f"changes nothing: it fires in {where} already, and is judged as before (a repeat)"
 

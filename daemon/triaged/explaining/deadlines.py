@@ -77,7 +77,8 @@ def _derived(incident: Incident, policy: Policy, kind: DeadlineKind, timeline: t
         window = wording.span(own.verify_for)
         return f"quiet since {wording.instant(incident.restored_at)}, and {incident.severity} is watched for {window}"
     if kind is DeadlineKind.ACKNOWLEDGEMENT:
-        return f"the acknowledgement by {incident.acknowledged_by} ends unless somebody acts"
+        how = "ends with the silence" if incident.by_silence else "ends unless somebody acts"
+        return f"the acknowledgement by {incident.acknowledged_by} {how}"
     if kind is DeadlineKind.GROWTH:
         return "a growth condition may hold by time alone"
     return "it is asked then whether the storm goes on" if kind is DeadlineKind.STORM else ""

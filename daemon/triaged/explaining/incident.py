@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
@@ -29,7 +30,7 @@ from triaged.explaining.deadlines import Decided, Due, decided, due
 from triaged.explaining.former import Former
 from triaged.intake.units import Rules
 from triaged.ports.store import IncidentRow
-from triaged.store import evidence
+from triaged.store import evidence, suppressions
 from triaged.store.reading import Reader
 
 MOST_VERDICTS: Final = 5
@@ -37,6 +38,7 @@ MOST_TRIED: Final = 1_000
 MOST_KEYS: Final = 20
 MOST_DECISIONS: Final = 100
 _MOST_ENTRIES: Final = 1_000
+_MOST_QUIET: Final = 5
 _NO_DECISION: Final = frozenset({Entry.FIRED, Entry.RESOLVED_ALERT, Entry.PUBLISHED})
 
 
@@ -83,7 +85,7 @@ def explain(reader: Reader, row: IncidentRow, rules: Rules, former: Former, now:
     judgements = tuple(_judgement(reader, incident, one, rules, former, now) for one in found)
     return Explanation(
         incident=incident,
-        standing=(*_standing(row), *_family(reader, incident), *_kept(incident, judgements)),
+        standing=(*_standing(row), *_family(reader, incident), *_quiet(reader, incident), *_kept(incident, judgements)),
         rule_set_now=rules.rule_set.hash,
         keys=tuple(evidence.keys(reader, incident.id, MOST_KEYS)),
         judgements=judgements,
@@ -219,6 +221,15 @@ def _family(reader: Reader, incident: Incident) -> Iterator[str]:
     _, folded = reader.folded(incident.id, 0)
     if folded:
         yield f"{wording.count(folded, 'incident')} folded into it"
+
+
+def _quiet(reader: Reader, incident: Incident) -> Iterator[str]:
+    """What Alertmanager keeps quiet about meanwhile."""
+    words = Counter(one.words for one in suppressions.of_incident(reader.connection, incident.id))
+    for said, number in words.most_common(_MOST_QUIET):
+        yield f"{wording.count(number, 'alert')} in Alertmanager {said}"
+    if len(words) > _MOST_QUIET:
+        yield f"alerts silenced or inhibited in {len(words) - _MOST_QUIET} more ways"
 
 
 def _kept(incident: Incident, judgements: tuple[Judgement, ...]) -> Iterator[str]:

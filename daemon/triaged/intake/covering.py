@@ -47,11 +47,12 @@ class Covering:
             return NO_COVER
         running = self._windows()
         if incident.firing:
-            return common(cover(running, episode.labels) for episode in self._firing(incident.id))
+            return common(cover(running, episode.labels) for episode in self.firing(incident.id))
         window = next((window for window in running if window.id == incident.held_by), None)
         return NO_COVER if window is None else Cover(any=window, sev1=window if window.all else None)
 
-    def _firing(self, incident_id: int) -> list[Episode]:
+    def firing(self, incident_id: int) -> list[Episode]:
+        """What fires in an incident, this batch counted; of more than MOST_FIRING the oldest."""
         stored = {episode.id: episode for episode in self._transaction.firing(incident_id, MOST_FIRING)}
         stored |= {episode.id: episode for episode in self._begun() if episode.incident_id == incident_id}
         return [episode for episode in stored.values() if episode.ended_at is None]

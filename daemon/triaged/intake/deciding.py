@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, assert_never
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from triaged.core import storm
 from triaged.core.alerting import Place, place
 from triaged.core.draft import Context, Decision, Parents
-from triaged.core.effects import Comment, PublishIssue, Tally
+from triaged.core.effects import Comment, LiftSilences, MakeSilence, PublishIssue, Tally
 from triaged.core.episodes import Change, Step, alert_of, follow
 from triaged.core.events import (
     Act,
@@ -26,12 +26,25 @@ from triaged.core.events import (
     MaintenanceChanged,
     MergeAsked,
     ReopenAsked,
+    SilenceAsked,
     StormGoesOn,
 )
 from triaged.core.folding import is_cause
 from triaged.core.lifecycle import begin, decide
 from triaged.core.maintenance import NO_COVER
-from triaged.core.model import Alert, CloseReason, Deadline, DeadlineKind, Episode, Fold, Incident, Key, State, Verdict
+from triaged.core.model import (
+    NOTHING,
+    Alert,
+    CloseReason,
+    Deadline,
+    DeadlineKind,
+    Episode,
+    Fold,
+    Incident,
+    Key,
+    State,
+    Verdict,
+)
 from triaged.core.objectives import same_deadlines, standing
 from triaged.core.rules import Storm
 from triaged.core.sla import Policy
@@ -40,8 +53,10 @@ from triaged.intake import planning
 from triaged.intake.covering import Covering, is_held
 from triaged.intake.family import Family
 from triaged.intake.growing import Growing
+from triaged.intake.hearing import listen
 from triaged.intake.hushing import hush
-from triaged.intake.units import Answer, EndWindow, PlanWindow, Rules, Suppress
+from triaged.intake.silencing import Silencing
+from triaged.intake.units import Answer, EndWindow, Happened, PlanWindow, Rules, Stale, Suppress
 from triaged.intake.verdicts import Verdicts, decode, encode
 from triaged.ports.store import AlertRecord, Batch, Fate, Transaction, Want
 
@@ -60,6 +75,8 @@ class Deciding:
         verdicts: Verdicts,
         judged: Callable[[bytes], object],
         now: datetime,
+        *,
+        alertmanagers: Mapping[str, str] = NOTHING,
     ) -> None:
         self._transaction = transaction
         self._rules = rules
@@ -74,6 +91,7 @@ class Deciding:
         self._growing = Growing(transaction, rules.rule_set, verdicts, self._incidents)
         self._covering = Covering(transaction, rules.rule_set, now, lambda: self.batch.episodes.values())
         self._family = Family(transaction, rules.rule_set.catalogue, self._incidents, self._load)
+        self._silencing = Silencing(transaction, alertmanagers)
         self.batch = Batch()
 
     def read(self, alerts: Iterable[Alert], incident_ids: Iterable[int]) -> dict[bytes, Exception]:
@@ -157,6 +175,24 @@ class Deciding:
         self._load(events)
         for incident_id, event in events.items():
             self._apply(self._incidents[incident_id], event)
+        seen = self._silencing.seen(asked, self._episodes, events)
+        self._load(seen)
+        for incident_id, silences in seen.items():
+            self._apply(self._incidents[incident_id], silences)
+
+    def happened(self, told: Happened) -> None:
+        """A worker's work for an incident came to something."""
+        incident = self._incidents.get(told.incident_id)
+        if incident is not None:
+            self._apply(incident, told.event)
+
+    def listened(self, asked: Stale) -> None:
+        """Store of which incidents nothing is heard, and tell those."""
+        self._load(asked.incident_ids)
+        rows, events = listen(self._transaction, asked, self._incidents)
+        self.batch.unheard.update(rows)
+        for incident_id, event in events.items():
+            self._apply(self._incidents[incident_id], event)
 
     def goes_on(self, alert: Alert) -> bool:
         """Whether the alert is, in this batch, in the state that it was just sent in: then a repeat changes nothing."""
@@ -178,6 +214,10 @@ class Deciding:
             self._refuse_second_owner(incident)
         if isinstance(act, MergeAsked):
             self._merge(incident, act)
+        elif isinstance(act, SilenceAsked):
+            policy, parent = self._policy(incident.policy), self._family.parent(incident)
+            reach = self._silencing.reach(incident, self._covering.firing)
+            self._absorb(decide(incident, act, Context(policy=policy, parent=parent, reach=reach), self._now))
         else:
             self._apply(incident, act)
         if isinstance(act, ReopenAsked):
@@ -467,6 +507,10 @@ class Deciding:
                     batch.wants[effect.incident_id] = Want(severity=severity, urgent=urgent)
                 case Comment():
                     batch.comments.append((effect, decision.incident.severity))
+                case MakeSilence():
+                    batch.silences.append(effect)
+                case LiftSilences():
+                    batch.lifted.append(effect.incident_id)
                 case Tally():
                     known = self._rules.rule_set.known_team(effect.labels.get("team", ""))
                     labels = {**effect.labels, "team": known} if "team" in effect.labels else effect.labels

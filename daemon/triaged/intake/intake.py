@@ -18,6 +18,7 @@ from triaged.core.model import Alert, Incident
 from triaged.core.sla import Policy
 from triaged.errors import ActError, Conflict, NotFoundError, PayloadError, StoreError
 from triaged.intake.deciding import Deciding
+from triaged.intake.hearing import Hearings
 from triaged.intake.known import Known
 from triaged.intake.pulse import HEARTBEAT, Pulse, beating
 from triaged.intake.units import (
@@ -25,12 +26,14 @@ from triaged.intake.units import (
     Ask,
     Delivery,
     EndWindow,
+    Happened,
     Job,
     Passed,
     Planning,
     PlanWindow,
     Rules,
     RulesEnded,
+    Stale,
     Suppress,
     Unit,
     WindowsChanged,
@@ -44,6 +47,9 @@ log = structlog.get_logger(__name__)
 
 _CONFLICTS = 3
 _CULPRITS = 20
+_UNCHANGED = "unchanged"
+_SAME = frozenset((_UNCHANGED, HEARTBEAT))
+_SAME_GROUP = _SAME | {Fate.CHANGED}
 # Workers look for themselves every five seconds: only what is due before then is worth waking them.
 _SOON = timedelta(seconds=6)
 
@@ -60,6 +66,7 @@ class _Told:
         self.heard: set[bytes] = set()
         self.publishes = False
         self.truncated: set[str] = set()
+        self.arrived: list[tuple[str, list[str], bool]] = []
         self.deadlines = False
 
 
@@ -74,7 +81,8 @@ class Intake:
     """The only caller of `decide`. Not thread-safe: the writer owns it.
 
     `woken` is told after a commit whether there is something to publish, and whether a deadline is near; `truncated`
-    of which source a delivery left alerts out.
+    of which source a delivery left alerts out. `hearings` collects what is heard of.
+    `alertmanagers` are the names of those that can be asked for silence, by the source whose alerts they hold.
     """
 
     def __init__(  # noqa: PLR0913 - the collaborators, given once
@@ -88,10 +96,14 @@ class Intake:
         metrics: Metrics,
         woken: Callable[[bool, bool], None] = lambda _publishes, _deadlines: None,
         truncated: Callable[[str], None] = lambda _source: None,
+        hearings: Hearings | None = None,
+        alertmanagers: Mapping[str, str] | None = None,
     ) -> None:
         self._store = store
         self._woken = woken
         self._truncated = truncated
+        self._hearings = hearings
+        self._alertmanagers = alertmanagers or {}
         self._rules = rules
         self._readers = readers
         self._ended = 0
@@ -187,6 +199,9 @@ class Intake:
             (metric.labels(*labels) if labels else metric).inc(number)
         for source in told.truncated:
             self._truncated(source)
+        if self._hearings is not None:
+            for source, fingerprints, repeated in told.arrived:
+                self._hearings.taken(source, fingerprints, repeated=repeated)
         if told.publishes or told.deadlines:
             self._woken(told.publishes, told.deadlines)
 
@@ -203,6 +218,7 @@ class Intake:
             self._verdicts,
             self.known.status,
             now,
+            alertmanagers=self._alertmanagers,
         )
         pulse = Pulse(transaction, self._rules.rule_set.heartbeats, now)
         told.answers.update(beating(pulse, units, readings))
@@ -217,7 +233,17 @@ class Intake:
             match unit:
                 case Delivery() if index in readings:
                     told.answers[index] = self._deliver(deciding, unit, readings[index], told, failed, now)
-                case Ask() | Passed() | Suppress() | PlanWindow() | EndWindow() | WindowsChanged() | RulesEnded():
+                case (
+                    Ask()
+                    | Passed()
+                    | Suppress()
+                    | Stale()
+                    | Happened()
+                    | PlanWindow()
+                    | EndWindow()
+                    | WindowsChanged()
+                    | RulesEnded()
+                ):
                     told.answers[index] = _do(deciding, unit)
                 case _:
                     """A body that cannot be read is answered, a job comes last."""
@@ -294,8 +320,10 @@ class Intake:
                     log.exception("alert failed", delivery=delivery.id, source=alert.source)
                     raise _Culprit(alert.digest, _traceback(error)) from error
             self._tell(alert, fate, deciding, told)
-            word = fate or "unchanged"
+            word = fate or _UNCHANGED
             counts[word] = counts.get(word, 0) + 1
+        if self._hearings is not None and delivery.expects is None:
+            told.arrived.append(_arrived(delivery, reading, counts))
         for bad in reading.rejected:
             log.warning(
                 "alert unreadable", delivery=delivery.id, source=delivery.source, reason=bad.reason, why=bad.text
@@ -358,7 +386,7 @@ class Intake:
         return found
 
 
-def _do(deciding: Deciding, unit: Ask | Passed | RulesEnded | Suppress | Planning) -> Answer:
+def _do(deciding: Deciding, unit: Ask | Passed | RulesEnded | Suppress | Stale | Happened | Planning) -> Answer:
     match unit:
         case Ask():
             return _ask(deciding, unit)
@@ -370,6 +398,12 @@ def _do(deciding: Deciding, unit: Ask | Passed | RulesEnded | Suppress | Plannin
             return Answer()
         case Suppress():
             deciding.suppress(unit)
+            return Answer()
+        case Stale():
+            deciding.listened(unit)
+            return Answer()
+        case Happened():
+            deciding.happened(unit)
             return Answer()
         case PlanWindow() | EndWindow():
             return deciding.plan(unit)
@@ -391,7 +425,7 @@ def _ask(deciding: Deciding, ask: Ask) -> Answer:
 def _incident_ids(units: Sequence[Unit]) -> set[int]:
     ids: set[int] = set()
     for unit in units:
-        if isinstance(unit, Ask):
+        if isinstance(unit, Ask | Happened):
             ids.add(unit.incident_id)
         elif isinstance(unit, Passed):
             ids.add(unit.deadline.incident_id)
@@ -410,6 +444,17 @@ def _record(delivery: Delivery, alert: Alert, fate: Fate, reason: str, now: date
         rule_set="",
         raw=alert.raw,
     )
+
+
+def _arrived(delivery: Delivery, reading: Reading, counts: Mapping[str, int]) -> tuple[str, list[str], bool]:
+    """What a delivery lets us hear of: its source, what fires, and whether it was sent only to repeat that.
+
+    Alertmanager sends when other alerts fire than before, or to repeat itself; never because a text is another one.
+    https://github.com/prometheus/alertmanager/blob/main/notify/notify.go (DedupStage)
+    """
+    same = _SAME_GROUP if delivery.reading is None else _SAME
+    firing = [alert.fingerprint for alert in reading.alerts if alert.status == "firing"]
+    return delivery.source, firing, not reading.rejected and counts.keys() <= same
 
 
 def _unreadable(delivery: Delivery, bad: Rejected, rule_set: str, now: datetime) -> AlertRecord:

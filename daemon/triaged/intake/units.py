@@ -8,11 +8,12 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from triaged.core.events import Act
+from triaged.core.events import Act, SilenceFailed
 from triaged.core.maintenance import Plan
 from triaged.core.model import Deadline
 from triaged.core.rules import RuleSet
 from triaged.core.sla import Policy
+from triaged.core.staleness import Unheard
 from triaged.core.suppression import Suppression
 from triaged.ports.source import Reading
 
@@ -106,9 +107,27 @@ class Suppress(Struct, frozen=True, kw_only=True):
     suppressions: tuple[Suppression, ...]
 
 
+class Stale(Struct, frozen=True, kw_only=True):
+    """Of some incidents nothing was heard for long; of others something was heard again."""
+
+    began: tuple[Unheard, ...]
+    ended: tuple[int, ...]
+
+    @property
+    def incident_ids(self) -> list[int]:
+        return [*(one.incident_id for one in self.began), *self.ended]
+
+
+class Happened(Struct, frozen=True, kw_only=True):
+    """What a worker was asked to do for an incident came out so that people have to know it."""
+
+    incident_id: int
+    event: SilenceFailed
+
+
 Watching = Heard | Listen | Expect
 Planning = PlanWindow | EndWindow | WindowsChanged
-Unit = Delivery | Ask | Passed | RulesEnded | Suppress | Watching | Planning | Job
+Unit = Delivery | Ask | Passed | RulesEnded | Suppress | Stale | Happened | Watching | Planning | Job
 
 
 class Answer(Struct, frozen=True, kw_only=True):

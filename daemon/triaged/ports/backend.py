@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from triaged.core.catalogue import Service
 from triaged.core.model import CloseReason, Episode, Incident, Key, Objective, TimelineEntry, Tried
+from triaged.core.staleness import Unheard
 from triaged.core.suppression import Suppression
 from triaged.core.trace import Arithmetic, Grows
 
@@ -147,7 +148,7 @@ class Report(Struct, frozen=True, kw_only=True):
     `repository` is where the issue is or will be; `hidden` says that not everybody who reads there may know more than
     title and link. `targets` are the severity's targets as ops wrote them, by objective; `service` is the catalogue's
     entry, if any. `why` is None where the rules that judged it cannot be had any more. `suppressed` is
-    what its Alertmanager keeps quiet about, by fingerprint.
+    what its Alertmanager keeps quiet about, by fingerprint; `unheard` is there while nothing is heard of its alerts.
     """
 
     incident: Incident
@@ -163,3 +164,4 @@ class Report(Struct, frozen=True, kw_only=True):
     folded_count: int = 0
     why: Why | None = None
     suppressed: Mapping[str, tuple[Suppression, ...]] = field(default_factory=dict)
+    unheard: Unheard | None = None

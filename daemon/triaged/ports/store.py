@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from enum import StrEnum, unique
@@ -10,12 +10,13 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from triaged.core.effects import Comment, CommentKind, Tally
+from triaged.core.effects import Comment, CommentKind, MakeSilence, Tally
 from triaged.core.events import Act
 from triaged.core.growth import Growth
 from triaged.core.heartbeats import Beat, Changes
 from triaged.core.maintenance import Plan, Window
 from triaged.core.model import Deadline, Episode, Incident, Key, Severity, State, TimelineEntry, Verdict
+from triaged.core.staleness import Unheard
 from triaged.core.suppression import Changes as SuppressionChanges
 from triaged.core.suppression import Suppression
 from triaged.ports.backend import Address
@@ -135,11 +136,12 @@ class Counted(Struct, frozen=True, kw_only=True):
 
 
 class IncidentRow(Struct, frozen=True, kw_only=True):
-    """An incident with where its issue is, as lists and pages show it."""
+    """An incident with where its issue is, as lists and pages show it; `unheard` while nothing is heard of it."""
 
     incident: Incident
     address: Address | None
     failure: str
+    unheard: Unheard | None = None
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -189,6 +191,9 @@ class Batch(Struct):
     acts: list[tuple[int, Act]] = field(default_factory=list)
     beats: Changes = field(default_factory=dict)
     suppressions: SuppressionChanges = field(default_factory=dict)
+    silences: list[MakeSilence] = field(default_factory=list)
+    lifted: list[int] = field(default_factory=list)
+    unheard: dict[int, Unheard | None] = field(default_factory=dict)
 
 
 class Transaction(Protocol):
@@ -267,6 +272,26 @@ class Transaction(Protocol):
 
     def suppressions(self, source: str) -> list[Suppression]:
         """What Alertmanagers keep quiet about of a source."""
+        ...
+
+    def silences(self) -> list[Suppression]:
+        """All silences over alerts, of any source."""
+        ...
+
+    def silence_makers(self, operations: Iterable[str]) -> dict[str, str]:
+        """Who asked for the silences with these ids in their mark."""
+        ...
+
+    def acknowledged_by_silence(self) -> list[int]:
+        """The ids of incidents that a silence acknowledges, oldest first."""
+        ...
+
+    def key_pairs(self, key: str) -> tuple[tuple[str, str], ...]:
+        """The names and values of a key; none where no incident has it."""
+        ...
+
+    def unheard(self, incident_ids: Sequence[int]) -> dict[int, Unheard]:
+        """Those of the incidents of which nothing was heard for long."""
         ...
 
     def next_id(self, of: str) -> int:

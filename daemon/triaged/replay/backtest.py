@@ -180,14 +180,14 @@ def _notes(extent: Extent, in_force: Replayed, other: Replayed, rules: Rules, sp
             "taken to have begun then, on both sides"
         )
     if extent.failed:
-        yield f"{count(extent.failed, 'recorded alert')} had met a bug and were left out (`triaged db retry`)"
+        yield f"left out: {count(extent.failed, 'recorded alert')} that had met a bug (`triaged db retry`)"
     if extent.rejected:
-        yield f"{count(extent.rejected, 'recorded alert')} could not be read and were left out"
+        yield f"left out: {count(extent.rejected, 'recorded alert')} that could not be read"
     for who, replayed in (("the rules in force", in_force), ("the other rules", other)):
         if replayed.lost:
             yield f"under {who}, {replayed.lost:,} of {count(replayed.acts, 'act')} of people could not be done again"
         if replayed.broken:
-            yield f"under {who}, {count(replayed.broken, 'alert')} met a bug and were left out"
+            yield f"left out under {who}: {count(replayed.broken, 'alert')} that met a bug"
         yield from (f"under {who}: {why}" for why in replayed.why)
     for rule in rules.rule_set.rules:
         if rule.drop is not None and rule.until is not None and span.since < rule.until <= span.until:

@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from triaged.core.events import Act, MergeAsked, SplitAsked
+from triaged.core.events import Act, MergeAsked, SilenceAsked, SplitAsked
 from triaged.core.maintenance import Plan
 from triaged.errors import ConfigError, StoreError
 from triaged.intake.known import Known
@@ -222,6 +222,9 @@ class _Playing:
 
     def _act(self, acted: Acted) -> None:
         """Let the act follow the incident that holds the alert it was done on."""
+        if isinstance(acted.act, SilenceAsked):
+            self._found.say("silences were left out: here no Alertmanager keeps quiet, nor acknowledges by that")
+            return
         self._found.acts += 1
         name = f"{acted.kind} by {acted.by} on INC-{acted.incident_id} at {acted.at:%Y-%m-%d %H:%M} UTC"
         target = self._where(acted.incident_id, acted)

@@ -78,13 +78,13 @@ def _day(value: Value) -> date | None:
 
 def _weekly(value: Value) -> Mapping[int, Hours]:
     weekly: dict[int, Hours] = {}
+    if not value.filled("at least one weekday with hours", "leave the key out for every day, all day"):
+        return weekly
     for key, spans in value.entries():
         days = key.plain(words.weekdays) or ()
         if twice := [day for day in days if day in weekly]:
             key.complain(f"expected every weekday once, got {words.WEEKDAYS[twice[0]]} again")
         weekly |= dict.fromkeys(days, spans.one_or_each(_hours))
-    if not weekly:
-        value.complain("expected at least one weekday with hours; leave `hours` out for every day, all day")
     return weekly
 
 
@@ -93,8 +93,8 @@ def _hours(value: Value) -> tuple[time, time] | None:
 
 
 def _periods(value: Value, zone: ZoneInfo) -> tuple[tuple[datetime, datetime], ...]:
-    if value.length == 0:
-        value.wrong("expected at least one period", "leave the key out: without periods it is open in all its hours")
+    if not value.filled("at least one period", "leave the key out: without periods it is open in all its hours"):
+        return ()
     return value.each(lambda period: _period(period, zone))
 
 

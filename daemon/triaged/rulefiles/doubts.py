@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from triaged.core import conditions, wording
-from triaged.core.catalogue import FACTS, Service, Users
-from triaged.core.conditions import Clash, Subject
+from triaged.core.catalogue import FACTS, UNKNOWN, Service, Users
+from triaged.core.conditions import Clash, Entries, Subject
+from triaged.core.matchers import Matcher
 from triaged.core.rule import Rule
 from triaged.core.rules import RuleSet
 from triaged.core.sla import ALWAYS
 from triaged.errors import Finding
 from triaged.rulefiles import heartbeats, maintenance
-from triaged.rulefiles.ending import ENDS_SOON, ending_calendars, last_day
+from triaged.rulefiles.ending import ENDS_SOON, ending_calendars, last_day, unreachable_targets
 from triaged.rulefiles.services import LOWEST_TIER
 from triaged.rulefiles.sheet import Sheet
 from triaged.rulefiles.values import Value
@@ -55,6 +56,7 @@ def doubts(sheet: Sheet, today: date) -> Iterator[Finding]:
     yield from _of_services(sheet)
     yield from _of_unused_names(sheet)
     yield from ending_calendars(sheet, today)
+    yield from unreachable_targets(sheet, today)
     yield from heartbeats.doubts(sheet)
     yield from maintenance.doubts(sheet, today)
 
@@ -102,9 +104,11 @@ def _of_rules(sheet: Sheet, today: date) -> Iterator[Finding]:
     rules, values = sheet.rules.rules, sheet.rule_values()
     asked = [conditions.of_rule(rule) for rule in rules]
     domains = _domains(sheet.rules.services.values())
+    entries = Entries([UNKNOWN, *(service.facts for service in sheet.rules.services.values())])
     impossible: set[int] = set()
     for at, (rule, value) in enumerate(zip(rules, values, strict=True)):
         found = [*_never(rule, value, conditions.clash(asked[at], domains), domains)]
+        found = found or [*_nowhere(rule, value, entries)]
         if found:
             impossible.add(at)
         yield from found
@@ -143,7 +147,7 @@ def _never(
         yield place.noted(f"rule {rule.name} can never match: {what}")
     elif clash:
         kind, name = clash.subject
-        place = _place(value.below(KEYWORDS[kind]), clash) or value
+        place = _place(value.below(KEYWORDS[kind]), clash.matchers) or value
         told = [matcher.text for matcher in clash.matchers]
         if len(told) > 1:
             who = (
@@ -160,9 +164,17 @@ def _never(
             yield place.noted(f"rule {rule.name} can never match {told[0]}: {what}", hint)
 
 
-def _place(matchers: Value | None, clash: Clash) -> Value | None:
+def _nowhere(rule: Rule, value: Value, entries: Entries) -> Iterator[Finding]:
+    """Where each matcher holds for some service, and no service has all of it."""
+    if parted := entries.parted(rule.service):
+        told = wording.listing([matcher.text for matcher in parted], most=SHOWN_MATCHERS)
+        place = _place(value.below("service"), parted) or value
+        yield place.noted(f"rule {rule.name} can never match: no service in services.yaml has {told} together")
+
+
+def _place(matchers: Value | None, clashing: Sequence[Matcher]) -> Value | None:
     """The last of the clashing matchers, where the second look belongs."""
-    last = clash.matchers[-1]
+    last = clashing[-1]
     items = matchers.items() if matchers else []
     return next((item for item in reversed(items) if last in item.parsed()), None)
 
@@ -219,7 +231,7 @@ def _of_services(sheet: Sheet) -> Iterator[Finding]:
             impossible.add(at)
             inner = places[service.name][1]
             told = wording.listing([matcher.text for matcher in clash.matchers], most=SHOWN_MATCHERS)
-            place = _place(inner.below("match"), clash) or inner
+            place = _place(inner.below("match"), clash.matchers) or inner
             yield place.noted(f"service {service.name} can never match: no label `{clash.subject[1]}` meets {told}")
     for later, at in conditions.hidden(asked, {*range(len(matched))} - impossible).items():
         if later not in impossible:

@@ -1,12 +1,12 @@
-"""Calendars that run out: of open time, or of known holidays."""
+"""Calendars that run out: of open time, or of known holidays; and targets that they never reach."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from triaged.core.calendars import SECOND, Calendar
-from triaged.core.sla import ALWAYS, BUSINESS
+from triaged.core.sla import ALWAYS, BUSINESS, SeverityPolicy
 from triaged.errors import Finding
 from triaged.rulefiles.sheet import Sheet
 from triaged.rulefiles.values import Value
@@ -28,6 +28,22 @@ def ending_calendars(sheet: Sheet, today: date) -> Iterator[Finding]:
         yield from _of_holidays(calendar, value, today)
 
 
+def unreachable_targets(sheet: Sheet, today: date) -> Iterator[Finding]:
+    """A finding for each target that is longer than what its calendar, without an end, has of open time."""
+    start = datetime.combine(today, time.min, UTC)
+    for severity, policy in sheet.policy.severities.items():
+        _, value = sheet.entries("severities.yaml")[severity.value]
+        name = counted_in(policy)
+        targets = value.below("targets")
+        if targets is None or name is None or sheet.rules.calendars[name].ends_at() is not None:
+            continue
+        for objective, target in policy.targets.items():
+            place = targets.below(objective.value)
+            if place and not sheet.policy.reaches(severity, objective, start):
+                too_long = f"calendar {name} has not so much open time in ten years"
+                yield place.noted(f"{objective} of {target.text} is elapsed time: {too_long}")
+
+
 def last_day(calendar: Calendar) -> date | None:
     """The last date, local there, on which it is ever open; None where there is none."""
     ends_at = calendar.ends_at()
@@ -36,13 +52,14 @@ def last_day(calendar: Calendar) -> date | None:
 
 def _counted_in(sheet: Sheet) -> set[str]:
     """The calendars in which targets are counted."""
-    named = set()
-    for policy in sheet.policy.severities.values():
-        if policy.calendar != ALWAYS:
-            named.add(policy.calendar)
-        elif any(target.business_days for target in policy.targets.values()):
-            named.add(BUSINESS)
-    return named
+    return {name for policy in sheet.policy.severities.values() if (name := counted_in(policy))}
+
+
+def counted_in(policy: SeverityPolicy) -> str | None:
+    """The calendar in which the targets of a severity are counted, None where all of them are elapsed time."""
+    if policy.calendar != ALWAYS:
+        return policy.calendar
+    return BUSINESS if any(target.business_days for target in policy.targets.values()) else None
 
 
 def _of_open_time(calendar: Calendar, key: Value, today: date, until: date, *, counted: bool) -> Iterator[Finding]:

@@ -85,7 +85,7 @@ def _some_span(value: Value) -> timedelta | None:
 
 def _label(value: Value) -> str | None:
     """The name of a label that HeartbeatMissed can carry."""
-    name = value.text("the name of a label")
+    name = value.phrase("the name of a label")
     if name in OWN_LABELS:
         value.wrong(f"expected another label than {words.listed(OWN_LABELS)}: HeartbeatMissed has its own")
         return None

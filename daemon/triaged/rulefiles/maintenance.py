@@ -97,8 +97,8 @@ def _instant(value: Value) -> datetime | None:
 
 
 def _reason(value: Value) -> str | None:
-    text = value.text("what is done")
-    if text is not None and not (text.strip() and text.isprintable() and len(text) <= LONGEST_REASON):
+    text = value.phrase("one line that says what is done")
+    if text is not None and not (text.isprintable() and len(text) <= LONGEST_REASON):
         value.wrong(f"expected one line of at most {LONGEST_REASON} characters that says what is done")
         return None
     return text

@@ -17,6 +17,8 @@ LARGEST = 1024 * 1024
 DEEPEST = 30
 SHOWN = 60
 """Characters of a word that is too long."""
+LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""YAML 1.1, 5.4, by which places are counted: a form feed is none."""
 UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 # Written in C where PyYAML was built with libyaml, as its wheels are: 10,000 rules in 0.1 s instead of 1.4 s.
@@ -80,15 +82,23 @@ def compose(file: str, text: str, findings: list[Finding]) -> Node | None:
 def _broken(broken: yaml.MarkedYAMLError, text: str) -> _Refused:
     """What is no YAML at all: where it breaks off, or begins where nothing ends it."""
     begins, ends = broken.context_mark, broken.problem_mark
-    said, mark = broken.context or "", ends or begins
-    if begins and ends and not text[ends.index :].strip():
+    said, problem, mark = broken.context or "", broken.problem, ends or begins
+    if mark and not text[mark.index :].strip():
         mark = begins
     elif begins and ends and begins.line != ends.line:
         said += f" that begins in line {begins.line + 1}"
-    line, column = (mark.line, mark.column) if mark else (0, 0)
-    tab = mark is not None and text[mark.index :].startswith("\t")
-    message = ", ".join(filter(None, (said, broken.problem)))
-    return _Refused(line + 1, column + 1, f"no valid YAML: {message}", "indent with spaces" if tab else "")
+    if mark and text[mark.index :].strip():
+        place, tab = (mark.line + 1, mark.column + 1), text[mark.index :].startswith("\t")
+    else:
+        place, tab, problem = _last_place(text), False, "found the end of the file"
+    message = ", ".join(filter(None, (said, problem)))
+    return _Refused(*place, f"no valid YAML: {message}", "indent with spaces" if tab else "")
+
+
+def _last_place(text: str) -> tuple[int, int]:
+    """Line and column of the last character that can be seen."""
+    lines = LINE_BREAK.split(text.rstrip())
+    return len(lines), max(len(lines[-1]), 1)
 
 
 class _Composer:

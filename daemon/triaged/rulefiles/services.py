@@ -38,6 +38,7 @@ TEAM_KEYS = {
 }
 PERSON_KEYS = {"github": "The name at GitHub.", "notify": "Where notifications go, as URLs."}
 NAME = r"[^\s#,/][^#,\n]{0,99}"
+NAMED = "a name of at most 100 characters without # and commas"
 REPOSITORY = r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+"
 LOWEST_TIER = 9
 SHOWN_NAMES = 10
@@ -73,7 +74,7 @@ def read(root: Value | None, calendars: Collection[str]) -> CatalogueFile:
 def _named(fields: Fields, key: str) -> list[tuple[str, Value]]:
     """The entries of a mapping by name, without those whose name has findings."""
     entries = fields[key].entries() if key in fields else []
-    return [(name, value) for word, value in entries if (name := word.shaped(NAME, "a name without # and ,"))]
+    return [(name, value) for word, value in entries if (name := word.shaped(NAME, NAMED))]
 
 
 def _person(value: Value) -> bool:
@@ -93,9 +94,9 @@ def _team(name: str, value: Value, people: Collection[str], calendars: Collectio
 
 def _on_call(value: Value, people: Collection[str]) -> None:
     fields = value.fields(("rotation", "handover", "zone"), required=("rotation",))
-    fields.many("rotation", lambda names: names.names(lambda name: name.one_of(people, "a person of services.yaml")))
-    if "rotation" in fields and fields["rotation"].length == 0:
-        fields["rotation"].complain("expected at least one person")
+    rotation = fields.get("rotation")
+    if rotation is not None and rotation.filled("at least one person"):
+        rotation.names(lambda name: name.one_of(people, "a person of services.yaml"))
     fields.read("handover", lambda at: at.plain(words.handover, "a weekday with a time like monday 09:00"))
     fields.read("zone", lambda zone: zone.plain(words.zone, "a time zone like Europe/Berlin"))
 

@@ -102,18 +102,19 @@ def _review(value: Value) -> None:
     between = value.fields(("between",), required=("between",)).get("between")
     if between is None:
         return
-    spans = between.each(_some_span)
-    if len(spans) == between.length and (len(spans) != 2 or spans[0] > spans[1]):
-        between.complain("expected an earliest and a latest time like [48h, 72h]")
+    what = "an earliest and a latest time like [48h, 72h]"
+    spans = between.exactly(2, _some_span, what=what)
+    if len(spans) == between.length == 2 and spans[0] > spans[1]:
+        between.complain(f"expected {what}, got the latest first")
 
 
 def _step(value: Value) -> None:
     fields = value.fields(("after", "notify", "repeat"), required=("after", "notify"))
     fields.read("after", _span)
     fields.read("repeat", _some_span)
-    fields.many("notify", Value.names)
-    if "notify" in fields and fields["notify"].length == 0:
-        fields["notify"].complain("expected at least one to notify, like on_call")
+    notify = fields.get("notify")
+    if notify is not None and notify.filled("at least one to notify, like on_call"):
+        notify.names()
 
 
 def _share(value: Value) -> float | None:

@@ -21,9 +21,13 @@ from triaged.rulefiles.words import SHAPES
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 Schema = dict[str, Any]
+FILLED = {"minItems", "minProperties"}
+"""What `filled` notes; one of the two stays once it is known whether that is a list or a mapping."""
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 BLANK = Scalar(line=1, column=1, text="", kind="null")
-MATCHER: Schema = {"type": "string", "minLength": 1, "examples": ['alertname="DiskFull"', 'cluster=~"prod-.+"']}
+SOMETHING = r"\S"
+"""The pattern of a text that is more than blanks."""
+MATCHER: Schema = {"type": "string", "pattern": SOMETHING, "examples": ['alertname="DiskFull"', 'cluster=~"prod-.+"']}
 
 
 def schema_of(read: Callable[[Value], object], title: str) -> Schema:
@@ -45,16 +49,17 @@ class Sketch(Value):
 
     # ---- many
 
-    def fields(self, known: Collection[str], required: Collection[str] = ()) -> Fields:
+    def fields(self, known: Collection[str], required: Collection[str] = (), *, either: Collection[str] = ()) -> Fields:
         inner = {name: self._inner() for name in known}
         if isinstance(known, Mapping):
             for name, sketch in inner.items():
                 sketch.schema["description"] = known[name]
         self._say(
-            type="object" if required else ["object", "null"],
+            type="object" if required or either else ["object", "null"],
             properties={name: sketch.schema for name, sketch in inner.items()},
             additionalProperties=False,
             **({"required": list(required)} if required else {}),
+            **({"anyOf": [{"required": [name]} for name in either]} if either else {}),
         )
         return _Asked(inner)
 
@@ -64,6 +69,14 @@ class Sketch(Value):
         key, value = self._inner(named=True), self._inner()
         self._say(type=["object", "null"], propertyNames=key.schema, additionalProperties=value.schema)
         return [(key, value)]
+
+    def by_name(self) -> list[tuple[str, Value]]:
+        entries = self.entries()
+        return [(name, value) for key, value in entries if (name := key.phrase("a name"))]
+
+    def filled(self, what: str, hint: str = "") -> bool:
+        self.schema.update(dict.fromkeys(FILLED, 1))
+        return True
 
     def items(self) -> list[Value]:
         if self._said:
@@ -81,6 +94,12 @@ class Sketch(Value):
             _ours(read)(item)
         return ()
 
+    def exactly(self, number: int, read: Callable[[Value], T | None], *, what: str) -> tuple[T, ...]:
+        item = self._inner()
+        _ours(read)(item)
+        self._say(type="array", items=item.schema, minItems=number, maxItems=number, description=what)
+        return ()
+
     def some(self, read: Callable[[Value], T | None]) -> tuple[T, ...]:
         item = self._inner()
         _ours(read)(item)
@@ -89,7 +108,7 @@ class Sketch(Value):
 
     def names(self, read: Callable[[Value], str | None] | None = None) -> tuple[str, ...]:
         item = self._inner()
-        item.text() if read is None else _ours(read)(item)
+        item.phrase() if read is None else _ours(read)(item)
         self._say(type="array", items=item.schema, uniqueItems=True)
         return ()
 
@@ -103,6 +122,7 @@ class Sketch(Value):
         one, other = self._inner(), self._inner()
         self._say(anyOf=[one.schema, other.schema])
         _ours(table)(other)
+        other.schema["type"] = "object"
         return _ours(word)(one)
 
     def matchers(self, names: Collection[str] = ()) -> tuple[Matcher, ...]:
@@ -123,6 +143,10 @@ class Sketch(Value):
         self._say(type="string", **self._described(what))
         return self.word or None
 
+    def phrase(self, what: str = "text") -> str | None:
+        self._say(type="string", pattern=SOMETHING, **self._described(what))
+        return self.word or None
+
     def plain(
         self, read: Callable[[str], T], what: str = "text", *, near: Callable[[], Collection[str]] = tuple
     ) -> T | None:
@@ -135,7 +159,9 @@ class Sketch(Value):
         return None
 
     def one_of(self, known: Collection[str], what: str = "") -> str | None:
-        self._say(**({"type": "string", **self._described(what)} if what else {"enum": list(known)}))
+        """Names that other places give are not known here, but none of them is blank."""
+        word = {"type": "string", "pattern": SOMETHING, **self._described(what)}
+        self._say(**(word if what else {"enum": list(known)}))
         return None
 
     def flag(self) -> bool | None:
@@ -147,20 +173,25 @@ class Sketch(Value):
         return None
 
     def shaped(self, pattern: str, what: str) -> str | None:
-        """The pattern is left out where JavaScript, in which editors read it, takes it for another one."""
+        """Where JavaScript, in which editors read it, takes the pattern for another one, it only must not be blank."""
         portable = not re.search(r"\\w|\(\?", pattern)
-        self._say(type="string", **({"pattern": f"^(?:{pattern})$"} if portable else {}), **self._described(what))
+        self._say(type="string", pattern=f"^(?:{pattern})$" if portable else SOMETHING, **self._described(what))
         return self.word or None
 
     # ----
 
     @property
     def _said(self) -> bool:
-        return not self.schema.keys() <= {"description"}
+        return not self.schema.keys() <= {"description", *FILLED}
 
-    def _say(self, **schema: object) -> None:
-        if not self._said:
-            self.schema.update({**schema, **self.schema})
+    def _say(self, **schema: Any) -> None:
+        if self._said:
+            return
+        if self.schema.keys() >= FILLED:
+            kind = "object" if "object" in schema["type"] else "array"
+            schema["type"] = kind
+            del self.schema["minItems" if kind == "object" else "minProperties"]
+        self.schema.update({**schema, **self.schema})
 
     def _described(self, what: str) -> Schema:
         return {"description": what} if what != "text" else {}

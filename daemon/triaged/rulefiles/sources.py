@@ -50,14 +50,14 @@ def read(name: str, root: Value) -> SourceMapping | None:
         root.complain("expected a file name of at most 41 lower-case letters, digits, _ and -, then .yaml")
     elif name in RESERVED:
         root.complain(f"expected another file name: {name} is built in")
-    fields = root.fields(KEYS)
+    fields = root.fields(KEYS, either=("labels", "labels_from"))
     mapping = SourceMapping(
         name=name,
         protocol=fields.read("protocol", lambda word: word.choice(Protocol)) or Protocol.PLAIN,
         topics=frozenset(fields.many("topics", _topics)),
         alerts=fields.read("alerts", _expression),
         status=fields.read("status", _status) or StatusPick(expression=None, words={}, default=None),
-        labels=fields.read("labels", _picks) or {},
+        labels=fields.read("labels", _labels) or {},
         labels_from=fields.read("labels_from", _expression),
         identity=fields.many("identity", _identity),
         annotations=fields.read("annotations", _picks) or {},
@@ -74,8 +74,6 @@ def read(name: str, root: Value) -> SourceMapping | None:
 
 def _agree(root: Value, fields: Fields, mapping: SourceMapping) -> None:
     """What the keys demand of one another."""
-    if not mapping.labels and mapping.labels_from is None:
-        root.complain("expected a key labels or labels_from, got none: labels say which alert it is")
     if mapping.at is not None and (mapping.starts_at is not None or mapping.ends_at is not None):
         fields["at"].complain("expected either at, or starts_at and ends_at")
     if mapping.topics and mapping.protocol is not Protocol.SNS:
@@ -91,9 +89,8 @@ def _topics(value: Value) -> Iterator[str]:
 
 
 def _identity(value: Value) -> tuple[str, ...]:
-    if value.length == 0:
-        value.wrong("expected at least one label", "leave the key out where all of them say which alert it is")
-    return value.names()
+    what, hint = "at least one label", "leave the key out where all of them say which alert it is"
+    return value.names() if value.filled(what, hint) else ()
 
 
 def _status(value: Value) -> StatusPick:
@@ -118,6 +115,10 @@ def _status_table(value: Value) -> StatusPick:
     return StatusPick(expression=fields.read("from", _expression), words=words, default=default)
 
 
+def _labels(value: Value) -> Mapping[str, Pick]:
+    return _picks(value) if value.filled("at least one label") else {}
+
+
 def _picks(value: Value) -> Mapping[str, Pick]:
     found = {name: _pick(inner) for name, inner in value.by_name()}
     return {name: pick for name, pick in found.items() if pick is not None}
@@ -134,14 +135,11 @@ def _pick_word(value: Value) -> Pick | None:
 
 
 def _pick_table(value: Value) -> Pick | None:
-    fields = value.fields(PICK_KEYS)
-    constant = fields.read("value", lambda word: word.shaped(r"(?s).*\S.*", "text that is always the same"))
+    fields = value.fields(PICK_KEYS, either=("from", "value"))
+    constant = fields.read("value", lambda word: word.phrase("text that is always the same"))
     expression = fields.read("from", _expression)
     table = fields.read("map", _map) or {}
     default = fields.read("default", lambda word: word.text())
-    if ("value" in fields) == ("from" in fields):
-        value.complain("expected an expression, or a mapping with either from or value")
-        return None
     if "value" in fields:
         if len(fields) > 1:
             fields["value"].complain("expected no other key beside value: it is always the same")
@@ -150,15 +148,15 @@ def _pick_table(value: Value) -> Pick | None:
 
 
 def _map(value: Value) -> Mapping[str, str]:
-    if value.blank:
-        value.wrong("expected at least one of the sender's words with yours")
+    if not value.filled("at least one of the sender's words with yours"):
+        return {}
     found = {key.word: inner.text() for key, inner in value.entries()}
     return {sent: ours for sent, ours in found.items() if ours is not None}
 
 
 def _expression(value: Value) -> ParsedResult | None:
     """A compiled JMESPath expression (https://jmespath.org/specification.html), with one function more: `body()`."""
-    text = value.text("a JMESPath expression")
+    text = value.phrase("a JMESPath expression")
     if text is None:
         return None
     if len(text) > _LONGEST:
@@ -178,8 +176,6 @@ def _expression(value: Value) -> ParsedResult | None:
 
 def _told(problem: exceptions.JMESPathError) -> str:
     """The library's words without its drawing of the place."""
-    if isinstance(problem, exceptions.EmptyExpressionError):
-        return "it is empty"
     if isinstance(problem, exceptions.IncompleteExpressionError):
         return "it ends too early"
     place = getattr(problem, "lex_position", None)

@@ -17,9 +17,21 @@ PLACES = (*USED, f"{SOURCES}/NAME.yaml", f"{TESTS}/NAME.yaml")
 
 
 def strays(directory: Path) -> list[Finding]:
-    """A finding for each YAML file that nobody reads, with where it would be read; what begins with a dot is none."""
+    """A finding for each YAML file that nobody reads, with where it would be read, and for no folder in one's place.
+
+    What begins with a dot is none.
+    """
     found = (_stray(name) for name in _names(directory))
-    return sorted(finding for finding in found if finding is not None)
+    no_folders = (_no_folder(directory, name) for name in (SOURCES, TESTS))
+    return sorted(finding for finding in (*found, *no_folders) if finding is not None)
+
+
+def _no_folder(directory: Path, name: str) -> Finding | None:
+    """Where a file, or a link to nothing, bears the name of a folder."""
+    path = directory / name
+    if path.is_dir() or not (path.exists() or path.is_symlink()):
+        return None
+    return _finding(PurePosixPath(name), f"not read: expected a folder with {name}/NAME.yaml, got none")
 
 
 def _stray(name: PurePosixPath) -> Finding | None:

@@ -12,11 +12,12 @@ from triaged.rulefiles.marks import LARGEST
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
 
-def read_text(path: Path, name: str, *, streams: bool = False) -> str | Finding:
+def read_text(path: Path, name: str, *, streams: bool = False, broken: bool = False) -> str | Finding:
     """The text, or what is wrong with the file; the finding calls the file `name`.
 
     Waits for nobody, except that with `streams` it reads a pipe, too: `--config <(decrypt …)` is one. Of a file that is
-    too large one byte more than allowed is read, for the composer to refuse.
+    too large one byte more than allowed is read, for the composer to refuse. Bytes that are no UTF-8 are a finding, or
+    with `broken`, for whoever shows such a finding, stand escaped in the text.
     """
     try:
         # A pipe without a writer would keep an ordinary open() waiting for ever.
@@ -28,8 +29,10 @@ def read_text(path: Path, name: str, *, streams: bool = False) -> str | Finding:
     except OSError as problem:
         got = _KINDS[stat.S_IFDIR] if isinstance(problem, IsADirectoryError) else problem.strerror
         return _at_top(name, f"expected a file that can be read, got: {got}")
+    if len(raw) > LARGEST:
+        return raw.decode("latin-1")
     try:
-        return raw.decode("utf-8-sig") if len(raw) <= LARGEST else raw.decode("latin-1")
+        return raw.decode("utf-8-sig", "backslashreplace" if broken else "strict")
     except UnicodeDecodeError as problem:
         before = problem.object[: problem.start].decode(errors="replace")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")

@@ -15,7 +15,7 @@ from triaged.core.model import Category, Impact, Severity, Urgency
 from triaged.core.rule import Rule
 from triaged.core.rules import Defaults, Storm
 from triaged.rulefiles import words
-from triaged.rulefiles.services import NAME, repository
+from triaged.rulefiles.services import NAME, NAMED, repository
 from triaged.rulefiles.severities import closer
 from triaged.rulefiles.values import Fields, Value
 
@@ -100,9 +100,8 @@ def _matrix(value: Value) -> dict[Impact, Mapping[Urgency, Severity]]:
     impacts = [impact.value for impact in Impact]
     matrix: dict[Impact, Mapping[Urgency, Severity]] = {}
     for name, row in value.fields(impacts, required=impacts).items():
-        severities = row.each(lambda word: word.choice(Severity))
-        if row.length is not None and row.length != len(Urgency):
-            row.complain(f"expected four severities, for urgency {', '.join(Urgency)}, got {row.length}")
+        what = f"four severities, for urgency {', '.join(Urgency)}"
+        severities = row.exactly(len(Urgency), lambda word: word.choice(Severity), what=what)
         matrix[Impact(name)] = dict(zip(Urgency, severities, strict=False))
     return matrix
 
@@ -112,16 +111,14 @@ def _default(value: Value) -> Defaults | None:
     impact = fields.read("impact", lambda word: word.choice(Impact))
     urgency = fields.read("urgency", lambda word: word.choice(Urgency))
     category = fields.read("category", lambda word: word.choice(Category))
-    team = fields.read("team", lambda team: team.shaped(NAME, "a team's name"))
+    team = fields.read("team", lambda team: team.shaped(NAME, NAMED))
     if not (impact and urgency and category and team):
         return None
     return Defaults(impact=impact, urgency=urgency, category=category, team=team)
 
 
 def _key(value: Value) -> tuple[str, ...]:
-    if value.length == 0:
-        value.complain("expected at least one name, like alertname")
-    return value.names()
+    return value.names() if value.filled("at least one name, like alertname") else ()
 
 
 def _storm(value: Value) -> Storm | None:
@@ -150,7 +147,7 @@ def _rules(value: Value, known: Known) -> list[Rule]:
 
 
 def _name(value: Value) -> str | None:
-    return value.shaped(r"[^\s#,][^#,\n]{0,99}", "a name without # and ,")
+    return value.shaped(r"[^\s#,][^#,\n]{0,99}", NAMED)
 
 
 def _rule(name: str, fields: Fields, known: Known) -> Rule:
@@ -201,14 +198,12 @@ def _until(value: Value) -> datetime | None:
 
 
 def _labels(value: Value) -> tuple[str, ...]:
-    if value.length == 0:
-        value.wrong("expected at least one label")
-    return value.names()
+    return value.names() if value.filled("at least one label") else ()
 
 
 def _growths(rule: str, value: Value) -> list[Growth]:
-    if value.length == 0:
-        value.wrong("expected at least one entry like {when: {alerts: 5}, impact: extensive}")
+    if not value.filled("at least one entry like {when: {alerts: 5}, impact: extensive}"):
+        return []
     found = []
     alike: Counter[str] = Counter()
     for growth in (_growth(rule, item) for item in value.items()):
@@ -220,13 +215,8 @@ def _growths(rule: str, value: Value) -> list[Growth]:
 
 
 def _growth(rule: str, value: Value) -> Growth:
-    fields = value.fields(("when", "impact", "urgency", "because"), required=("when",))
-    if "impact" not in fields and "urgency" not in fields:
-        value.complain("expected `impact` or `urgency`, got neither")
-    names = ("alerts", "firing_for", "distinct", "refires")
-    when = fields["when"].fields(names) if "when" in fields else Fields()
-    if "when" in fields and not fields["when"].entries():
-        fields["when"].complain(f"expected at least one of {words.listed(names)}")
+    fields = value.fields(("when", "impact", "urgency", "because"), required=("when",), either=("impact", "urgency"))
+    when = fields.read("when", _when) or Fields()
     return Growth(
         ref="",
         rule=rule,
@@ -240,14 +230,19 @@ def _growth(rule: str, value: Value) -> Growth:
     )
 
 
+def _when(value: Value) -> Fields:
+    names = ("alerts", "firing_for", "distinct", "refires")
+    return value.fields(names) if value.filled(f"at least one of {words.listed(names)}") else Fields()
+
+
 def _distinct(value: Value) -> dict[str, int]:
-    if value.blank:
-        value.wrong("expected at least one label with how many values it must have, like {pod: 3}")
+    if not value.filled("at least one label with how many values it must have, like {pod: 3}"):
+        return {}
     return {label: least for label, number in value.by_name() if (least := number.whole()) is not None}
 
 
 def _because(value: Value) -> str | None:
-    return value.shaped(r"(?s).*\S.*", "a reason in words")
+    return value.phrase("a reason in words")
 
 
 def _refires(value: Value) -> Refires | None:

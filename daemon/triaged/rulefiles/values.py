@@ -42,8 +42,11 @@ class Value:
 
     # ---- many
 
-    def fields(self, known: Collection[str], required: Collection[str] = ()) -> Fields:
-        """The values of a mapping with known keys; unknown and missing ones leave findings."""
+    def fields(self, known: Collection[str], required: Collection[str] = (), *, either: Collection[str] = ()) -> Fields:
+        """The values of a mapping with known keys; unknown and missing ones leave findings.
+
+        All of `required` must be there, and at least one of `either`.
+        """
         fields = Fields()
         for key, value in self.entries():
             if key.word in known:
@@ -54,6 +57,8 @@ class Value:
             for name in required:
                 if name not in fields:
                     self.complain(f"expected a key {name}, got none")
+            if either and fields.keys().isdisjoint(either):
+                self.complain(f"expected a key {listed(either)}, got none")
         return fields
 
     def entries(self) -> list[tuple[Value, Value]]:
@@ -84,6 +89,13 @@ class Value:
     def blank(self) -> bool:
         """Whether it is nothing, or a mapping without a key."""
         return self.nothing or (isinstance(self.node, Table) and not self.node.entries)
+
+    def filled(self, what: str, hint: str = "") -> bool:
+        """Whether there is anything in a list or mapping: what is empty leaves a finding that expects `what`."""
+        if self.blank or self.length == 0:
+            self.wrong(f"expected {what}", hint)
+            return False
+        return True
 
     def by_name(self) -> list[tuple[str, Value]]:
         """Names and values of a mapping; a key that is no name leaves a finding."""
@@ -122,6 +134,12 @@ class Value:
         """What `table` makes of a mapping, or `word` of anything else."""
         return table(self) if isinstance(self.node, Table) else word(self)
 
+    def exactly(self, number: int, read: Callable[[Value], T | None], *, what: str) -> tuple[T, ...]:
+        """As `each`, of a list with so many items; `what` describes them."""
+        if self.length not in (None, number):
+            self.complain(f"expected {what}, got {self.length}")
+        return self.each(read)
+
     def names(self, read: Callable[[Value], str | None] | None = None) -> tuple[str, ...]:
         """Texts of a list, each once."""
         seen: dict[str, None] = {}
@@ -147,6 +165,14 @@ class Value:
             self.wrong(f"expected {what}", f'YAML takes it for {kind}: quote it: "{self.node.text}"')
             return None
         return self.node.text
+
+    def phrase(self, what: str = "text") -> str | None:
+        """Text that is more than blanks."""
+        text = self.text(what)
+        if text is not None and not text.strip():
+            self.wrong(f"expected {what}")
+            return None
+        return text
 
     def plain(
         self, read: Callable[[str], T], what: str = "text", *, near: Callable[[], Collection[str]] = tuple
@@ -204,8 +230,8 @@ class Value:
     def matchers(self, names: Collection[str] = ()) -> tuple[Matcher, ...]:
         """The matchers of a list of texts, at least one; only these names where some are given."""
         found: list[Matcher] = []
-        if self.length == 0:
-            self.wrong("expected at least one matcher", "leave the key out where nothing is asked")
+        if not self.filled("at least one matcher", "leave the key out where nothing is asked"):
+            return ()
         for item in self.items():
             for matcher in item.parsed():
                 if names and matcher.name not in names:

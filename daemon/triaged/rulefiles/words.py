@@ -159,10 +159,10 @@ def zone(text: str) -> ZoneInfo:
 SHAPES: Mapping[Callable[..., object], Mapping[str, object]] = MappingProxyType(
     {
         span: {"type": "string", "pattern": f"^(?=.){SPAN.pattern}$", "examples": ["15m", "1h30m", "3d"]},
-        some_span: {"type": "string", "pattern": f"^(?=.){SPAN.pattern}$", "examples": ["15m", "1h30m", "3d"]},
+        some_span: {"type": "string", "pattern": f"^(?=.*[1-9]){SPAN.pattern}$", "examples": ["15m", "1h30m", "3d"]},
         target: {
             "type": "string",
-            "pattern": f"^(?=.)(?:[0-9]+bd|{SPAN.pattern})$",
+            "pattern": f"^(?=.*[1-9])(?:[0-9]+bd|{SPAN.pattern})$",
             "examples": ["15m", "4h", "3d", "1bd"],
         },
         share: {
@@ -178,11 +178,15 @@ SHAPES: Mapping[Callable[..., object], Mapping[str, object]] = MappingProxyType(
             "pattern": r"^[0-9]{2}:[0-9]{2}\s*[-–]\s*[0-9]{2}:[0-9]{2}$",
             "examples": ["09:00-17:00"],
         },
-        instant: {"type": "string", "examples": ["2026-12-24T08:00", "2026-12-24T08:00+01:00"]},
-        exact_instant: {"type": "string", "examples": ["2026-12-24T08:00+01:00", "2026-12-24T07:00Z"]},
-        weekdays: {"type": "string", "examples": ["monday-friday", "saturday"]},
-        handover: {"type": "string", "examples": ["monday 09:00"]},
-        zone: {"type": "string", "examples": ["Europe/Berlin", "UTC"]},
+        instant: {"type": "string", "pattern": "^[0-9]{4}", "examples": ["2026-12-24T08:00", "2026-12-24T08:00+01:00"]},
+        exact_instant: {
+            "type": "string",
+            "pattern": "^[0-9]{4}",
+            "examples": ["2026-12-24T08:00+01:00", "2026-12-24T07:00Z"],
+        },
+        weekdays: {"type": "string", "pattern": "^[A-Za-z]+(-[A-Za-z]+)?$", "examples": ["monday-friday", "saturday"]},
+        handover: {"type": "string", "pattern": "^[A-Za-z]+ [0-9]{2}:[0-9]{2}$", "examples": ["monday 09:00"]},
+        zone: {"type": "string", "pattern": r"\S", "examples": ["Europe/Berlin", "UTC"]},
     }
 )
 """What each of these readers takes, for JSON Schema (draft 2020-12): never less, sometimes a little more."""

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from math import isfinite
 
 from triaged.errors import PayloadError
 
@@ -121,8 +122,11 @@ def _texts(found: dict[str, object], field: str, mended: list[str]) -> dict[str,
 
 
 def text_of(value: object) -> str:
-    """A text as it is, another value as its JSON text, nothing as ""; NUL and lone surrogates become U+FFFD."""
-    if value is None:
+    """A text as it is, another value as its JSON text, nothing as ""; NUL and lone surrogates become U+FFFD.
+
+    NaN and the infinite, which some senders write although JSON has none, are nothing.
+    """
+    if value is None or (isinstance(value, float) and not isfinite(value)):
         return ""
     return _clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 

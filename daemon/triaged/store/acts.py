@@ -17,6 +17,7 @@ from triaged.core.events import (
     ReopenAsked,
     ResolveAsked,
     SeverityChosen,
+    SilenceAsked,
     SplitAsked,
 )
 from triaged.store.codec import from_us, to_us
@@ -29,6 +30,7 @@ WORDS: Final[Mapping[str, type[Any]]] = {
     "reopen": ReopenAsked,
     "merge": MergeAsked,
     "split": SplitAsked,
+    "silence": SilenceAsked,
 }
 """What an act is called in the table, and everywhere else where people read it."""
 NAMES: Final = ("at", "incident_id", "act", "by", "body")

@@ -176,7 +176,7 @@ def republish(connection: Connection, backend: str, now: datetime) -> int:
 
 def release_all(connection: Connection) -> None:
     """Let every claim go: only for a store that no other process works on."""
-    for table in (s.publications, s.comments):
+    for table in (s.publications, s.comments, s.silences):
         c = table.c
         due_at = case((c.due_at == c.claimed_until, literal_column("0")), else_=c.due_at)
         connection.execute(update(table).where(c.claimed_until.is_not(None)).values(claimed_until=None, due_at=due_at))
@@ -213,5 +213,5 @@ def _record(
     connection: Connection, table: Table, claim: datetime | None, where: Any, changes: Mapping[str, Any]
 ) -> bool:
     mine = table.c.claimed_until == (None if claim is None else to_us(claim))
-    done = connection.execute(update(table).where(and_(where, mine)).values(claimed_until=None, **changes))
+    done = connection.execute(update(table).where(and_(where, mine)).values(**{"claimed_until": None, **changes}))
     return done.rowcount == 1

@@ -19,6 +19,7 @@ from triaged.store.codec import to_us
 _incident = [s.incidents.c[n] for n in s.INCIDENT.names]
 _episode = [s.episodes.c[n] for n in s.EPISODE.names]
 _where_published = [s.publications.c[n] for n in ("backend", "repository", "number", "url", "failure")]
+_not_heard_of = [s.unheard.c[n] for n in ("since_at", "every_seconds")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,14 +211,18 @@ class Reader:
 
 def _rows() -> Select[tuple[object, ...]]:
     joined = s.incidents.outerjoin(s.publications, s.publications.c.incident_id == s.incidents.c.id)
-    return select(*_incident, *_where_published).select_from(joined)
+    joined = joined.outerjoin(s.unheard, s.unheard.c.incident_id == s.incidents.c.id)
+    return select(*_incident, *_where_published, *_not_heard_of).select_from(joined)
 
 
 def _incident_row(row: Row[tuple[object, ...]]) -> IncidentRow:
     values = tuple(row)
-    backend, repository, number, url, failure = values[len(_incident) :]
+    backend, repository, number, url, failure, since_at, every_seconds = values[len(_incident) :]
     address = None
     if number is not None:
         address = Address(backend=str(backend), repository=str(repository), number=int(str(number)), url=str(url))
     incident = s.INCIDENT.decode(values[: len(_incident)])
-    return IncidentRow(incident=incident, address=address, failure=str(failure or ""))
+    unheard = None
+    if since_at is not None and incident.state.working and incident.firing:
+        unheard = s.UNHEARD.decode((incident.id, since_at, every_seconds))
+    return IncidentRow(incident=incident, address=address, failure=str(failure or ""), unheard=unheard)

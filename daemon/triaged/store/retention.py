@@ -34,10 +34,12 @@ def forget_incidents(connection: Connection, before: datetime) -> list[int]:
         s.deadlines,
         s.comments,
         s.publications,
+        s.silences,
         s.growth_members,
         s.growth_values,
         s.growth_refires,
         s.incident_keys,
+        s.unheard,
     ):
         connection.execute(delete(table).where(table.c.incident_id.in_(ids)))
     connection.execute(delete(s.incidents).where(c.id.in_(ids)))

@@ -23,7 +23,10 @@ from sqlalchemy import (
 from triaged.core.heartbeats import Beat
 from triaged.core.maintenance import Plan
 from triaged.core.model import CloseReason, Deadline, Episode, Fold, Incident, Outcome, Severity, State, TimelineEntry
+from triaged.core.silences import Stage
+from triaged.core.staleness import Hearing, Unheard
 from triaged.core.suppression import Hush, Suppression
+from triaged.ports.silences import WantedSilence
 from triaged.ports.store import AlertRecord, Fate, PendingComment, Publication
 from triaged.store.codec import Codec
 
@@ -37,6 +40,9 @@ COMMENT = Codec(PendingComment)
 SUPPRESSION = Codec(Suppression)
 PLAN = Codec(Plan)
 BEAT = Codec(Beat)
+HEARING = Codec(Hearing)
+UNHEARD = Codec(Unheard)
+SILENCE = Codec(WantedSilence)
 
 # SQLite gives ids by itself only to a column declared exactly INTEGER.
 ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -80,7 +86,10 @@ def _only(condition: str) -> dict[str, Any]:
 incidents = Table(
     "incidents",
     metadata,
-    *_columns(INCIDENT, "id"),
+    *_columns(INCIDENT, "id", but=frozenset({"silences", "by_silence"})),
+    # The previous release writes incidents without these.
+    Column("silences", Text, nullable=False, server_default=text("'[]'")),
+    Column("by_silence", BigInteger, nullable=False, server_default=text("0")),
     _one_of("state", State),
     _one_of("severity", Severity),
     _one_of("judged", Severity),
@@ -108,6 +117,7 @@ incidents = Table(
         **_only("state = 'closed' AND firing > 0"),
     ),
     Index("ix_incidents_held", "id", **_only("state = 'pending' AND held_until IS NOT NULL")),
+    Index("ix_incidents_by_silence", "id", **_only("by_silence = 1 AND state = 'acknowledged'")),
     Index(
         "ix_incidents_closed_at",
         "closed_at",
@@ -314,3 +324,27 @@ suppressions = Table(
     Index("ix_suppressions_source", "source"),
     sqlite_with_rowid=False,
 )
+
+# Silences that people asked for, to be made in their Alertmanager and removed from it.
+silences = Table(
+    "silences",
+    metadata,
+    *_columns(SILENCE, but=frozenset({"id"})),
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    _one_of("stage", Stage),
+    Index("ix_silences_incident_id", "incident_id"),
+    Index("ix_silences_operation", "operation"),
+    Index("ix_silences_due_at", "due_at", **_only("stage != 'over'")),
+)
+
+# When alerts were heard of last, and how often they repeat. One that was heard of only when it began has no row.
+hearings = Table(
+    "hearings",
+    metadata,
+    *_columns(HEARING, "fingerprint"),
+    CheckConstraint("every_seconds > 0", name="every"),
+    sqlite_with_rowid=False,
+)
+
+# Incidents that are not heard of: what fires in them may have ended unseen.
+unheard = Table("unheard", metadata, *_columns(UNHEARD, "incident_id"))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, and_, delete, select
 
 from triaged.core.model import Episode
-from triaged.core.suppression import Changes, Suppression
+from triaged.core.suppression import Changes, Hush, Suppression
 from triaged.store import schema as s
 
 _AT_ONCE = 500
@@ -17,6 +17,12 @@ _columns = [s.suppressions.c[name] for name in s.SUPPRESSION.names]
 def of_source(connection: Connection, source: str) -> list[Suppression]:
     """All of one source."""
     rows = connection.execute(select(*_columns).where(s.suppressions.c.source == source))
+    return [s.SUPPRESSION.decode(tuple(row)) for row in rows]
+
+
+def silences(connection: Connection) -> list[Suppression]:
+    """All silences, of any source; no inhibitions."""
+    rows = connection.execute(select(*_columns).where(s.suppressions.c.hush == Hush.SILENCE.value))
     return [s.SUPPRESSION.decode(tuple(row)) for row in rows]
 
 
@@ -31,6 +37,14 @@ def of_episodes(connection: Connection, episodes: Iterable[Episode]) -> dict[str
             one = s.SUPPRESSION.decode(tuple(row))
             found[one.fingerprint] = (*found.get(one.fingerprint, ()), one)
     return found
+
+
+def of_incident(connection: Connection, incident_id: int) -> list[Suppression]:
+    """Those of what fires in the incident."""
+    c, e = s.suppressions.c, s.episodes.c
+    firing = select(e.fingerprint).where(e.incident_id == incident_id, e.ended_at.is_(None))
+    rows = connection.execute(select(*_columns).where(c.fingerprint.in_(firing)).order_by(c.fingerprint, c.ref))
+    return [s.SUPPRESSION.decode(tuple(row)) for row in rows]
 
 
 def forget_others(connection: Connection, sources: Iterable[str]) -> None:

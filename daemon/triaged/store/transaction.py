@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
@@ -28,10 +28,11 @@ from triaged.core.growth import Growth
 from triaged.core.heartbeats import Beat
 from triaged.core.maintenance import Plan, Window
 from triaged.core.model import Episode, Incident, Key, Verdict
+from triaged.core.staleness import Unheard
 from triaged.core.suppression import Suppression
 from triaged.errors import Conflict
 from triaged.ports.store import Batch
-from triaged.store import acts, heartbeats, maintenance, retention, suppressions
+from triaged.store import acts, heartbeats, maintenance, retention, silences, staleness, suppressions
 from triaged.store import schema as s
 from triaged.store.codec import to_json, to_us
 from triaged.store.engine import refusal
@@ -396,6 +397,31 @@ class Transaction:
         """What Alertmanagers keep quiet about of a source."""
         return suppressions.of_source(self.connection, source)
 
+    @_translating
+    def silences(self) -> list[Suppression]:
+        """All silences over alerts, of any source."""
+        return suppressions.silences(self.connection)
+
+    @_translating
+    def silence_makers(self, operations: Iterable[str]) -> dict[str, str]:
+        """Who asked for the silences with these ids in their mark."""
+        return silences.makers(self.connection, operations)
+
+    @_translating
+    def acknowledged_by_silence(self) -> list[int]:
+        """The ids of incidents that a silence acknowledges, oldest first."""
+        return silences.acknowledging(self.connection)
+
+    @_translating
+    def key_pairs(self, key: str) -> tuple[tuple[str, str], ...]:
+        """The names and values of a key; none where no incident has it."""
+        return silences.key_pairs(self.connection, key)
+
+    @_translating
+    def unheard(self, incident_ids: Sequence[int]) -> dict[int, Unheard]:
+        """Those of the incidents of which nothing was heard for long."""
+        return staleness.unheard(self.connection, incident_ids)
+
     def next_id(self, of: str) -> int:
         """A fresh id of an incident or episode; gaps may occur, none is used twice."""
         spare = self.spare_ids.get(of) or self._fresh_ids(of, _IDS_AT_ONCE[of])
@@ -469,6 +495,10 @@ class Transaction:
             heartbeats.save(self.connection, c, run.beats, batch.beats)
         if batch.suppressions:
             suppressions.save(self.connection, batch.suppressions)
+        if batch.silences or batch.lifted:
+            silences.save(self.connection, batch.silences, batch.lifted, now)
+        if batch.unheard:
+            staleness.save(self.connection, batch.unheard)
 
     def _save_incidents(self, incidents: Mapping[int, Incident]) -> None:
         """Write whole what is new, and of what this transaction read the columns that changed."""

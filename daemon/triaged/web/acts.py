@@ -18,6 +18,7 @@ from triaged.core.events import (
     ReopenAsked,
     ResolveAsked,
     SeverityChosen,
+    SilenceAsked,
     SplitAsked,
 )
 from triaged.core.model import Actor, ActorKind, CloseReason, Severity
@@ -25,7 +26,7 @@ from triaged.errors import PayloadError
 from triaged.rulefiles.words import listed, nearest, some_span
 from triaged.web.auth import Token
 
-ACTS: Final = ("ack", "severity", "resolve", "close", "reopen", "merge", "split")
+ACTS: Final = ("ack", "severity", "resolve", "close", "reopen", "merge", "split", "silence")
 LOCAL: Final = "local"
 
 
@@ -70,7 +71,7 @@ def _word(value: object) -> object:
 def _number(value: object) -> int:
     found = re.fullmatch(r"INC-([0-9]{1,18})", value, re.IGNORECASE) if isinstance(value, str) else None
     if found is None:
-        raise ValueError(f"expected an incident like INC-7, got {str(value)[:60]!r}")
+        raise ValueError("expected an incident like INC-7")
     return int(found[1])
 
 
@@ -186,4 +187,14 @@ class Split(Asked):
         return SplitAsked(actor=actor, reason=self.reason)
 
 
-Body = Ack | Choose | Resolve | Close | Reopen | Merge | Split
+class Silence(Asked):
+    """Have Alertmanager silence the incident's alerts, until it is closed at the latest."""
+
+    lasting: _Span | None = Field(default=None, alias="for", description="For how long, at most 4h; else 1h.")
+    reason: _Reason = Field(default="", description="What Alertmanager shows beside the incident's number.")
+
+    def act(self, actor: Actor) -> Act:
+        return SilenceAsked(actor=actor, lasting=self.lasting, reason=self.reason)
+
+
+Body = Ack | Choose | Resolve | Close | Reopen | Merge | Split | Silence

@@ -23,9 +23,10 @@ from triaged.core.model import (
     State,
     Urgency,
 )
+from triaged.core.silences import Stage
 from triaged.core.suppression import Hush, Suppression
 from triaged.ports.store import IncidentRow
-from triaged.store import suppressions
+from triaged.store import silences, suppressions
 from triaged.store.reading import Reader
 
 MOST_EPISODES = 200
@@ -53,6 +54,13 @@ class IssueAddress(BaseModel):
     repository: str
     number: int
     url: str
+
+
+class Silent(BaseModel):
+    """Nothing was heard since then of what fires in an incident, for three times what is usual, or more."""
+
+    since_at: datetime
+    every_seconds: int
 
 
 class Listed(BaseModel):
@@ -88,6 +96,7 @@ class Listed(BaseModel):
     follows: str | None
     parent: str | None
     fold: Fold | None
+    unheard: Silent | None
     url: str
     issue: IssueAddress | None
 
@@ -122,6 +131,18 @@ class Firing(BaseModel):
     suppressed: list[Quiet]
 
 
+class Silenced(BaseModel):
+    """A silence that somebody asked for: to be made, made, or to be removed; `failure` is what came of it last."""
+
+    by: str
+    reason: str
+    matchers: Mapping[str, str]
+    asked_at: datetime
+    ends_at: datetime
+    stage: Stage
+    failure: str
+
+
 class Due(BaseModel):
     """An instant at which something is due."""
 
@@ -152,6 +173,7 @@ class Shown(Listed):
     prevention: str
     publishing_failure: str
     episodes: list[Firing]
+    silences: list[Silenced]
     deadlines: list[Due]
     timeline: list[Told]
 
@@ -172,11 +194,13 @@ def shown(reader: Reader, row: IncidentRow, public_url: str, *, whole: bool) -> 
     episodes = reader.episodes(incident.id, firing=True, limit=MOST_EPISODES) if whole else []
     entries = reader.timeline(incident.id, MOST_ENTRIES) if whole else []
     quiet = suppressions.of_episodes(reader.connection, episodes)
+    asked = silences.of_incident(reader.connection, incident.id) if whole else []
     return Shown.model_validate(
         {
             **fields,
             "publishing_failure": row.failure,
             "episodes": [_firing(e, quiet.get(e.fingerprint, ())) for e in episodes],
+            "silences": [{name: getattr(one, name) for name in Silenced.model_fields} for one in asked],
             "deadlines": [{"kind": d.kind, "due_at": d.due_at} for d in reader.deadlines(incident.id)],
             "timeline": [{"at": e.at, "entry": e.entry, "by": e.by, "text": e.text} for e in entries],
         }
@@ -199,7 +223,7 @@ def masked(row: IncidentRow) -> IncidentRow:
 
 def _fields(row: IncidentRow, public_url: str) -> dict[str, object]:
     incident, address = row.incident, row.address
-    own = {"id", "response", "resolution", "follows", "parent", "url", "issue"}
+    own = {"id", "response", "resolution", "follows", "parent", "unheard", "url", "issue"}
     fields: dict[str, object] = {n: getattr(incident, n) for n in Listed.model_fields if n not in own}
     return {
         **fields,
@@ -208,6 +232,7 @@ def _fields(row: IncidentRow, public_url: str) -> dict[str, object]:
         "resolution": _target(incident, Objective.RESOLUTION),
         "parent": None if incident.parent is None else f"INC-{incident.parent}",
         "follows": None if incident.follows is None else f"INC-{incident.follows}",
+        "unheard": row.unheard and {n: getattr(row.unheard, n) for n in Silent.model_fields},
         "url": f"{public_url}/incidents/{incident.name}",
         "issue": None if address is None else {n: getattr(address, n) for n in IssueAddress.model_fields},
     }

@@ -21,7 +21,7 @@ from triaged.rulefiles.words import listed as choice
 from triaged.store.reading import Reader
 from triaged.web import answers, board, docs
 from triaged.web import pages as static
-from triaged.web.acts import ACTS, Ack, Body, Choose, Close, Merge, Reopen, Resolve, Split, Strict
+from triaged.web.acts import ACTS, Ack, Body, Choose, Close, Merge, Reopen, Resolve, Silence, Split, Strict
 from triaged.web.auth import Token
 from triaged.web.desk import Desk, TheDesk
 from triaged.web.edge import Edge, TheToken
@@ -238,6 +238,12 @@ def merge(name: str, desk: TheDesk, token: TheToken, body: Merge) -> answers.Sho
 def split(name: str, desk: TheDesk, token: TheToken, body: Split | None = None) -> answers.Shown:
     """Make a folded incident a problem of its own again."""
     return _act(desk, name, body or Split(), token)
+
+
+@_acting.post("/silence")
+def silence(name: str, desk: TheDesk, token: TheToken, body: Silence | None = None) -> answers.Shown:
+    """Silence its alerts in their Alertmanager for a while."""
+    return _act(desk, name, body or Silence(), token)
 
 
 @_acting.post("/{act}", include_in_schema=False)

@@ -228,6 +228,8 @@ def _commands(desk: Desk, incident: Incident) -> list[tuple[str, str]]:
             ("Say that it is fixed", "resolve", {"summary": "…", "root_cause": "…", "fix": "…"}),
             ("Merge it into another", "merge", {"into": "INC-…", "reason": "…"}),
         ]
+        if incident.source in desk.silenceable:
+            acts.append(("Silence its alerts", "silence", {"for": "2h", "reason": "…"}))
     if incident.state is not State.CLOSED and (finished or incident.parent is None):
         acts.append(("Close it", "close", {"reason": "completed", "summary": "…", "prevention": "…"}))
     if finished:

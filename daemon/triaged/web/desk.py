@@ -30,7 +30,8 @@ class Desk:
     `ask` waits for the writer's commit; `reload` returns the lines of what is wrong, none when the rules are in force;
     `refused` are those of the last reload; `loopback` says that nobody but this machine can reach us; `former` gives
     rules that judged once; `backend` and `sources` are label values of metrics; `sends` says whether the value of an
-    Authorization header holds a source's token; `unreadable` names the Alertmanagers that cannot be read, and why.
+    Authorization header holds a source's token; `unreadable` names the Alertmanagers that cannot be read, and why;
+    `silenceable` are the sources whose alerts one of them can silence.
     """
 
     store: Readable
@@ -49,6 +50,7 @@ class Desk:
     sources: Callable[[], tuple[str, ...]] = lambda: ("alertmanager",)
     sends: Callable[[str | None], bool] = lambda _authorization: False
     unreadable: Callable[[], tuple[str, ...]] = tuple
+    silenceable: frozenset[str] = frozenset()
 
 
 async def _desk(request: Request) -> Desk:

@@ -79,6 +79,6 @@ def _explained(problem: dict[str, Any]) -> str:
         text = "expected it, got none" if where else "expected a JSON object, got none"
     elif "attributes_type" in problem["type"] or problem["type"] in ("dict_type", "model_type"):
         text = "expected a JSON object"
-    elif where:
+    elif where and ", got " not in text:
         text += f", got {str(problem.get('input'))[:60]!r}"
     return f"{where}: {text}" if where else text

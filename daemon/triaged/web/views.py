@@ -51,6 +51,7 @@ class Row:
     issue_name: str
     failure: str
     hidden: bool
+    unheard: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,7 @@ def row(found: IncidentRow, now: datetime, *, hidden: bool) -> Row:
         issue_name=_called(address) if address else "",
         failure=found.failure,
         hidden=hidden,
+        unheard="" if found.unheard is None else found.unheard.words,
     )
 
 

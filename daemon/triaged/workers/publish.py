@@ -195,7 +195,9 @@ class PublishWorker:
             next_at = next(intended_at + after for after in looks if intended_at + after > now)
             self._record(item, searches=item.searches + 1, due_at=to_us(next_at))
             return True
-        again = {"intended_at": to_us(now), "searches": 0}
+        # The claim stays: what is sent now has yet to be written down.
+        claim = item.claimed_until
+        again = {"intended_at": to_us(now), "searches": 0, "claimed_until": None if claim is None else to_us(claim)}
         self._run(lambda transaction, _: _change(transaction.connection, item, again))
         return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from triaged.ids import delivery_id
 from triaged.intake.units import Answer, Delivery, Rules, Suppress, Unit
 from triaged.sources import alertmanager
 from triaged.sources.mending import instant
-from triaged.store import standing, suppressions
+from triaged.store import silences, standing, suppressions
 from triaged.store.reading import Reader
 
 log = structlog.get_logger(__name__)
@@ -113,7 +114,8 @@ class ReconcileWorker:
         state.taken = {fingerprint: seen for fingerprint, seen in state.taken.items() if fingerprint in texts}
         if said:
             alerts = ((fingerprint, text) for fingerprint, text in held if fingerprint in ours)
-            self._tell_suppressed(one, quiet(one.source, said, alerts))
+            seen = {fingerprint for fingerprint, text in held if text.status.state != "unprocessed"}
+            self._tell_suppressed(one, quiet(one.source, said, alerts), ours.keys() - seen, now)
 
     def _answer(self, one: Watched, state: _State, client: Readable, now: datetime) -> Said | None:
         try:
@@ -187,10 +189,19 @@ class ReconcileWorker:
             log.warning("reconciliation not stored", source=source, status=answer.status, why=answer.error)
         return answer.status == 200
 
-    def _tell_suppressed(self, one: Watched, now_so: tuple[Suppression, ...]) -> None:
+    def _tell_suppressed(
+        self, one: Watched, now_so: tuple[Suppression, ...], unseen: AbstractSet[str], now: datetime
+    ) -> None:
+        """What is silenced; of alerts that it does not hold (it forgets them in a restart) what it said before."""
         with self._read() as reader:
             before = suppressions.of_source(reader.connection, one.source)
-        if set(before) != set(now_so):
+            acknowledging = silences.acknowledging(reader.connection)
+        told = {found.key for found in now_so}
+        lasting = (found for found in before if found.fingerprint in unseen and found.key not in told)
+        kept = (found for found in lasting if found.ends_at is None or found.ends_at > now)
+        now_so = (*now_so, *kept)
+        # Also where nothing changed there: what fires here, and is all silenced, is another by now.
+        if before or now_so or acknowledging:
             self._ask(Suppress(source=one.source, suppressions=now_so))
 
 

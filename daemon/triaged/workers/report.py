@@ -46,6 +46,7 @@ def gather(  # noqa: PLR0913 - what a report is made of
         folded=tuple(Related(incident=row.incident, address=row.address) for row in folded),
         folded_count=folded_count,
         suppressed=suppressions.of_episodes(reader.connection, episodes),
+        unheard=row.unheard,
     )
 
 

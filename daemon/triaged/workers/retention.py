@@ -6,9 +6,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from triaged.store import maintenance, retention
+from triaged.store import maintenance, retention, staleness
 
 _PAUSE: Final = timedelta(minutes=10)
+# What an alert taught about its repeats serves others of its source, and itself when it fires again soon.
+_HEARINGS: Final = timedelta(days=7)
 
 
 class RetentionWorker:
@@ -31,6 +33,7 @@ class RetentionWorker:
         gone = self._run(lambda tx, _: retention.forget_records(tx.connection, now - self._deliveries))
         gone += self._run(lambda tx, _: tx.forget_incidents(now - self._incidents))
         gone += self._run(lambda tx, _: maintenance.forget(tx.connection, now - self._incidents))
+        gone += self._run(lambda tx, _: staleness.forget(tx.connection, now - _HEARINGS))
         if not gone:
             self._rests_until = now + _PAUSE
         return bool(gone)

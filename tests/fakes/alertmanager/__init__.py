@@ -1,4 +1,4 @@
-"""One member of an Alertmanager cluster, as far as its API is read: alerts, silences, when it started.
+"""One member of an Alertmanager cluster, as far as its API is used: alerts, silences, when it started.
 
     with FakeAlertmanager(clock) as fake:
         fake.fire("HighErrorRate", pod="a")
@@ -6,6 +6,9 @@
         fake.restart()          # forgets its alerts, as the real one does
         fake.down = True        # answers nothing but 503
         fake.meanwhile = act    # called once, when it is asked next and before it answers
+        fake.loses = 1          # does what it is told, and cuts the connection instead of answering
+        fake.refuses = 400      # answers changes so, and does nothing
+        fake.answers = b""      # makes a silence, and answers this instead of its id
 
 What it does is held against the real one in tests/e2e/test_reconciliation.py.
 """
@@ -45,6 +48,10 @@ class FakeAlertmanager:
     down: bool = False
     garbage: bytes | None = None
     authorization: str | None = None
+    loses: int = 0
+    refuses: int = 0
+    answers: bytes | None = None
+    changes: list[str] = field(default_factory=list)
     meanwhile: Callable[[], object] | None = None
 
     def __post_init__(self) -> None:
@@ -57,6 +64,23 @@ class FakeAlertmanager:
                 status, body = fake.answer(self.path)
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                self._change(*fake.change(f"POST {self.path}", body))
+
+            def do_DELETE(self) -> None:
+                self._change(*fake.change(f"DELETE {self.path}", b""))
+
+            def _change(self, status: int, body: bytes) -> None:
+                if fake.loses:
+                    fake.loses -= 1
+                    self.close_connection = True
+                    return
+                self.send_response(status)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -94,9 +118,37 @@ class FakeAlertmanager:
 
     def silence(self, name: str, *, by: str, comment: str, lasting: timedelta) -> str:
         """Silence all alerts of that name; the silence's id."""
+        return self._silenced({"alertname": name}, by=by, comment=comment, ends_at=self.clock.now() + lasting)
+
+    def live(self) -> list[dict[str, Any]]:
+        """The silences that have not ended."""
+        return [one for one in self.silences.values() if one["ends_at"] > self.clock.now()]
+
+    def change(self, what: str, body: bytes) -> tuple[int, bytes]:
+        """Make or end a silence as it is asked by HTTP."""
+        self.changes.append(what)
+        if self.down or self.refuses:
+            return self.refuses or 503, b'"told so"'
+        if what == "POST /api/v2/silences":
+            told = json.loads(body)
+            assert all(one["isEqual"] and not one["isRegex"] for one in told["matchers"])
+            matchers = {one["name"]: one["value"] for one in told["matchers"]}
+            ends_at = datetime.fromisoformat(told["endsAt"])
+            if ends_at <= self.clock.now() or not any(matchers.values()):
+                return 400, b'"invalid silence"'
+            ref = self._silenced(matchers, by=told["createdBy"], comment=told["comment"], ends_at=ends_at)
+            return 200, self.answers or json.dumps({"silenceID": ref}).encode()
+        ref = what.removeprefix("DELETE /api/v2/silence/")
+        if ref not in self.silences:
+            return 404, b""
+        if self.silences[ref]["ends_at"] <= self.clock.now():
+            return 500, json.dumps(f"silence {ref} already expired").encode()
+        self.expire(ref)
+        return 200, b""
+
+    def _silenced(self, matchers: dict[str, str], *, by: str, comment: str, ends_at: datetime) -> str:
         ref = f"silence-{len(self.silences) + 1}"
-        ends_at = self.clock.now() + lasting
-        self.silences[ref] = {"name": name, "by": by, "comment": comment, "ends_at": ends_at}
+        self.silences[ref] = {"matchers": matchers, "by": by, "comment": comment, "ends_at": ends_at}
         return ref
 
     def expire(self, ref: str) -> None:
@@ -134,7 +186,8 @@ class FakeAlertmanager:
         silenced = [
             ref
             for ref, one in self.silences.items()
-            if one["name"] == held.labels["alertname"] and one["ends_at"] > now
+            if one["ends_at"] > now
+            and all(held.labels.get(name, "") == value for name, value in one["matchers"].items())
         ]
         state = "suppressed" if silenced or held.inhibited_by else held.state
         return {

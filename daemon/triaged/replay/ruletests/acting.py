@@ -31,6 +31,8 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "split": ("by", "reason"),
 }
 """The acts, and what may stand beside each in a step."""
+ELSEWHERE: Final[Mapping[str, tuple[str, ...]]] = {"silence": ("by", "for", "reason")}
+"""Acts that need what no test has."""
 NEEDED: Final[Mapping[str, str]] = {"severity": "severity", "merge": "into"}
 """What must stand beside them."""
 UNKNOWN: Final = 0
@@ -42,6 +44,9 @@ BY: Final = "local"
 
 def read(value: Value, fields: Fields) -> Act | None:
     """The act of a step with these fields; None after it has left a finding."""
+    if value.word in ELSEWHERE:
+        value.complain("expected an act on the incident alone: silence asks an Alertmanager, and a test has none")
+        return None
     act = value.one_of(FIELDS) or ""
     actor = Actor(name=fields.read("by", Value.text) or BY, kind=ActorKind.PERSON)
     if act in NEEDED and NEEDED[act] not in fields:

@@ -80,15 +80,9 @@ def _count(value: Value, _start: datetime) -> int | None:
 def _texts(value: Value, _start: datetime) -> tuple[str, ...]:
     """One text, or a list of them: at least one, for nothing is a part of everything."""
     if value.length is not None:
-        if value.length == 0:
-            value.wrong("expected at least one text")
-        return value.names()
-    text = _part(value)
+        return value.names() if value.filled("at least one text") else ()
+    text = value.phrase()
     return () if text is None else (text,)
-
-
-def _part(value: Value, what: str = "text") -> str | None:
-    return value.shaped(r"(?s).*\S.*", what)
 
 
 def _span(value: Value, _start: datetime) -> timedelta | None:
@@ -108,12 +102,12 @@ def _objectives(value: Value, _start: datetime) -> tuple[str, ...]:
 
 
 def _dropped(value: Value, _start: datetime) -> object:
-    return value.flag() if value.word in ("true", "false") else _part(value, "true, false or a part of the reason")
+    return value.flag() if value.word in ("true", "false") else value.phrase("true, false or a part of the reason")
 
 
 def _key(value: Value, _start: datetime) -> object:
-    if value.blank or value.length == 0:
-        value.wrong("expected at least one name in the key")
+    if not value.filled("at least one name in the key"):
+        return None
     return value.names() if value.length is not None else labels(value)
 
 
@@ -129,9 +123,7 @@ def labels(value: Value) -> dict[str, str]:
 
 def some_labels(value: Value) -> dict[str, str]:
     """The labels that say which alert is meant, at least one: none would mean any."""
-    if value.blank:
-        value.wrong("expected at least one label")
-    return labels(value)
+    return labels(value) if value.filled("at least one label") else {}
 
 
 # ---------------------------------------------------------------- when they hold

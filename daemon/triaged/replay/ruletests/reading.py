@@ -67,13 +67,15 @@ def read_all(paths: Iterable[Path]) -> tuple[CaseFile, ...]:
 def read(name: str, text: str, findings: list[Finding]) -> tuple[Case, ...]:
     """The tests of a text, as far as they have no findings."""
     node = compose(name, text, findings)
-    if node is None:
-        return ()
-    root = Value(node=node, path="", file=name, findings=findings)
+    return () if node is None else read_node(Value(node=node, path="", file=name, findings=findings))
+
+
+def read_node(root: Value) -> tuple[Case, ...]:
+    """The same of a document that is composed already."""
     cases: list[Case] = []
     lines: dict[str, int] = {}
     for item in () if root.nothing else root.items():
-        if len(findings) > MOST_FINDINGS:
+        if len(root.findings) > MOST_FINDINGS:
             break
         found = _cases(item)
         for case in found:
@@ -107,9 +109,7 @@ def _verdict_cases(value: Value, fields: Fields, name: str, start: datetime, sou
         value.complain("expected a key expect, got none")
     annotations = fields.read("annotations", labels) or {}
     wants = fields.many("expect", lambda expect: _wants(expect, start))
-    if "alerts" in fields and fields["alerts"].length == 0:
-        fields["alerts"].wrong("expected at least one alert")
-    several = fields["alerts"].items() if "alerts" in fields else []
+    several = fields["alerts"].items() if "alerts" in fields and fields["alerts"].filled("at least one alert") else []
     one = [fields["alert"]] if "alert" in fields else []
     cases = []
     for alert in several or one:
@@ -141,7 +141,7 @@ def _steps(value: Value, start: datetime, source: str) -> tuple[Step, ...]:
 def _step(value: Value, start: datetime, source: str) -> Step:
     given = {key.word: inner for key, inner in value.entries()}
     act = given["act"].word if "act" in given else ""
-    fields = value.fields((*STEP_KEYS, *acting.FIELDS.get(act, ())), required=("at",))
+    fields = value.fields((*STEP_KEYS, *{**acting.FIELDS, **acting.ELSEWHERE}.get(act, ())), required=("at",))
     after = fields.read("at", lambda at: at.plain(words.span, "a time since the test's start like 15m"))
     does = [key for key in DOES if key in fields]
     if len(does) > 1:
@@ -165,11 +165,19 @@ def _does(fields: Fields, start: datetime, source: str) -> Fire | Post | Resolve
         firings = [_firing(value, start, source, {}) for value in _one_or_many(fields["fire"])]
         return Fire(firings=tuple(filter(None, firings)))
     if "post" in fields:
-        return Post(source=source, body=json.dumps(_document(fields["post"].node)).encode())
+        return Post(source=source, body=_body(fields["post"]))
     if "resolve" in fields:
         return Resolve(among=_among(fields["resolve"]))
     act = acting.read(fields["act"], fields) if "act" in fields else None
     return None if act is None else Do(act=act, into=fields.read("into", some_labels))
+
+
+def _body(value: Value) -> bytes:
+    try:
+        return json.dumps(_document(value.node), allow_nan=False).encode()
+    except ValueError:
+        value.complain("expected JSON, got a number that it has not: .nan, .inf, or one of thousands of digits")
+        return b""
 
 
 def _document(node: Node) -> object:
@@ -197,9 +205,9 @@ def _among(value: Value) -> tuple[Labels, ...]:
 
 
 def _one_or_many(value: Value) -> list[Value]:
-    if value.length == 0:
-        value.wrong("expected an alert's labels, or a list of such")
-    return [value] if value.length is None else value.items()
+    if value.length is None:
+        return [value]
+    return value.items() if value.filled("an alert's labels, or a list of such") else []
 
 
 def _firing(value: Value, start: datetime, source: str, annotations: Labels) -> Firing | None:
@@ -220,13 +228,12 @@ def _firing(value: Value, start: datetime, source: str, annotations: Labels) -> 
 
 
 def _wants(value: Value, start: datetime) -> list[Want]:
+    if not value.filled("at least one thing that is expected"):
+        return []
     fields = value.fields(KEYS)
-    if value.blank:
-        value.wrong("expected at least one thing that is expected")
     named: dict[str, Value] = {name: one for name, one in fields.items() if name != "due"}
     if "due" in fields:
-        if fields["due"].blank:
-            fields["due"].wrong("expected at least one deadline")
+        fields["due"].filled("at least one deadline")
         named |= {f"due.{kind}": one for kind, one in fields["due"].fields(DUE).items()}
     wants = []
     for name, one in named.items():

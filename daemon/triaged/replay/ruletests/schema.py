@@ -5,54 +5,78 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from triaged.replay.ruletests.acting import FIELDS
+from triaged.core.model import Severity
+from triaged.replay.ruletests.acting import FIELDS, REASONS
 from triaged.replay.ruletests.expecting import DUE, EXPECTATIONS, KEYS
 from triaged.replay.ruletests.reading import DOES, FIRING_KEYS, START, STEP_KEYS, TEST_KEYS
-from triaged.rulefiles.sketch import DRAFT, Schema, schema_of
-from triaged.rulefiles.words import SHAPES, span
+from triaged.rulefiles.sketch import DRAFT, SOMETHING, Schema, schema_of
+from triaged.rulefiles.words import SHAPES, instant, some_span, span
 
 GLOB = "tests/*.yaml"
 TEXT: Schema = {"type": "string"}
-LABELS: Schema = {"type": ["object", "null"], "additionalProperties": TEXT}
+PHRASE: Schema = {"type": "string", "pattern": SOMETHING}
+NAMES: Schema = {"type": "array", "items": PHRASE, "uniqueItems": True}
+LABELS: Schema = {
+    "type": ["object", "null"],
+    "propertyNames": {"pattern": SOMETHING},
+    "additionalProperties": TEXT,
+}
+SOME_LABELS: Schema = {**LABELS, "type": "object", "minProperties": 1}
+ALERT: Schema = {**SOME_LABELS, "not": {"additionalProperties": {"const": ""}}}
+"""The labels of an alert, of which one at least has a value."""
 # What is written in more than one way, where a blank sheet is asked only for one of them.
 SEVERAL_WAYS: dict[str, Schema] = {
-    "because": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
-    "timeline": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
-    "key": {"anyOf": [LABELS, {"type": "array", "items": TEXT}]},
-    "parent": {"anyOf": [LABELS, {"const": "none"}]},
-    "delay": TEXT,
-    "dropped": {"type": ["boolean", "string"]},
+    "because": {"anyOf": [PHRASE, {**NAMES, "minItems": 1}]},
+    "timeline": {"anyOf": [PHRASE, {**NAMES, "minItems": 1}]},
+    "key": {"anyOf": [SOME_LABELS, {**NAMES, "minItems": 1}]},
+    "parent": {"anyOf": [SOME_LABELS, {"const": "none"}]},
+    "delay": {"anyOf": [{"const": "none"}, {**SHAPES[some_span]}]},
+    "dropped": {"anyOf": [{"type": "boolean"}, PHRASE]},
+}
+ACT_FIELDS: dict[str, Schema] = {
+    "for": {**SHAPES[some_span]},
+    "severity": {"enum": [severity.value for severity in Severity]},
+    "into": SOME_LABELS,
 }
 
 
 def schema() -> Schema:
     """The schema of a file of tests; which keys may stand beside each other is left to the reader."""
     expect = _closed({name: _expected(name) for name in KEYS if name != "due"})
-    expect["properties"]["due"] = _closed(dict.fromkeys(DUE, TEXT))
-    firing = {"anyOf": [_closed(_known(FIRING_KEYS, labels=LABELS, annotations=LABELS), ("labels",)), LABELS]}
-    firings = {"anyOf": [firing, {"type": "array", "items": firing}]}
+    expect["minProperties"] = 1
+    expect["properties"]["due"] = {**_closed(dict.fromkeys(DUE, PHRASE)), "minProperties": 1}
+    firing = {
+        "anyOf": [_closed(_known(FIRING_KEYS, labels=ALERT, annotations=LABELS, starts_at=PHRASE), ("labels",)), ALERT]
+    }
+    firings = {"anyOf": [firing, {"type": "array", "items": firing, "minItems": 1}]}
     act_fields = dict.fromkeys(name for names in FIELDS.values() for name in names)
     step = _closed(
         {
-            **_known(act_fields, into=LABELS),
+            **_known(act_fields, **ACT_FIELDS),
             **_known(
                 STEP_KEYS,
                 at={**SHAPES[span]},
                 fire=firings,
                 post={"type": ["object", "array"]},
-                resolve={"anyOf": [{"const": "all"}, LABELS, {"type": "array", "items": LABELS}]},
+                resolve={
+                    "anyOf": [{"const": "all"}, SOME_LABELS, {"type": "array", "items": SOME_LABELS, "minItems": 1}]
+                },
                 act={"enum": [*FIELDS]},
-                of=LABELS,
+                of=SOME_LABELS,
                 expect=expect,
             ),
         },
         ("at",),
     )
     step["anyOf"] = [{"required": [name]} for name in (*DOES, "expect")]
+    closing = {"properties": {"act": {"const": "close"}}, "required": ["act"]}
+    step |= {"if": closing, "then": {"properties": {"reason": {"enum": list(REASONS)}}}}
     test = _known(
         TEST_KEYS,
         alert=firing,
-        alerts={"type": "array", "items": firing},
+        test={"type": "string", "pattern": "^\\S(.*\\S)?$"},
+        at={**SHAPES[instant]},
+        alerts={"type": "array", "items": firing, "minItems": 1},
         annotations=LABELS,
         expect=expect,
         steps={"type": "array", "items": step, "minItems": 1},
