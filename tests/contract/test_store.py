@@ -572,7 +572,7 @@ def test_the_different_verdicts_of_members_come_with_the_newest_first(store: Sto
         said = building.verdict(matched=(f"rule-{named}",))
         save(
             store,
-            episodes={number: episode(id=number, verdict=f"v{named}")},
+            episodes={number: episode(id=number, verdict=f"v{named}", starts_at=minutes(at))},
             verdicts={f"v{named}": ("rules", msgspec.json.encode(said).decode())},
         )
         growing.step(number, at)

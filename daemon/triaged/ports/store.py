@@ -153,12 +153,12 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class GrowthStep(Struct, kw_only=True):
-    """An alert that counts for a growth condition began (or ended) to fire."""
+    """An alert that counts for a growth condition began (or ended) to fire; `since_at` where that asks how long."""
 
     incident_id: int
     ref: str
     episode_id: int
-    since_at: datetime
+    since_at: datetime | None
     values: Mapping[str, str]
     refires: bool
     began: bool

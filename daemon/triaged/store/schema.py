@@ -244,7 +244,8 @@ growth_members = Table(
     Column("ref", Text, primary_key=True),
     Column("episode_id", BigInteger, primary_key=True),
     Column("since_at", BigInteger, nullable=False),
-    Index("ix_growth_members_since", "incident_id", "ref", "since_at"),
+    # 0: the condition does not ask how long. Most do not, and every index is a page more to write for each new alert.
+    Index("ix_growth_members_since", "incident_id", "ref", "since_at", **_only("since_at > 0")),
     sqlite_with_rowid=False,
 )
 growth_values = Table(

@@ -370,7 +370,7 @@ class Transaction:
             .join(s.growth_members, members.episode_id == episodes.id)
             .where(members.incident_id == incident_id, members.ref == ref)
             .group_by(episodes.verdict)
-            .order_by(func.max(members.since_at).desc())
+            .order_by(func.max(episodes.starts_at).desc())
             .limit(_MOST_VERDICTS)
         )
         return [verdict for (found,) in rows.all() if (verdict := self.verdict(found)) is not None]
