@@ -1192,6 +1192,8 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
         return _BY_TYPE[hint]
     if isinstance(hint, type) and issubclass(hint, Enum):
         return st.sampled_from(hint)
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return st.fixed_dictionaries({n: _values(h) for n, h in get_type_hints(hint).items()}).map(lambda f: hint(**f))
     (inner,) = [one for one in get_args(hint) if one is not type(None)]
     return st.none() | _values(inner)
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from triaged.core import storm
 from triaged.core.alerting import Place, place
 from triaged.core.draft import Context, Decision, Parents
-from triaged.core.effects import Comment, PublishIssue, Tally
+from triaged.core.effects import Comment, Notify, PublishIssue, Tally
 from triaged.core.episodes import Change, Step, alert_of, follow
 from triaged.core.events import (
     Act,
@@ -467,6 +467,8 @@ class Deciding:
                     batch.wants[effect.incident_id] = Want(severity=severity, urgent=urgent)
                 case Comment():
                     batch.comments.append((effect, decision.incident.severity))
+                case Notify():
+                    batch.notices.append((effect, decision.incident.severity))
                 case Tally():
                     known = self._rules.rule_set.known_team(effect.labels.get("team", ""))
                     labels = {**effect.labels, "team": known} if "team" in effect.labels else effect.labels

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from triaged.core.effects import Comment, CommentKind, Tally
+from triaged.core.effects import Audience, Comment, CommentKind, NoticeKind, Notify, Tally
 from triaged.core.events import Act
 from triaged.core.growth import Growth
 from triaged.core.heartbeats import Beat, Changes
@@ -109,6 +109,21 @@ class PendingComment(Struct, frozen=True, kw_only=True):
     failure: str = ""
 
 
+class Notice(Struct, frozen=True, kw_only=True):
+    """Something to tell people; when it is taken up it becomes one message for each address."""
+
+    id: int
+    incident_id: int
+    kind: NoticeKind
+    audience: Audience
+    key: str
+    recipients: tuple[str, ...]
+    text: str
+    rank: int
+    created_at: datetime
+    done_at: datetime | None = None
+
+
 @unique
 class Write(StrEnum):
     """The three sorts of writes to a backend, in the order in which they go out among equals."""
@@ -184,6 +199,7 @@ class Batch(Struct):
     deadlines: dict[int, tuple[Deadline, ...]] = field(default_factory=dict)
     wants: dict[int, Want] = field(default_factory=dict)
     comments: list[tuple[Comment, Severity]] = field(default_factory=list)
+    notices: list[tuple[Notify, Severity]] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
     growth: list[GrowthStep] = field(default_factory=list)
     acts: list[tuple[int, Act]] = field(default_factory=list)

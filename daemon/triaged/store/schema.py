@@ -24,7 +24,7 @@ from triaged.core.heartbeats import Beat
 from triaged.core.maintenance import Plan
 from triaged.core.model import CloseReason, Deadline, Episode, Fold, Incident, Outcome, Severity, State, TimelineEntry
 from triaged.core.suppression import Hush, Suppression
-from triaged.ports.store import AlertRecord, Fate, PendingComment, Publication
+from triaged.ports.store import AlertRecord, Fate, Notice, PendingComment, Publication
 from triaged.store.codec import Codec
 
 INCIDENT = Codec(Incident)
@@ -34,6 +34,7 @@ ENTRY = Codec(TimelineEntry)
 RECORD = Codec(AlertRecord)
 PUBLICATION = Codec(Publication)
 COMMENT = Codec(PendingComment)
+NOTICE = Codec(Notice)
 SUPPRESSION = Codec(Suppression)
 PLAN = Codec(Plan)
 BEAT = Codec(Beat)
@@ -59,9 +60,20 @@ metadata = MetaData(
 )
 
 
+# What rows have that a former release writes: it runs on this schema, too.
+_DEFAULTS = {"process": "{}"}
+
+
 def _columns(codec: Codec[Any], *primary: str, but: frozenset[str] = frozenset()) -> list[Column[Any]]:
     return [
-        Column(c.name, _TYPES[c.kind], primary_key=c.name in primary, nullable=c.nullable, autoincrement=False)
+        Column(
+            c.name,
+            _TYPES[c.kind],
+            primary_key=c.name in primary,
+            nullable=c.nullable,
+            autoincrement=False,
+            server_default=_DEFAULTS.get(c.name),
+        )
         for c in codec.columns
         if c.name not in but
     ]
@@ -232,6 +244,16 @@ comments = Table(
         "due_at",
         **_only("done_at IS NULL"),
     ),
+)
+
+# What people are told by their channels: a notice is a decision's, its messages are one for each address.
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    *_columns(NOTICE, but=frozenset({"id"})),
+    Index("uq_notices_key", "incident_id", "key", unique=True),
+    Index("ix_notices_waiting", "rank", "id", **_only("done_at IS NULL")),
 )
 
 # Rows found by their whole key lie in the key's own tree on SQLite (sqlite_with_rowid=False): one page less to write.
