@@ -572,7 +572,7 @@ def test_the_different_verdicts_of_members_come_with_the_newest_first(store: Sto
         said = building.verdict(matched=(f"rule-{named}",))
         save(
             store,
-            episodes={number: episode(id=number, verdict=f"v{named}")},
+            episodes={number: episode(id=number, verdict=f"v{named}", starts_at=minutes(at))},
             verdicts={f"v{named}": ("rules", msgspec.json.encode(said).decode())},
         )
         growing.step(number, at)
@@ -1192,6 +1192,8 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
         return _BY_TYPE[hint]
     if isinstance(hint, type) and issubclass(hint, Enum):
         return st.sampled_from(hint)
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return st.fixed_dictionaries({n: _values(h) for n, h in get_type_hints(hint).items()}).map(lambda f: hint(**f))
     (inner,) = [one for one in get_args(hint) if one is not type(None)]
     return st.none() | _values(inner)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,7 @@ from typing import Literal
 import pytest
 
 from fakes.github import FakeGitHub, Limited, LostAnswer, ServerError
+from triaged.backends.local import LocalBackend
 from triaged.clock import FakeClock
 from triaged.core.events import CloseAsked, Record
 from triaged.core.model import CloseReason, Severity, State
@@ -281,3 +282,25 @@ def test_a_close_on_github_that_is_found_late_counts_from_its_own_instant(daemon
     daemon.advance(timedelta(hours=3))
     (incident,) = daemon.incidents()
     assert (incident.state, incident.closed_at, incident.restored_at) == (State.CLOSED, closed_at, closed_at)
+
+
+class FullFolder(LocalBackend):
+    """Takes nothing new until an hour has passed."""
+
+    def ready_at(self, now: datetime, *, urgent: bool, creates: bool) -> datetime:
+        ready_at = super().ready_at(now, urgent=urgent, creates=creates)
+        return max(ready_at, START + timedelta(hours=1)) if creates else ready_at
+
+
+def test_what_may_be_written_is_written_while_new_issues_have_to_wait(tmp_path: Path, clock: FakeClock) -> None:
+    folder = tmp_path / "incidents"
+    with world(settings_for(tmp_path), clock) as one:
+        one.deliver(alert(labels={"severity": "warning"}))
+        one.settle()
+        one.app.publish.worker._backend = FullFolder(folder, clock)  # type: ignore[attr-defined]
+        one.deliver(alert(labels={"severity": "warning", "pod": "checkout-7"}), alert("DiskFull"))
+        one.advance(MINUTE)
+        assert "checkout-7" in (folder / "INC-1.md").read_text()
+        assert not (folder / "INC-2.md").exists()
+        one.advance(timedelta(hours=1))
+        assert (folder / "INC-2.md").exists()

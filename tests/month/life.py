@@ -77,7 +77,9 @@ def routes(most: int) -> tuple[Route, ...]:
             interval=five,
             repeat=HOUR - six_seconds,
         ),
-        Route(label=("team", "other"), receiver="other", group_by=ours, wait=MINUTE / 2, interval=five, repeat=4 * HOUR),
+        Route(
+            label=("team", "other"), receiver="other", group_by=ours, wait=MINUTE / 2, interval=five, repeat=4 * HOUR
+        ),
         Route(
             label=None, receiver="triaged", group_by=ours, wait=MINUTE / 2, interval=five, repeat=4 * HOUR, most=most
         ),

@@ -97,7 +97,9 @@ class Month:
             )
             for name in names
         ]
-        entry = AlertmanagerSettings(name="main", urls=tuple(f"http://{name}.invalid" for name in names), receiver="tri.*")
+        entry = AlertmanagerSettings(
+            name="main", urls=tuple(f"http://{name}.invalid" for name in names), receiver="tri.*"
+        )
         settings = settings_for(folder, github).model_copy(
             update={"alertmanagers": (entry,), "rules": _rules(folder / "rules")}
         )
@@ -197,7 +199,10 @@ class Month:
         for one in self.members[1:]:
             one.gossip()
         self._follow(now)
-        self.at(now.replace(second=0, microsecond=0) + EVERY + timedelta(microseconds=self.random.randrange(10**6)), self._minute)
+        self.at(
+            now.replace(second=0, microsecond=0) + EVERY + timedelta(microseconds=self.random.randrange(10**6)),
+            self._minute,
+        )
         if now - self.mended_at >= SETTLES_AFTER + TOLD_AFTER and now.minute % 20 == 0:
             self.check_quiet()
 
@@ -287,7 +292,9 @@ class Month:
 
     def _silence(self) -> None:
         alert = self.random.choice(sorted(ALERTS))
-        label = next(pair for pair in alert if pair[0] == self.random.choice(["alertname", "cluster"]) or pair[0] == "alertname")
+        label = next(
+            pair for pair in alert if pair[0] == self.random.choice(["alertname", "cluster"]) or pair[0] == "alertname"
+        )
         if label[1] == "Watchdog" or not any(member.up for member in self.members):
             return
         now = self.clock.now()
@@ -356,7 +363,9 @@ class Month:
     def _follow(self, now: datetime) -> None:
         """Since when each alert fires and each member holds it and keeps it quiet nowhere."""
         for alert in ALERTS:
-            holds = [one for member in self.members if member.up and (one := member.alerts.get(alert)) and one.ends_at > now]
+            holds = [
+                one for member in self.members if member.up and (one := member.alerts.get(alert)) and one.ends_at > now
+            ]
             if len(holds) < len(self.members):
                 self.told[alert] = False
             quiet = [member for member in self.members if member.up and member.muted_by(alert, now)]
@@ -376,7 +385,9 @@ class Month:
         now = self.clock.now()
         for alert in found - self.open:
             active_at = self.active_at.get(alert)
-            assert active_at is not None and now - active_at <= 2 * MINUTE, f"{alert} opened, and is quiet since {active_at}"
+            assert active_at is not None and now - active_at <= 2 * MINUTE, (
+                f"{alert} opened, and is quiet since {active_at}"
+            )
         for alert in found ^ self.open:
             self._note(f"{'+' if alert in found else '-'} {_name(alert)}")
         self.open = found
@@ -423,14 +434,18 @@ class Month:
                 ).all()
             )
         for row in rows:
-            assert row.firing == counted.get(row.id, 0), f"INC-{row.id} counts {row.firing}, has {counted.get(row.id, 0)}"
+            assert row.firing == counted.get(row.id, 0), (
+                f"INC-{row.id} counts {row.firing}, has {counted.get(row.id, 0)}"
+            )
             assert row.firing or row.state not in ("open", "acknowledged", "pending"), f"INC-{row.id} fires nothing"
             assert row.source != "heartbeats" or not row.firing, f"INC-{row.id}: a heartbeat that is heard is missed"
         keys = Counter(row.key for row in rows if row.state not in ("resolved", "closed"))
         assert all(number == 1 for number in keys.values()), f"keys of several incidents: {keys}"
         issues = Counter(self._issues())
         opened = {f"INC-{row.id}" for row in rows if row.opened_at is not None}
-        assert issues == Counter(opened), f"several or unknown: {issues - Counter(opened)}, none: {Counter(opened) - issues}"
+        assert issues == Counter(opened), (
+            f"several or unknown: {issues - Counter(opened)}, none: {Counter(opened) - issues}"
+        )
         self.incidents = len(opened)
 
     def _issues(self) -> Iterable[str]:

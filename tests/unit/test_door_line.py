@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from datetime import UTC
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -12,20 +13,44 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triaged import defaults, rulefiles
+from triaged.core.model import Alert, AlertStatus
 from triaged.door import wire
 from triaged.door.doors import Door
 from triaged.door.outside import Line
 from triaged.door.wire import Delivered, Frames, Leave, Opened, Repeated, Said, Settled, ToDaemon, ToDoor, frame
 from triaged.intake.known import Changes, Mirrored
 from triaged.intake.units import Answer, Delivery
+from triaged.ports.source import Reading
 from triaged.ports.tally import BOUNDS, Durations, Tally
 from triaged.web.auth import SourceAuth
 
 DIGESTS = st.binary(min_size=1, max_size=1)
 NAMES = st.sampled_from("abcd")
 STATUSES = st.sampled_from(("firing", "resolved"))
+INSTANTS = st.none() | st.datetimes(timezones=st.just(UTC))
+TEXTS = st.dictionaries(st.text(), st.text(), max_size=3)
+READINGS = st.builds(
+    Reading,
+    alerts=st.lists(
+        st.builds(
+            Alert,
+            status=st.sampled_from(AlertStatus),
+            labels=TEXTS,
+            annotations=TEXTS,
+            starts_at=INSTANTS,
+            ends_at=INSTANTS,
+            mended=st.lists(st.text(), max_size=2).map(tuple),
+        ),
+        max_size=3,
+    ).map(tuple),
+    rejected=st.just(()),
+)
 MESSAGES = st.one_of(
-    st.builds(Delivered, st.integers(), st.builds(Delivery, id=st.text(), source=st.text(), body=st.binary())),
+    st.builds(
+        Delivered,
+        st.integers(),
+        st.builds(Delivery, id=st.text(), source=st.text(), body=st.binary(), reading=st.none() | READINGS),
+    ),
     st.builds(Settled, st.none(), st.lists(st.tuples(st.integers(), st.builds(Answer, status=st.integers())))),
     st.builds(Said, st.integers(), st.dictionaries(st.text(), st.binary())),
     st.builds(Leave),

@@ -18,11 +18,13 @@ from triaged.core.heartbeats import (
     Changes,
     Heartbeat,
     Key,
+    Sign,
     Unheard,
     due_at,
     expect,
     hear,
     heartbeat_of,
+    leave,
     look,
     named,
     next_at,
@@ -55,9 +57,17 @@ class Told:
         self.rules = rules
         self.beats: dict[Key, Beat] = {}
 
-    def hear(self, at: float, heartbeat: Heartbeat = WATCHDOG, *, failed: bool = False, **labels: str) -> list[Alert]:
-        values = heartbeat.values(labels)
-        return self._apply(at, hear(heartbeat, self.beats, values, minutes(at), failed=failed))
+    def hear(
+        self,
+        at: float,
+        heartbeat: Heartbeat = WATCHDOG,
+        *,
+        failed: bool = False,
+        started: float | None = None,
+        **labels: str,
+    ) -> list[Alert]:
+        sign = Sign(failed=failed, started_at=None if started is None else minutes(started))
+        return self._apply(at, hear(heartbeat, self.beats, heartbeat.values(labels), minutes(at), sign))
 
     def look(self, at: float) -> list[Alert]:
         return self._apply(at, look(self.rules, self.beats, minutes(at)))
@@ -65,6 +75,9 @@ class Told:
     def expect(self, at: float, rules: Mapping[str, Heartbeat] | None = None, *, started: bool = False) -> list[Alert]:
         self.rules = self.rules if rules is None else rules
         return self._apply(at, expect(self.rules, self.beats, minutes(at), started=started))
+
+    def leave(self, at: float) -> list[Alert]:
+        return self._apply(at, leave(self.beats, minutes(at)))
 
     def missing(self) -> list[str]:
         return sorted(",".join(beat.labels.values()) or beat.name for beat in self.beats.values() if beat.missed_at)
@@ -155,6 +168,30 @@ def test_what_says_itself_that_it_failed_is_missing_at_once_until_it_is_heard() 
     assert (beat.failed, beat.seen_at) == (False, minutes(2))
 
 
+def test_a_resolve_of_an_older_firing_than_the_one_heard_last_is_a_late_copy() -> None:
+    now = Told()
+    now.hear(0, cluster="eu", started=-10)
+    assert now.hear(1, cluster="eu", failed=True, started=-10.5) == []
+    assert next_at(RULES, now.beats) == minutes(7), "it is no sign of life either"
+    assert len(now.hear(1, cluster="eu", failed=True, started=-10)) == 1
+    assert now.hear(2, cluster="eu", failed=True, started=-11) == []
+    assert now.missing() == ["eu"]
+
+
+@pytest.mark.parametrize(("heard", "resolved"), [(None, -10), (-10, None), (None, None), (-10, -9)])
+def test_a_resolve_that_is_not_known_to_be_older_counts(heard: float | None, resolved: float | None) -> None:
+    now = Told()
+    now.hear(0, cluster="eu", started=heard)
+    assert len(now.hear(1, cluster="eu", failed=True, started=resolved)) == 1
+
+
+def test_a_request_says_nothing_of_when_an_alert_began() -> None:
+    now = Told()
+    now.hear(0, cluster="eu", started=-10)
+    now.hear(1, cluster="eu")
+    assert len(now.hear(2, cluster="eu", failed=True, started=-11)) == 1
+
+
 def test_our_alert_reads_from_its_raw_text_as_it_was_made() -> None:
     now = Told()
     now.hear(0, cluster='e"u\n')
@@ -242,6 +279,52 @@ def test_after_a_start_everything_gets_a_whole_interval_but_what_was_missing_sta
     assert (alert.labels["cluster"], alert.starts_at) == ("us", minutes(505))
 
 
+def test_a_stop_shorter_than_the_grace_leaves_what_was_left_of_the_interval() -> None:
+    now = Told()
+    now.hear(0, cluster="eu")
+    assert now.leave(5) == []
+    now.expect(6.5, started=True)
+    assert next_at(RULES, now.beats) == minutes(8.5), "a minute and a half nobody listened"
+    now.leave(7)
+    now.expect(8.9, started=True)
+    assert next_at(RULES, now.beats) == minutes(10.4)
+    now.leave(9)
+    now.expect(11, started=True)
+    assert next_at(RULES, now.beats) == minutes(18), "as long as the grace: a whole interval"
+
+
+def test_a_daily_stop_does_not_put_off_a_daily_heartbeat_for_ever() -> None:
+    now, hour = Told(named([BACKUP])), 60
+    now.hear(0, BACKUP)
+    for day in (1, 2):
+        now.leave(day * 24 * hour - 5)
+        now.expect(day * 24 * hour, started=True)
+        now.look(day * 24 * hour)
+    (alert,) = now.look(26 * hour + 10) or now.look(48 * hour)
+    assert alert.labels["heartbeat"] == "backup"
+
+
+def test_after_a_death_the_last_that_any_heartbeat_tells_says_how_long_nobody_listened() -> None:
+    now = Told()
+    now.hear(0, BACKUP)
+    now.hear(20 * 60, cluster="eu")
+    now.expect(20 * 60 + 30, started=True)
+    backup = next(beat for beat in now.beats.values() if beat.name == "backup")
+    assert due_at(backup, BACKUP) == minutes(26 * 60 + 30)
+
+
+def test_what_is_not_missing_any_more_under_a_longer_interval_is_mended() -> None:
+    now = Told()
+    now.hear(0, cluster="eu")
+    now.hear(0, cluster="us", failed=True)
+    assert len(now.look(7)) == 1
+    longer = Heartbeat(name="watchdog", every=timedelta(hours=1), grace=timedelta(), by=("cluster",))
+    (mended,) = now.expect(9, named([longer]))
+    assert (mended.status, mended.labels["cluster"]) == ("resolved", "eu")
+    assert now.missing() == ["us"], "it says itself that it failed"
+    assert next_at(named([longer]), now.beats) == minutes(60)
+
+
 def test_other_rules_give_no_new_interval() -> None:
     now = Told()
     now.hear(0, cluster="eu")
@@ -274,7 +357,7 @@ def test_series_by_other_labels_than_the_rules_name_are_forgotten() -> None:
 
 EVENTS = st.lists(
     st.tuples(
-        st.sampled_from(["hear", "fail", "look", "expect", "start"]),
+        st.sampled_from(["hear", "fail", "look", "expect", "leave", "start"]),
         st.sampled_from(["eu", "us"]),
         st.integers(0, 20),
     ),
@@ -291,6 +374,7 @@ def test_the_alerts_that_fire_are_those_of_the_series_that_are_missing(events: l
         "fail": lambda cluster: now.hear(at, failed=True, cluster=cluster),
         "look": lambda _: now.look(at),
         "expect": lambda _: now.expect(at),
+        "leave": lambda _: now.leave(at),
         "start": lambda _: now.expect(at, started=True),
     }
     for kind, cluster, after in events:

@@ -32,8 +32,7 @@ from triaged.errors import DeliveryError
 from triaged.ports.backend import Address, Found, Issue, Written
 
 RETRY_AFTER = timedelta(seconds=30)
-BETWEEN_CREATES = timedelta(milliseconds=50)
-BETWEEN_UPDATES = timedelta(milliseconds=100)
+BETWEEN_WRITES = timedelta(milliseconds=200)
 SKEW = timedelta(minutes=5)
 SOMEBODY = "local"
 STATE, LABELS = "State:", "Labels:"
@@ -57,7 +56,7 @@ class LocalBackend:
         """At once, but in a storm one after the other: files leave the processor to the alerts."""
         if self._wrote_at is None:
             return now
-        return max(now, self._wrote_at + (BETWEEN_CREATES if creates else BETWEEN_UPDATES))
+        return max(now, self._wrote_at + BETWEEN_WRITES)
 
     def close(self) -> None:
         """Nothing is held open between calls."""

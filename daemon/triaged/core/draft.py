@@ -8,7 +8,17 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from triaged.core.effects import Comment, CommentKind, Effect, LiftSilences, PublishIssue, Tally
+from triaged.core.effects import (
+    Audience,
+    Comment,
+    CommentKind,
+    Effect,
+    LiftSilences,
+    NoticeKind,
+    Notify,
+    PublishIssue,
+    Tally,
+)
 from triaged.core.events import Event
 from triaged.core.model import DAEMON, Actor, Entry, Fold, Incident, TimelineEntry
 from triaged.core.silences import Reach
@@ -64,6 +74,10 @@ class Draft:
     def set(self, **changes: Any) -> None:
         self.incident = replace(self.incident, **changes)
 
+    def proceed(self, **changes: Any) -> None:
+        """Change where people are with it."""
+        self.set(process=replace(self.incident.process, **changes))
+
     def tell(self, entry: Entry, text: str, *, by: Actor = DAEMON, at: datetime | None = None) -> None:
         self.timeline.append(
             TimelineEntry(incident_id=self.incident.id, at=at or self.now, entry=entry, by=by.name, text=text)
@@ -88,6 +102,13 @@ class Draft:
     def lift_silences(self) -> None:
         """Remove what people had silenced: it is over."""
         self.effects.append(LiftSilences(incident_id=self.incident.id))
+
+    def notify(self, kind: NoticeKind, to: tuple[str, ...], *, audience: Audience, key: str, text: str = "") -> None:
+        """Tell people by their channels, once a `key`; of what is folded its parent tells."""
+        if to and self.incident.parent is None and self.incident.opened_at is not None:
+            self.effects.append(
+                Notify(incident_id=self.incident.id, kind=kind, audience=audience, key=key, to=to, text=text)
+            )
 
     def tally(self, metric: str, *, seconds: timedelta | None = None, **labels: str) -> None:
         """Raise a store counter, labelled with the severity and team of this instant and `labels`.

@@ -37,6 +37,44 @@ class Comment(Struct, frozen=True, kw_only=True):
     text: str
 
 
+@unique
+class NoticeKind(StrEnum):
+    """What people are told of by their channels."""
+
+    OPENED = "opened"
+    ESCALATED = "escalated"
+    SEVERITY_RAISED = "severity_raised"
+    JUDGED_ABOVE = "judged_above"
+    REOPENED = "reopened"
+    UPDATE = "update"
+    UPDATE_DUE = "update_due"
+    RESOLVED = "resolved"
+
+
+@unique
+class Audience(StrEnum):
+    """For whom a text is written: those who work on it, or those whom it concerns."""
+
+    RESPONDERS = "responders"
+    STAKEHOLDERS = "stakeholders"
+
+
+class Notify(Struct, frozen=True, kw_only=True):
+    """Tell people by their channels, once (an edge): `key` makes it unique within the incident.
+
+    `to` are words, answered when it is sent: `on_call` and `on_call.next` of the incident's team, `team` for its
+    channels, else the name of a person, a team or a channel. `text` is what is to be said beside what the template of
+    its kind says of the incident.
+    """
+
+    incident_id: int
+    kind: NoticeKind
+    audience: Audience
+    key: str
+    to: tuple[str, ...]
+    text: str = ""
+
+
 class Tally(Struct, frozen=True, kw_only=True):
     """Raise the store counter `metric` by one; with `seconds`, observe them in the store histogram instead."""
 
@@ -62,4 +100,4 @@ class LiftSilences(Struct, frozen=True, kw_only=True):
     incident_id: int
 
 
-Effect = PublishIssue | Comment | Tally | MakeSilence | LiftSilences
+Effect = PublishIssue | Comment | Notify | Tally | MakeSilence | LiftSilences

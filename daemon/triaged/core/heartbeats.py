@@ -58,11 +58,20 @@ class Heartbeat:
         return {name: labels.get(name, "") for name in self.by}
 
 
+class Sign(Struct, frozen=True, kw_only=True):
+    """What a sender says of itself: that it is alive, or has `failed`; where an alert says so, since when that fired."""
+
+    failed: bool = False
+    started_at: datetime | None = None
+
+
 class Beat(Struct, frozen=True, kw_only=True):
     """One series of a heartbeat; `labels` are those of `by` with their values.
 
-    Its interval counts from the later of `since_at`, when it was first expected or the daemon started, and `seen_at`,
-    when it was heard last. `missed_at` is since when it is missing, `failed` says that the sender itself told so.
+    Its interval counts from the later of `since_at`, when it was first expected or somebody listened again, and
+    `seen_at`, when it was heard last. `missed_at` is since when it is missing, `failed` says that the sender itself told
+    so. `started_at` is since when the alert fired that was heard last, None where a request was; at `listened_at` the
+    daemon that listened stopped.
     """
 
     name: str
@@ -72,6 +81,8 @@ class Beat(Struct, frozen=True, kw_only=True):
     seen_at: datetime | None = None
     missed_at: datetime | None = None
     failed: bool = False
+    started_at: datetime | None = None
+    listened_at: datetime | None = None
 
     @property
     def key(self) -> Key:
@@ -108,22 +119,33 @@ def due_at(beat: Beat, heartbeat: Heartbeat) -> datetime:
     return _expected_at(beat, heartbeat) + heartbeat.grace
 
 
-def hear(heartbeat: Heartbeat, beats: Beats, values: Mapping[str, str], now: datetime, *, failed: bool) -> Changes:
-    """A series is heard, or told to have `failed`, which makes it missing at once.
+def sign_of(alerts: Iterable[Alert]) -> Sign:
+    """What alerts of one delivery say of one series: one that fires tells more than others that ended.
+
+    The members of an HA pair may be one series, and one of them may have been restarted.
+    """
+    listed = [*alerts]
+    firing = [alert for alert in listed if alert.status is AlertStatus.FIRING]
+    started = [alert.starts_at for alert in firing or listed if alert.starts_at is not None]
+    return Sign(failed=not firing, started_at=max(started, default=None))
+
+
+def hear(heartbeat: Heartbeat, beats: Beats, values: Mapping[str, str], now: datetime, sign: Sign) -> Changes:
+    """A series is heard, or told to have failed, which makes it missing at once.
 
     Nothing changes for a series that is one too many.
     """
-    key = _key(heartbeat.name, values)
+    key = key_of(heartbeat.name, values)
     former = beats.get(key)
     if former is None and sum(name == heartbeat.name for name, _ in beats) >= MOST_SERIES:
         return {}
     beat = former or Beat(name=heartbeat.name, series=key[1], labels=values, since_at=now)
-    if failed:
+    if not sign.failed:
+        beat = replace(beat, seen_at=now, missed_at=None, failed=False, started_at=sign.started_at)
+    elif not _is_late_copy(sign, beat):
         beat = replace(beat, missed_at=beat.missed_at or now, failed=True)
-    else:
-        beat = replace(beat, seen_at=now, missed_at=None, failed=False)
     changes: Changes = {key: beat}
-    nobody = _key(heartbeat.name, {})
+    nobody = key_of(heartbeat.name, {})
     if nobody != key and nobody in beats:
         changes[nobody] = None
     return changes
@@ -159,23 +181,34 @@ def next_at(heartbeats: Mapping[str, Heartbeat], beats: Beats) -> datetime | Non
 def expect(heartbeats: Mapping[str, Heartbeat], beats: Beats, now: datetime, *, started: bool) -> Changes:
     """What these rules expect from now on, of what was expected before.
 
-    Where the daemon has just `started`, what was not missing before gets a whole interval: nobody listened meanwhile.
+    Where the daemon has just `started`, nobody listened for a while: what was not missing before gets a whole interval,
+    or, where that while was shorter than its grace, as much more.
     """
     changes: Changes = {}
     kept: set[str] = set()
+    deaf_for = now - _listened_until(beats, now)
     for key, beat in beats.items():
         heartbeat = heartbeats.get(beat.name)
         if heartbeat is None or not _belongs(beat, heartbeat):
             changes[key] = None
             continue
         kept.add(beat.name)
-        if started and beat.missed_at is None:
-            changes[key] = replace(beat, since_at=now)
+        if beat.missed_at is not None:
+            if not beat.failed and due_at(beat, heartbeat) > now:
+                changes[key] = replace(beat, missed_at=None)
+        elif started:
+            since_at = _counts_from(beat) + deaf_for if deaf_for < heartbeat.grace else now
+            changes[key] = replace(beat, since_at=since_at)
     for heartbeat in heartbeats.values():
         if heartbeat.unheard is Unheard.MISSING and heartbeat.name not in kept:
-            key = _key(heartbeat.name, {})
+            key = key_of(heartbeat.name, {})
             changes[key] = Beat(name=heartbeat.name, series=key[1], labels={}, since_at=now)
     return changes
+
+
+def leave(beats: Beats, now: datetime) -> Changes:
+    """The daemon stops: from now on nobody listens."""
+    return {key: replace(beat, listened_at=now) for key, beat in beats.items()}
 
 
 def told(heartbeats: Mapping[str, Heartbeat], before: Beats, after: Beats, now: datetime) -> list[Alert]:
@@ -197,7 +230,8 @@ def of_values(values: Mapping[str, str]) -> str:
     return f" ({words})" if words else ""
 
 
-def _key(name: str, values: Mapping[str, str]) -> Key:
+def key_of(name: str, values: Mapping[str, str]) -> Key:
+    """The key of a series."""
     parts: list[str] = []
     for item in sorted(values.items()):
         parts += item
@@ -205,7 +239,27 @@ def _key(name: str, values: Mapping[str, str]) -> Key:
 
 
 def _expected_at(beat: Beat, heartbeat: Heartbeat) -> datetime:
-    return max(beat.since_at, beat.seen_at or beat.since_at) + heartbeat.every
+    return _counts_from(beat) + heartbeat.every
+
+
+def _counts_from(beat: Beat) -> datetime:
+    return max(beat.since_at, beat.seen_at or beat.since_at)
+
+
+def _listened_until(beats: Beats, now: datetime) -> datetime:
+    """The last instant of which the series tell that a daemon listened; one that died could not write down its own."""
+    instants = [
+        at
+        for beat in beats.values()
+        for at in (beat.since_at, beat.seen_at, beat.missed_at, beat.listened_at)
+        if at is not None
+    ]
+    return min(max(instants, default=now), now)
+
+
+def _is_late_copy(sign: Sign, beat: Beat) -> bool:
+    """Whether what ended had begun before that which was heard last: it goes on."""
+    return sign.started_at is not None and beat.started_at is not None and sign.started_at < beat.started_at
 
 
 def _belongs(beat: Beat, heartbeat: Heartbeat) -> bool:

@@ -224,6 +224,43 @@ class Verdict(Struct, frozen=True, kw_only=True):
         return not self.matched
 
 
+@unique
+class Role(StrEnum):
+    """The roles of a major incident."""
+
+    COMMANDER = "commander"
+    TECHNICAL = "technical"
+    COMMUNICATIONS = "communications"
+    SCRIBE = "scribe"
+
+
+class Process(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where people are with an incident: who has it, what they said, and whose turn it is next.
+
+    `owner` is who works on it, `roles` who holds which role of a major incident. `eta` is when restoration is expected,
+    `workaround` what helps until then. A pause (`paused_at` … `paused_until`, `paused_for` in words) stops the
+    resolution clock. `level` counts the levels of escalation that were told since the response was last asked for,
+    `escalates_at` is when the next one is. `updated_at` is when stakeholders were told last, `update_due_at` when they
+    are to be told next, `nudged` how often the update that is due was asked for.
+    """
+
+    owner: str = ""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    eta: datetime | None = None
+    workaround: str = ""
+    paused_at: datetime | None = None
+    paused_until: datetime | None = None
+    paused_for: str = ""
+    level: int = 0
+    escalates_at: datetime | None = None
+    updated_at: datetime | None = None
+    update_due_at: datetime | None = None
+    nudged: int = 0
+
+
+NO_PROCESS = Process()
+
+
 class Incident(Struct, frozen=True, kw_only=True):
     """One problem, from its first alert to its closing; it carries counts and instants, never its alerts.
 
@@ -313,6 +350,7 @@ class Incident(Struct, frozen=True, kw_only=True):
     delayed_until: datetime | None = None
     silences: tuple[str, ...] = ()
     by_silence: bool = False
+    process: Process = NO_PROCESS
 
     @property
     def name(self) -> str:

@@ -29,6 +29,7 @@ _MOVE_DEADLINES: Final = attrgetter(
     "resolution_at_risk_at",
     "resolution_at_risk",
     "resolution_outcome",
+    "process",
 )
 
 

@@ -24,11 +24,27 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """One level of escalation: who is told, so long after the response was asked for.
+
+    `notify` are words for recipients (see `core.effects.Notify`). Of the last level, `repeat` is after how long it acts
+    again while nobody acknowledges. The message waits until the calendar `during` is open; the clock does not.
+    """
+
+    after: timedelta
+    notify: tuple[str, ...]
+    repeat: timedelta | None = None
+    during: str = ALWAYS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeverityPolicy:
     """What `severities.yaml` says of one severity.
 
     `compliance` is the share of objectives to be met, `at_risk` the share of a target after which it is at risk;
     `calendar` names the calendar in which durations count (`always`: elapsed time); `close` is who closes.
+    `update_every` is how often stakeholders are told, None: not regularly; `review` the earliest and the latest time
+    after resolution for a review, None: none; `escalation` the levels in order.
     """
 
     targets: Mapping[Objective, Target]
@@ -39,6 +55,9 @@ class SeverityPolicy:
     reopen_within: timedelta
     acknowledgement_for: timedelta | None
     close: Literal["person", "daemon"]
+    update_every: timedelta | None = None
+    review: tuple[timedelta, timedelta] | None = None
+    escalation: tuple[Level, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

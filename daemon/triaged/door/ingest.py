@@ -33,8 +33,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PREFIX: Final = "/api/v1/alerts/"
-# A larger body of a mapped source is read on a thread of its own: its expressions would keep all others waiting.
+# A larger body is read on a thread of its own: it would keep all others waiting. Of a mapped source, whose expressions
+# take longer, and of an Alertmanager.
 _LARGE: Final = 4 * 1024
+_LARGE_WEBHOOK: Final = 512 * 1024
 
 
 class Ingest:
@@ -120,7 +122,12 @@ class Ingest:
     async def _alertmanager(self, door: Door, body: bytes) -> Answered:
         if self._known is not None and self._all_known(door.source, alertmanager.digests(door.source, body)):
             return taken(door, None)
-        return await self._stored(door, Delivery(id=delivery_id(), source=door.source, body=body), None)
+        if len(body) > _LARGE_WEBHOOK:
+            reading = await asyncio.to_thread(alertmanager.read, door.source, body)
+        else:
+            reading = alertmanager.read(door.source, body)
+        delivery = Delivery(id=delivery_id(), source=door.source, body=body, reading=reading)
+        return await self._stored(door, delivery, None)
 
     async def _mapped(self, door: Door, mapping: SourceMapping, body: bytes) -> Answered:
         if len(body) > _LARGE:

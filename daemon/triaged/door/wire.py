@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, msgpack
 
 from triaged.door.doors import Door
 from triaged.intake.known import Changes
 from triaged.intake.units import Answer, Delivery
+from triaged.ports.source import Reading
 from triaged.ports.tally import Tally
 from triaged.sources.sns import Handshake
 
@@ -30,6 +31,16 @@ def _read_only(content: dict[Any, Any]) -> MappingProxyType[Any, Any]:
 
 # Compiled mappings of sources hold read-only dictionaries, for which pickle has no way of its own.
 copyreg.pickle(MappingProxyType, lambda proxy: (_read_only, (dict(proxy),)))
+
+# What is read at the door need not be read again by the writer, whose time is the dearest: packed like this it costs
+# an eighth of that.
+_pack: Final = msgpack.Encoder().encode
+_unpack: Final = msgpack.Decoder(Reading).decode
+copyreg.pickle(Reading, lambda reading: (_unpack_reading, (_pack(reading),)))
+
+
+def _unpack_reading(packed: bytes) -> Reading:
+    return _unpack(packed)
 
 
 class Delivered(Struct, frozen=True):

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from triaged.core import storm
 from triaged.core.alerting import Place, place
 from triaged.core.draft import Context, Decision, Parents
-from triaged.core.effects import Comment, LiftSilences, MakeSilence, PublishIssue, Tally
+from triaged.core.effects import Comment, LiftSilences, MakeSilence, Notify, PublishIssue, Tally
 from triaged.core.episodes import Change, Step, alert_of, follow
 from triaged.core.events import (
     Act,
@@ -511,6 +511,8 @@ class Deciding:
                     batch.silences.append(effect)
                 case LiftSilences():
                     batch.lifted.append(effect.incident_id)
+                case Notify():
+                    batch.notices.append((effect, decision.incident.severity))
                 case Tally():
                     known = self._rules.rule_set.known_team(effect.labels.get("team", ""))
                     labels = {**effect.labels, "team": known} if "team" in effect.labels else effect.labels

@@ -89,7 +89,7 @@ class Growing:
                 incident_id=episode.incident_id,
                 ref=ref,
                 episode_id=episode.id,
-                since_at=min(episode.starts_at, now),
+                since_at=None if condition.firing_for is None else min(episode.starts_at, now),
                 # An alert without the label tells of no further pod, instance, … of it.
                 values={label: episode.labels[label] for label in condition.distinct if label in episode.labels},
                 refires=began and episode.refires,

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from triaged.core.effects import Comment, CommentKind, MakeSilence, Tally
+from triaged.core.effects import Audience, Comment, CommentKind, MakeSilence, NoticeKind, Notify, Tally
 from triaged.core.events import Act
 from triaged.core.growth import Growth
 from triaged.core.heartbeats import Beat, Changes
@@ -110,6 +110,21 @@ class PendingComment(Struct, frozen=True, kw_only=True):
     failure: str = ""
 
 
+class Notice(Struct, frozen=True, kw_only=True):
+    """Something to tell people; when it is taken up it becomes one message for each address."""
+
+    id: int
+    incident_id: int
+    kind: NoticeKind
+    audience: Audience
+    key: str
+    recipients: tuple[str, ...]
+    text: str
+    rank: int
+    created_at: datetime
+    done_at: datetime | None = None
+
+
 @unique
 class Write(StrEnum):
     """The three sorts of writes to a backend, in the order in which they go out among equals."""
@@ -155,12 +170,12 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class GrowthStep(Struct, kw_only=True):
-    """An alert that counts for a growth condition began (or ended) to fire."""
+    """An alert that counts for a growth condition began (or ended) to fire; `since_at` where that asks how long."""
 
     incident_id: int
     ref: str
     episode_id: int
-    since_at: datetime
+    since_at: datetime | None
     values: Mapping[str, str]
     refires: bool
     began: bool
@@ -186,6 +201,7 @@ class Batch(Struct):
     deadlines: dict[int, tuple[Deadline, ...]] = field(default_factory=dict)
     wants: dict[int, Want] = field(default_factory=dict)
     comments: list[tuple[Comment, Severity]] = field(default_factory=list)
+    notices: list[tuple[Notify, Severity]] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
     growth: list[GrowthStep] = field(default_factory=list)
     acts: list[tuple[int, Act]] = field(default_factory=list)

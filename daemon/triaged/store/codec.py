@@ -34,7 +34,7 @@ def from_us(us: int) -> datetime:
     return EPOCH + us * _US
 
 
-def to_json(value: Mapping[str, Any] | Sequence[Any]) -> str:
+def to_json(value: Mapping[str, Any] | Sequence[Any] | msgspec.Struct) -> str:
     return _encode_json(value).decode()
 
 
@@ -54,6 +54,8 @@ def _columns(kind: Any) -> tuple[str, Callable[[Any], Any] | None, Callable[[Any
         return "text", None, None
     if isinstance(kind, type) and issubclass(kind, Enum):
         return "text", attrgetter("_value_"), kind
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return "text", to_json, msgspec.json.Decoder(kind).decode
     if get_origin(kind) is tuple:
         return "text", to_json, lambda text: tuple(json.loads(text))
     return "text", to_json, json.loads

@@ -99,7 +99,10 @@ def rule_set_files(reader: Reader, digest: str) -> dict[str, str] | None:
 
 
 def counts(reader: Reader, incident_id: int, growth: Growth, now: datetime) -> Counts:
-    """What the condition would be compared with; of one that has held nothing is counted any more."""
+    """What the condition would be compared with; of one that has held nothing is counted any more.
+
+    Since when is known only where the condition asks how long.
+    """
     run = reader.connection.execute
     members, values, refires = s.growth_members.c, s.growth_values.c, s.growth_refires.c
     alerts, since = run(
@@ -122,7 +125,7 @@ def counts(reader: Reader, incident_id: int, growth: Growth, now: datetime) -> C
         alerts=alerts,
         distinct={label: found.get(label, 0) for label in growth.distinct},
         refires=recent,
-        since_at=None if since is None else from_us(since),
+        since_at=from_us(since) if since else None,
     )
 
 

@@ -71,8 +71,9 @@ class GrowthTable:
         self._recent = counted(
             select(refires.c.episode_id).where(*_of(refires), refires.c.at >= bindparam("since")), "since"
         )
+        timed = members.c.since_at > text("0")
         self._oldest = Statement(
-            select(func.min(members.c.since_at)).where(*_of(members)), dialect, ["incident_id", "ref"]
+            select(func.min(members.c.since_at)).where(*_of(members), timed), dialect, ["incident_id", "ref"]
         )
 
     def save(self, cursor: Cursor, steps: Iterable[GrowthStep], now: datetime) -> None:
@@ -85,7 +86,7 @@ class GrowthTable:
             row = (step.incident_id, step.ref, step.episode_id)
             if step.began:
                 left.pop(row, None)
-                joined[row] = (*row, to_us(step.since_at))
+                joined[row] = (*row, 0 if step.since_at is None else to_us(step.since_at))
             else:
                 joined.pop(row, None)
                 left[row] = row
@@ -109,7 +110,7 @@ class GrowthTable:
             return found >= wanted
 
         mine = (incident_id, growth.ref)
-        if growth.alerts is not None and not reaches(self._members, *mine, wanted=growth.alerts):
+        if not reaches(self._members, *mine, wanted=growth.alerts or 1):
             return False, None
         for label, wanted in growth.distinct.items():
             if not reaches(self._values, *mine, label, wanted=wanted):
@@ -118,11 +119,8 @@ class GrowthTable:
             since = to_us(now - growth.refires.within)
             if not reaches(self._recent, *mine, since, wanted=growth.refires.count):
                 return False, None
-        oldest = self._oldest.scalar(cursor, mine)
-        if oldest is None:
-            return False, None
         if growth.firing_for is not None:
-            ripe_at = from_us(oldest) + growth.firing_for
+            ripe_at = from_us(self._oldest.scalar(cursor, mine)) + growth.firing_for
             if ripe_at > now:
                 return False, ripe_at
         return True, None

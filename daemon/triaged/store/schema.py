@@ -27,7 +27,7 @@ from triaged.core.silences import Stage
 from triaged.core.staleness import Hearing, Unheard
 from triaged.core.suppression import Hush, Suppression
 from triaged.ports.silences import WantedSilence
-from triaged.ports.store import AlertRecord, Fate, PendingComment, Publication
+from triaged.ports.store import AlertRecord, Fate, Notice, PendingComment, Publication
 from triaged.store.codec import Codec
 
 INCIDENT = Codec(Incident)
@@ -37,6 +37,7 @@ ENTRY = Codec(TimelineEntry)
 RECORD = Codec(AlertRecord)
 PUBLICATION = Codec(Publication)
 COMMENT = Codec(PendingComment)
+NOTICE = Codec(Notice)
 SUPPRESSION = Codec(Suppression)
 PLAN = Codec(Plan)
 BEAT = Codec(Beat)
@@ -65,9 +66,20 @@ metadata = MetaData(
 )
 
 
+# What rows have that a former release writes: it runs on this schema, too.
+_DEFAULTS = {"process": "{}"}
+
+
 def _columns(codec: Codec[Any], *primary: str, but: frozenset[str] = frozenset()) -> list[Column[Any]]:
     return [
-        Column(c.name, _TYPES[c.kind], primary_key=c.name in primary, nullable=c.nullable, autoincrement=False)
+        Column(
+            c.name,
+            _TYPES[c.kind],
+            primary_key=c.name in primary,
+            nullable=c.nullable,
+            autoincrement=False,
+            server_default=_DEFAULTS.get(c.name),
+        )
         for c in codec.columns
         if c.name not in but
     ]
@@ -244,6 +256,16 @@ comments = Table(
     ),
 )
 
+# What people are told by their channels: a notice is a decision's, its messages are one for each address.
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    *_columns(NOTICE, but=frozenset({"id"})),
+    Index("uq_notices_key", "incident_id", "key", unique=True),
+    Index("ix_notices_waiting", "rank", "id", **_only("done_at IS NULL")),
+)
+
 # Rows found by their whole key lie in the key's own tree on SQLite (sqlite_with_rowid=False): one page less to write.
 
 # Growth, counted as alerts come and go, so that a condition is asked without reading an incident's alerts.
@@ -254,7 +276,8 @@ growth_members = Table(
     Column("ref", Text, primary_key=True),
     Column("episode_id", BigInteger, primary_key=True),
     Column("since_at", BigInteger, nullable=False),
-    Index("ix_growth_members_since", "incident_id", "ref", "since_at"),
+    # 0: the condition does not ask how long. Most do not, and every index is a page more to write for each new alert.
+    Index("ix_growth_members_since", "incident_id", "ref", "since_at", **_only("since_at > 0")),
     sqlite_with_rowid=False,
 )
 growth_values = Table(

@@ -49,6 +49,7 @@ _verdict = msgspec.json.Decoder(Verdict)
 
 RECORD_NAMES = tuple(n for n in s.RECORD.names if n != "id")
 COMMENT_NAMES = tuple(n for n in s.COMMENT.names if n != "id")
+NOTICE_NAMES = tuple(n for n in s.NOTICE.names if n != "id")
 # Numbers of incidents are for people and come one by one; those of episodes may skip some at a restart.
 _INCIDENTS_AT_ONCE = 1_000
 _IDS_AT_ONCE = {"incident": 1, "episode": 256}
@@ -111,6 +112,7 @@ class Statements:
             delete(s.deadlines).where(s.deadlines.c.incident_id == bindparam("incident_id")), dialect, ["incident_id"]
         )
         self.comments = upsert(dialect, s.comments, COMMENT_NAMES, on=["incident_id", "key"], keep=True)
+        self.notices = upsert(dialect, s.notices, NOTICE_NAMES, on=["incident_id", "key"], keep=True)
         waiting = s.publications.c
         self.wants = upsert(
             dialect,
@@ -371,7 +373,7 @@ class Transaction:
             .join(s.growth_members, members.episode_id == episodes.id)
             .where(members.incident_id == incident_id, members.ref == ref)
             .group_by(episodes.verdict)
-            .order_by(func.max(members.since_at).desc())
+            .order_by(func.max(episodes.starts_at).desc())
             .limit(_MOST_VERDICTS)
         )
         return [verdict for (found,) in rows.all() if (verdict := self.verdict(found)) is not None]
@@ -486,6 +488,13 @@ class Transaction:
             [
                 (m.incident_id, m.kind.value, m.key, m.text, sev.rank, now_us, now_us, None, 0, 0, "", None, None, "")
                 for m, sev in batch.comments
+            ],
+        )
+        run.notices.run(
+            c,
+            [
+                (n.incident_id, n.kind.value, n.audience.value, n.key, to_json(n.to), n.text, sev.rank, now_us, None)
+                for n, sev in batch.notices
             ],
         )
         run.acts.run(c, [acts.encode(i, act, now) for i, act in batch.acts])

@@ -68,6 +68,9 @@ class PublishWorker:
     def step(self, now: datetime) -> bool:
         """Write the gravest thing that waits and that the backend's pace allows."""
         self._paced_until = None
+        if self._earliest(now) > now:
+            # Every commit wakes this worker: while nothing at all may be written there is nothing to look for.
+            return False
         with self._read() as reader:
             fronts = queue.front(reader.connection, now)
         for waiting in fronts:
@@ -81,9 +84,16 @@ class PublishWorker:
         return False
 
     def next_at(self, now: datetime) -> datetime | None:
+        earliest = self._earliest(now)
+        if earliest > now:
+            return earliest
         with self._read() as reader:
             due_at = queue.next_due(reader.connection, now)
         return min((at for at in (self._paced_until, due_at) if at is not None), default=None)
+
+    def _earliest(self, now: datetime) -> datetime:
+        """When the backend's pace allows the most urgent write of any sort."""
+        return min(self._backend.ready_at(now, urgent=True, creates=creates) for creates in (True, False))
 
     def _write(self, waiting: Waiting, now: datetime) -> None:
         if waiting.write is Write.COMMENT:
