@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Literal
 
 from triaged.core.model import Objective, Severity
-from triaged.core.sla import ALWAYS, BUSINESS, SeverityPolicy, Target
+from triaged.core.sla import ALWAYS, BUSINESS, Level, SeverityPolicy, Target
 from triaged.rulefiles import words
 from triaged.rulefiles.values import Value
 
@@ -56,9 +56,9 @@ def _policy(value: Value, calendars: Collection[str]) -> SeverityPolicy | None:
     reopen_within = fields.read("reopen_within", _span)
     acknowledgement_for = fields.read("acknowledgement_for", _some_span)
     close = fields.read("close", lambda who: who.one_of(("person", "daemon")))
-    fields.read("update_every", _some_span)
-    fields.read("review", _review)
-    fields.many("escalation", lambda steps: steps.each(_step))
+    update_every = fields.read("update_every", _some_span)
+    review = fields.read("review", _review)
+    escalation = fields.many("escalation", lambda levels: levels.each(lambda level: _level(level, calendars)))
     if len(value.findings) > before or verify_for is None:
         return None
     return SeverityPolicy(
@@ -70,6 +70,9 @@ def _policy(value: Value, calendars: Collection[str]) -> SeverityPolicy | None:
         reopen_within=REOPEN_WITHIN if reopen_within is None else reopen_within,
         acknowledgement_for=acknowledgement_for,
         close=closer(close),
+        update_every=update_every,
+        review=review,
+        escalation=escalation,
     )
 
 
@@ -98,23 +101,28 @@ def _compliance(value: Value) -> dict[Objective, float]:
     }
 
 
-def _review(value: Value) -> None:
+def _review(value: Value) -> tuple[timedelta, timedelta] | None:
     between = value.fields(("between",), required=("between",)).get("between")
     if between is None:
-        return
+        return None
     what = "an earliest and a latest time like [48h, 72h]"
     spans = between.exactly(2, _some_span, what=what)
-    if len(spans) == between.length == 2 and spans[0] > spans[1]:
+    if len(spans) != 2:
+        return None
+    if between.length == 2 and spans[0] > spans[1]:
         between.complain(f"expected {what}, got the latest first")
+    return spans[0], spans[1]
 
 
-def _step(value: Value) -> None:
-    fields = value.fields(("after", "notify", "repeat"), required=("after", "notify"))
-    fields.read("after", _span)
-    fields.read("repeat", _some_span)
+def _level(value: Value, calendars: Collection[str]) -> Level | None:
+    fields = value.fields(("after", "notify", "repeat", "during"), required=("after", "notify"))
+    after = fields.read("after", _span)
+    repeat = fields.read("repeat", _some_span)
+    during = fields.read("during", lambda name: name.one_of(calendars, "a calendar of calendars.yaml"))
     notify = fields.get("notify")
-    if notify is not None and notify.filled("at least one to notify, like on_call"):
-        notify.names()
+    if after is None or notify is None or not notify.filled("at least one to notify, like on_call"):
+        return None
+    return Level(after=after, notify=notify.names(), repeat=repeat, during=during or ALWAYS)
 
 
 def _share(value: Value) -> float | None:
