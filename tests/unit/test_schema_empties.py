@@ -45,7 +45,7 @@ services: {a: {match: [a=b], users: few, code: [a/b], healthy: [a < b], links: {
 teams: {a: {repository: a/b, channels: [b], on_call: {rotation: [ann], handover: monday 09:00, zone: UTC}, hours: b}}
 people: {ann: {github: ann, notify: ['mailto://b']}}
 """,
-    "severities": "sev1: {at_risk: 0.5, review: {between: [48h, 72h]}, escalation: [{after: 5m, repeat: 5m}]}",
+    "severities": "sev1: {at_risk: 0.5, review: {between: [48h, 72h]}, escalation: [{after: 5m, repeat: 5m, during: business}]}",
     "calendars": """
 a: {zone: UTC, hours: {friday: ['09:00-12:00']}, holidays: {country: DE, subdivision: BE}, closed: [2026-12-28],
     open: [2026-11-28], periods: [{from: 2026-11-20T00:00, to: 2026-12-01}]}

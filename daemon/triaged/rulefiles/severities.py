@@ -120,9 +120,8 @@ def _level(value: Value, calendars: Collection[str]) -> Level | None:
     repeat = fields.read("repeat", _some_span)
     during = fields.read("during", lambda name: name.one_of(calendars, "a calendar of calendars.yaml"))
     notify = fields.get("notify")
-    if after is None or notify is None or not notify.filled("at least one to notify, like on_call"):
-        return None
-    return Level(after=after, notify=notify.names(), repeat=repeat, during=during or ALWAYS)
+    told = notify.names() if notify is not None and notify.filled("at least one to notify, like on_call") else ()
+    return None if after is None else Level(after=after, notify=told, repeat=repeat, during=during or ALWAYS)
 
 
 def _share(value: Value) -> float | None:
