@@ -51,7 +51,8 @@ bench: $(VENV)/.dev parts ## alerts per second beside Alertmanager itself, and w
 	@$(BIN)/python tests/bench/rules.py
 	@PATH="$(abspath $(BIN)):$(PARTS):$$PATH" $(BIN)/python tests/bench/ingest.py $(BENCH)
 
-fuzz: $(VENV)/.dev ## months of virtual time with outages, one a seed: make fuzz SEEDS="100 199", or a seed that failed
+fuzz: $(VENV)/.dev ## every change of clocks for 40 years, months of virtual time with outages: make fuzz SEEDS="100 199"
+	@PYTHONPATH=tests $(BIN)/python -m minutewise
 	@PYTHONPATH=tests $(BIN)/python -m month $(SEEDS)
 
 parts: $(VENV)/.python ## Prometheus, Alertmanager and wrk, for the tests

@@ -25,9 +25,11 @@ from triaged.core.events import (
     DeadlinePassed,
     Event,
     Grew,
+    PauseAsked,
     Record,
     ReopenAsked,
     ResolveAsked,
+    ResumeAsked,
     SeverityChosen,
 )
 from triaged.core.lifecycle import begin, decide
@@ -117,7 +119,8 @@ class Play:
     late.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, policy: Policy = POLICY) -> None:
+        self.policy = policy
         self.now = START
         self.incidents: dict[int, Incident] = {}
         self.episodes: dict[str, Episode] = {}
@@ -131,7 +134,7 @@ class Play:
 
     def due(self) -> dict[DeadlineKind, datetime]:
         """What stands for the newest incident."""
-        return {deadline.kind: deadline.due_at for deadline in standing(self.incident, POLICY)}
+        return {deadline.kind: deadline.due_at for deadline in standing(self.incident, self.policy)}
 
     # ---- what happens
 
@@ -194,12 +197,12 @@ class Play:
         while (first := self._first_due()) is not None and first.due_at <= until:
             self.now = max(self.now, first.due_at)
             self._decide(self.incidents[first.incident_id], DeadlinePassed(kind=first.kind, due_at=first.due_at))
-            assert first not in standing(self.incidents[first.incident_id], POLICY), "a deadline acts once"
+            assert first not in standing(self.incidents[first.incident_id], self.policy), "a deadline acts once"
         self.now = until
         return self.played[before:]
 
     def _first_due(self) -> Deadline | None:
-        every = [deadline for incident in self.incidents.values() for deadline in standing(incident, POLICY)]
+        every = [deadline for incident in self.incidents.values() for deadline in standing(incident, self.policy)]
         return min(every, key=lambda deadline: deadline.due_at, default=None)
 
     def _fired(self, name: str, says: Verdict, change: Change, starts_at: datetime) -> AlertFired:
@@ -212,11 +215,16 @@ class Play:
         if event.change is Change.CONTINUED:
             owner = owner or former
             event = event if owner is former else replace(event, change=Change.BEGAN)
-        if owner is None or place(owner, event, POLICY, self.now) is Place.OPEN:
+        if owner is None or place(owner, event, self.policy, self.now) is Place.OPEN:
             event = replace(event, change=Change.BEGAN)
             follows = owner.id if owner is not None and owner.opened_at is not None else None
             decision = begin(
-                event, CONTEXT, self.now, incident_id=len(self.incidents) + 1, rule_set="rules", follows=follows
+                event,
+                Context(policy=self.policy),
+                self.now,
+                incident_id=len(self.incidents) + 1,
+                rule_set="rules",
+                follows=follows,
             )
             played = self._keep(None, event, decision)
         else:
@@ -242,7 +250,7 @@ class Play:
         return played
 
     def _decide(self, incident: Incident, event: Event) -> list[Played]:
-        return self._keep(incident, event, decide(incident, event, CONTEXT, self.now))
+        return self._keep(incident, event, decide(incident, event, Context(policy=self.policy), self.now))
 
     def _keep(self, before: Incident | None, event: Event, decision: Decision) -> list[Played]:
         self.incidents[decision.incident.id] = decision.incident
@@ -271,6 +279,15 @@ def close(reason: CloseReason = CloseReason.COMPLETED, actor: Actor = ANN, **rec
 
 def reopen(actor: Actor = ANN, *, reason: str = "") -> ReopenAsked:
     return ReopenAsked(actor=actor, reason=reason)
+
+
+def pause(span: float, actor: Actor = ANN, *, reason: str = "the vendor looks") -> PauseAsked:
+    """For so many minutes."""
+    return PauseAsked(actor=actor, lasting=timedelta(minutes=span), reason=reason)
+
+
+def resume(actor: Actor = ANN, *, reason: str = "") -> ResumeAsked:
+    return ResumeAsked(actor=actor, reason=reason)
 
 
 # ---- what was asked for

@@ -16,6 +16,7 @@ _ONE = """
   reopen_within: 24h
   close: {close}
 """
+NOBODY = "  escalation: []\n"
 
 
 def severities(
@@ -25,7 +26,11 @@ def severities(
     targets: Sequence[tuple[str, str]] = TARGETS,
     more: str = "",
 ) -> str:
-    """The text; each sequence goes from sev1 to sev4, `verify_for` is in minutes, `more` is a line for each of them."""
+    """The text; each sequence goes from sev1 to sev4, `verify_for` is in minutes, `more` is lines for each of them.
+
+    Where those say nothing of it, nobody is told.
+    """
+    more = more if "escalation:" in more else more + NOBODY
     return "".join(
         _ONE.format(name=f"sev{n}", response=response, resolution=resolution, verify_for=span, close=who) + more
         for n, ((response, resolution), span, who) in enumerate(zip(targets, verify_for, close, strict=True), 1)

@@ -11,9 +11,10 @@ import socket
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,10 +25,12 @@ from fastapi import FastAPI
 from triaged import defaults, rulefiles
 from triaged.alertmanagers.asking import Alertmanager
 from triaged.alertmanagers.wire import Readable
+from triaged.channels.opening import checked
 from triaged.clock import Clock, SystemClock
 from triaged.config import AlertmanagerSettings, HeartbeatSettings, Settings, SourceSettings
 from triaged.core.events import CloseAsked, SilenceAsked
 from triaged.core.matchers import whole
+from triaged.core.recipients import PEOPLE
 from triaged.door.doors import Door, doors
 from triaged.door.inside import Inside
 from triaged.errors import ConfigError, StoreError
@@ -54,16 +57,21 @@ from triaged.store.trouble import trouble
 from triaged.web.api import build
 from triaged.web.auth import ApiTokens, Role, SourceAuth, TokenSource
 from triaged.web.desk import Desk
+from triaged.workers import ical
+from triaged.workers.addresses import Addresses
 from triaged.workers.deadlines import DeadlinesWorker
 from triaged.workers.ends import EndsWorker
 from triaged.workers.heartbeats import HeartbeatsWorker
 from triaged.workers.lifesign import LifesignWorker, get
 from triaged.workers.loop import Loop
+from triaged.workers.notify import NotifyWorker
+from triaged.workers.post import Lane, PostWorker
 from triaged.workers.publish import PublishWorker
 from triaged.workers.reconcile import ReconcileWorker, Watched
 from triaged.workers.reload import ReloadWorker, Signature, signature
 from triaged.workers.report import gather
 from triaged.workers.retention import RetentionWorker
+from triaged.workers.shifts import ShiftsWorker
 from triaged.workers.silences import SilencesWorker
 from triaged.workers.staleness import StalenessWorker
 from triaged.workers.subscribe import SubscribeWorker, fetch
@@ -76,6 +84,7 @@ log = structlog.get_logger(__name__)
 _POLICY_FILES: Final = ("severities.yaml", "calendars.yaml")
 _STOP_SECONDS: Final = 15.0
 _PATIENCE: Final = timedelta(seconds=1)
+_PEOPLE_AT_ONCE: Final = 3
 # The threads share one interpreter lock; the default of 5 ms lets a worker starve the writer.
 _SWITCH_SECONDS: Final = 0.0005
 # The values of a batch hold no cycles and go with it: looking for some after every 700 of them costs 7 % of ingest.
@@ -110,6 +119,7 @@ class App:
         self.hearings = Hearings(but=asked)
         files = rulefiles.load(self._folder)
         rules = rules_of(files)
+        self._templates = files.templates
         self.intake = Intake(
             self.store,
             rules,
@@ -188,10 +198,16 @@ class App:
             since=self.clock.now(),
             but=asked,
         )
+        shifts = ShiftsWorker(
+            lambda: self.intake.rules.rule_set, read=self.store.read, run=self.writer.run, ask=ical.ask
+        )
         of_rules = [
-            Loop(worker, self.clock, self.metrics) for worker in (ends, heartbeats, self._staleness, self._watch)
+            Loop(worker, self.clock, self.metrics)
+            for worker in (ends, heartbeats, shifts, self._staleness, self._watch)
         ]
-        self.loops = (self.publish, self.deadlines, self.retention, self.subscribe, *of_rules)
+        self._addresses = Addresses(_channels(settings), lambda: self.intake.rules.rule_set)
+        self.notify, self.posts = self._notifying()
+        self.loops = (self.publish, self.deadlines, self.retention, self.subscribe, *of_rules, self.notify, *self.posts)
         if settings.heartbeat is not None:
             self.loops = (*self.loops, self._lifesign(settings.heartbeat))
         if settings.alertmanagers:
@@ -323,6 +339,7 @@ class App:
             # A bug of ours in reading them must neither end the daemon nor look like success.
             self._refuse(read, [f"a bug of triaged hinders reading them: {type(error).__name__}"])
             raise
+        self._templates = files.templates
         self.writer.run(partial(self._use, rules))
         self.writer.ask(WindowsChanged())
         self.door.use(self._doors(files.sources))
@@ -347,6 +364,44 @@ class App:
         url()
         worker = LifesignWorker(url, every=settings.every, trouble=self._trouble, get=get)
         return Loop(worker, self.clock, self.metrics)
+
+    def _notifying(self) -> tuple[Loop, tuple[Loop, ...]]:
+        """What takes notices up, and what sends them: each channel for itself, so that none waits for another."""
+
+        def post(channel: str, lane: Lane, number: int) -> Loop:
+            worker = PostWorker(
+                channel,
+                lane,
+                self._addresses,
+                number=number,
+                rules=lambda: self.intake.rules,
+                templates=lambda: self._templates,
+                read=self.store.read,
+                run=self.writer.run,
+                clock=self.clock,
+                metrics=self.metrics,
+                public_url=self.settings.public_url,
+            )
+            return Loop(worker, self.clock, self.metrics)
+
+        lanes = {name: Lane() for name in (*self._addresses.channels, PEOPLE)} if not self._addresses.silent else {}
+        posts = tuple(
+            post(name, lane, number)
+            for name, lane in sorted(lanes.items(), key=itemgetter(0))
+            for number in range(1, 1 + (_PEOPLE_AT_ONCE if name == PEOPLE else 1))
+        )
+        for name in lanes:
+            for ending in ("sent", "failed", "given_up", "overtaken"):
+                self.metrics.notifications.labels(name, ending)
+        worker = NotifyWorker(
+            self._addresses,
+            rules=lambda: self.intake.rules.rule_set,
+            read=self.store.read,
+            run=self.writer.run,
+            ask=self.writer.ask,
+            wake=partial(_wake_all, posts),
+        )
+        return Loop(worker, self.clock, self.metrics), posts
 
     def _trouble(self, now: datetime) -> str:
         """Why the daemon does not do its work, in words; "" while all is well."""
@@ -445,6 +500,8 @@ class App:
     def _woken(self, publishes: bool, deadlines: bool) -> None:
         if publishes:
             self.publish.wake()
+            # Hardly anything is worth telling people that is not worth writing into the issue.
+            self.notify.wake()
         if deadlines:
             self.deadlines.wake()
 
@@ -541,6 +598,19 @@ def open_store(settings: Settings, *, new: bool = True) -> Store:
         raise ConfigError(f"store: cannot make {file.parent}: {error.strerror}") from error
 
 
+def _channels(settings: Settings) -> dict[str, Callable[[], str]]:
+    """What gives the URL of each channel. Raises ConfigError where one cannot be read, or means nothing."""
+    channels: dict[str, Callable[[], str]] = {
+        name: partial(_secret, one.url, one.url_file) for name, one in settings.channels.items()
+    }
+    for name, url in channels.items():
+        try:
+            checked(url())
+        except ConfigError as error:
+            raise ConfigError(f"channels.{name}: {error}") from None
+    return channels
+
+
 def _secret(text: str | None, file: Path | None) -> str:
     """A secret, read anew each time: its file may be rotated while the daemon runs."""
     if text is not None or file is None:
@@ -579,6 +649,11 @@ def _listener(settings: Settings, clock: Clock) -> socket.socket:
     listener.listen(2_048)
     listener.setblocking(False)
     return listener
+
+
+def _wake_all(loops: Iterable[Loop]) -> None:
+    for loop in loops:
+        loop.wake()
 
 
 def _forget(record_id: int, transaction: Transaction, _now: datetime) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from triaged.core.matchers import whole
+from triaged.core.recipients import ON_CALL, PEOPLE, TEAM
 from triaged.errors import SHOWN_FINDINGS, ConfigError, Finding
 from triaged.rulefiles.marks import Items, Node, Scalar, Table, compose
 from triaged.rulefiles.texts import read_text
@@ -158,6 +159,20 @@ class HeartbeatSettings(BaseModel):
         return self
 
 
+class ChannelSettings(BaseModel):
+    """Where people are told: a URL as Apprise has them, or `pagerduty://KEY`, `opsgenie://KEY`."""
+
+    model_config = _FORBID
+    url: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$")] | None = Field(default=None, repr=False)
+    url_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_url(self) -> ChannelSettings:
+        if (self.url is None) == (self.url_file is None):
+            raise ValueError("expected either url_file (better) or url")
+        return self
+
+
 _MemberUrl = Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$")]
 
 
@@ -216,7 +231,15 @@ class Settings(BaseSettings):
     retention: RetentionSettings = RetentionSettings()
     heartbeat: HeartbeatSettings | None = None
     alertmanagers: tuple[AlertmanagerSettings, ...] = ()
+    channels: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")], ChannelSettings] = {}
     insecure_no_auth: bool = False
+
+    @field_validator("channels")
+    @classmethod
+    def _no_word_for_others(cls, value: dict[str, ChannelSettings]) -> dict[str, ChannelSettings]:
+        for name in {PEOPLE, ON_CALL, TEAM} & value.keys():
+            raise ValueError(f"expected another name than {name}, which means somebody else")
+        return value
 
     @classmethod
     def settings_customise_sources(

@@ -51,6 +51,12 @@ class Metrics:
         self.rate_limit_remaining = Gauge(
             "triaged_backend_rate_limit_remaining", "Requests left in the backend's window.", ["backend"], registry=one
         )
+        self.notifications = Counter(
+            "triaged_notifications",
+            "Messages to people: sent, attempts that failed, given up, overtaken by the end.",
+            ["channel", "outcome"],
+            registry=one,
+        )
         self.errors = Counter(
             "triaged_errors", "Bugs caught at an edge; the log has the traceback.", ["where"], registry=one
         )

@@ -1176,12 +1176,14 @@ def test_a_second_replica_passes_over_what_the_first_is_claiming(store: Store, o
 
 # msgspec refuses lone surrogates; sources mend them long before.
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+_INSTANT = st.datetimes(timezones=st.just(UTC))
 _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     str: _TEXT,
     int: st.integers(-(2**63), 2**63 - 1),
     bool: st.booleans(),
     bytes: st.binary(max_size=20),
-    datetime: st.datetimes(timezones=st.just(UTC)),
+    datetime: _INSTANT,
+    tuple[tuple[datetime, datetime], ...]: st.lists(st.tuples(_INSTANT, _INSTANT), max_size=2).map(tuple),
     Mapping[str, str]: st.dictionaries(_TEXT, _TEXT, max_size=3),
     tuple[str, ...]: st.lists(_TEXT, max_size=3).map(tuple),
 }

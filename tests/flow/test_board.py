@@ -187,7 +187,7 @@ def test_the_header_says_when_the_last_reload_was_refused(desk: WebDesk) -> None
 def test_the_header_says_when_clocks_do_not_act(desk: WebDesk) -> None:
     desk.fire("A", grave="1")
     desk.clock.advance(minutes(60))
-    assert "2 deadlines passed and did not act" in text(desk)
+    assert "3 deadlines passed and did not act" in text(desk)
 
 
 def test_a_board_of_very_many_incidents_says_how_many_more_there_are(desk: WebDesk) -> None:

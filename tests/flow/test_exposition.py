@@ -168,8 +168,8 @@ def test_process_metrics_come_without_the_store_and_say_that_it_is_down(desk: We
 def test_a_deadline_that_nobody_acts_on_is_told(desk: WebDesk) -> None:
     desk.fire("A", grave="1")
     desk.clock.advance(timedelta(hours=1))
-    overdue = Scrape(desk).value("deadlines_overdue")
-    assert overdue == 2
+    # Its response, the risk of that, and a level of escalation.
+    assert Scrape(desk).value("deadlines_overdue") == 3
 
 
 def test_no_label_names_an_alert_an_instance_or_an_incident(desk: WebDesk) -> None:

@@ -118,12 +118,13 @@ def test_an_incident_is_shown_with_timeline_episodes_and_deadlines(desk: WebDesk
     assert shown["issue"] is None
     assert shown["url"] == f"{HERE}/incidents/INC-1"
     assert [one["labels"]["instance"] for one in shown["episodes"]] == ["a"]
-    assert [entry["entry"] for entry in shown["timeline"]] == ["fired", "opened"]
+    assert [entry["entry"] for entry in shown["timeline"]] == ["fired", "opened", "escalated"]
     assert {one["kind"] for one in shown["deadlines"]} == {
         "response",
         "response_at_risk",
         "resolution",
         "resolution_at_risk",
+        "escalation",
     }
 
 
@@ -207,7 +208,10 @@ def test_an_act_that_the_state_does_not_allow_is_409_and_changes_nothing(desk: W
 def test_an_unknown_act_is_404_with_the_acts_that_there_are(desk: WebDesk) -> None:
     desk.fire("A")
     said = error(desk, f"{ONE}/explode", {}, 404)
-    acts = "ack, severity, resolve, close, reopen, merge, split or silence"
+    acts = (
+        "ack, severity, resolve, close, reopen, merge, split, silence, pause, resume, escalate, unack, assign, role,"
+        " note, update, eta or workaround"
+    )
     assert said == f"expected one of the acts {acts}, got 'explode'"
 
 

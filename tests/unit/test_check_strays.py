@@ -12,7 +12,7 @@ from triaged.rulefiles import strays
 from triaged.rulefiles.folder import USED
 from triaged.rulefiles.strays import DEEPEST, MOST_SEARCHED
 
-PLACES = f"{', '.join(USED)}, sources/NAME.yaml or tests/NAME.yaml"
+PLACES = f"{', '.join(USED)}, sources/NAME.yaml, tests/NAME.yaml or templates/NAME.txt"
 
 
 def told_of(folder: Path, *names: str) -> list[str]:
@@ -47,7 +47,11 @@ def test_what_is_read_or_is_no_yaml_or_hidden_is_not_told(tmp_path: Path) -> Non
     read = (*USED, "sources/a.yaml", "tests/a.yaml")
     others = ("README.md", "payload.json", ".yamllint.yaml", ".git/x.yaml", "..2026/triage.yaml", "sources/.#a.yaml")
     assert told_of(tmp_path, *read, *others, "tests/b.yml", "tests/deep/c.yaml") == []
-    assert told_of(tmp_path, "templates/a.yaml", "templates/b") == ["templates:1:1: not used by this release"]
+    assert told_of(tmp_path, "templates/raised.txt", "templates/raised.md") == []
+    assert told_of(tmp_path, "templates/a.yaml") == [
+        "templates/a.yaml:1:1: not read: expected templates/NAME.txt or templates/NAME.md"
+    ]
+    (tmp_path / "templates/a.yaml").unlink()
     assert strays(defaults.RULES) == []
 
 

@@ -317,8 +317,8 @@ def test_embedded_settings_are_out_of_reach_of_the_environment(monkeypatch: pyte
 
 def test_an_unknown_key_is_told_with_its_place_the_known_ones_and_the_nearest(file: Path) -> None:
     assert refused(file, "# ours\nlisen: 127.0.0.1:1\n") == (
-        "config.yaml:2:1: lisen: unknown key 'lisen': expected one of alertmanagers, api_tokens, backend, heartbeat, "
-        "insecure_no_auth, listen, public_url, retention, rules, sources, store; did you mean listen?"
+        "config.yaml:2:1: lisen: unknown key 'lisen': expected one of alertmanagers, api_tokens, backend, channels, "
+        "heartbeat, insecure_no_auth, listen, public_url, retention, rules, sources, store; did you mean listen?"
     )
 
 

@@ -23,7 +23,7 @@ from triaged.intake.known import MOST
 from triaged.intake.pulse import HEARTBEAT
 from triaged.intake.writer import MOST_WAITING
 from triaged.ports.store import Fate
-from triaged.rulefiles import calendars, folder, heartbeats, maintenance, services, severities, triage
+from triaged.rulefiles import calendars, folder, heartbeats, maintenance, services, severities, templates, triage
 from triaged.sources.limits import LONGEST_NAME, LONGEST_VALUE, MOST_ALERTS, MOST_BYTES, MOST_LABELS
 from triaged.web.acts import ACTS, Reason
 from web_desk import WebDesk
@@ -178,7 +178,7 @@ RULE_KEYWORDS = {
     "calendars.yaml": calendars.KEYS,
     "heartbeats.yaml": heartbeats.KEYS,
     "maintenance.yaml": maintenance.KEYS,
-    "the folder": (*folder.USED, *(name if "." in name else f"{name}/" for name in folder.NOT_YET)),
+    "the folder": (*folder.USED, f"{templates.FOLDER}/"),
 }
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from building import incident, minutes, verdict
-from playing import CONTEXT, NAME, Play, ack, choose, comments, counted, entries, publishes, tallies, told
+from playing import CONTEXT, NAME, Play, ack, choose, comments, counted, entries, pause, publishes, tallies, told
 from triaged.core.effects import PublishIssue
 from triaged.core.events import DeadlinePassed, GrowthAwaited
 from triaged.core.lifecycle import decide
@@ -162,6 +162,7 @@ ONCE = [
     (DeadlineKind.ACKNOWLEDGEMENT, 120),
     (DeadlineKind.VERIFICATION, 30),
     (DeadlineKind.GROWTH, 5),
+    (DeadlineKind.PAUSE, 20),
 ]
 
 
@@ -170,8 +171,10 @@ def until(kind: DeadlineKind) -> Play:
     play = Play()
     delay = timedelta(minutes=15) if kind is DeadlineKind.OPENING else None
     play.fire(says=verdict(severity=SEV3 if delay else SEV1, delay=delay))
-    if kind is DeadlineKind.ACKNOWLEDGEMENT:
+    if kind in (DeadlineKind.ACKNOWLEDGEMENT, DeadlineKind.PAUSE):
         play.act(ack())
+    if kind is DeadlineKind.PAUSE:
+        play.act(pause(20))
     if kind is DeadlineKind.VERIFICATION:
         play.resolve()
     if kind is DeadlineKind.GROWTH:
@@ -254,6 +257,66 @@ def test_a_deadline_that_is_late_by_less_than_a_minute_says_nothing_of_it() -> N
     play.to(14)
     late = play.down_until(15.9)
     assert told(late) == ["response objective breached, due 2026-11-23 03:15 UTC"]
+
+
+LATE = {
+    DeadlineKind.OPENING: (Entry.OPENED, "opened as sev3: still fires after 2 h 15 min (acted 2 h late)"),
+    DeadlineKind.RESPONSE_AT_RISK: (
+        Entry.AT_RISK,
+        "response objective at risk, due 2026-11-23 03:15 UTC (acted 2 h late)",
+    ),
+    DeadlineKind.RESPONSE: (
+        Entry.BREACHED,
+        "response objective breached, due 2026-11-23 03:15 UTC (acted 2 h late)",
+    ),
+    DeadlineKind.RESOLUTION_AT_RISK: (
+        Entry.AT_RISK,
+        "resolution objective at risk, due 2026-11-23 07:00 UTC (acted 2 h late)",
+    ),
+    DeadlineKind.RESOLUTION: (
+        Entry.BREACHED,
+        "resolution objective breached, due 2026-11-23 07:00 UTC (acted 2 h late)",
+    ),
+    DeadlineKind.ACKNOWLEDGEMENT: (
+        Entry.ACKNOWLEDGEMENT_ENDED,
+        "the acknowledgement by ann expired: nothing happened since (acted 2 h late)",
+    ),
+    DeadlineKind.VERIFICATION: (
+        Entry.RESOLVED,
+        "resolved: quiet since 2026-11-23 03:00 UTC, after 0 s (acted 2 h late)",
+    ),
+    DeadlineKind.GROWTH: (Entry.LATE, "whether it has grown by time alone was asked 2 h late"),
+    DeadlineKind.PAUSE: (
+        Entry.RESUMED,
+        "the pause ended: its time is over; due 2026-11-23 07:20 UTC (acted 2 h late)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "minute"), ONCE)
+def test_whatever_acts_late_says_by_how_much_on_the_entry_that_tells_of_it(kind: DeadlineKind, minute: float) -> None:
+    play = until(kind)
+    play.now = minutes(minute + 120)
+    late = play.tell(DeadlinePassed(kind=kind, due_at=minutes(minute)))
+    said = [(one.entry, one.text) for one in late[0].decision.timeline if " late" in one.text]
+    assert said == [LATE[kind]]
+    assert publishes(late)
+
+
+def test_a_late_deadline_says_so_on_its_own_entry_and_not_on_what_it_brought_about() -> None:
+    play = opened(SEV3)
+    play.resolve()
+    late = play.down_until(60)
+    assert entries(late) == [Entry.NOT_REQUIRED, Entry.MET, Entry.RESOLVED, Entry.CLOSED]
+    assert [" late)" in text for text in told(late)] == [False, False, True, False]
+
+
+def test_a_question_of_a_storm_that_was_asked_late_is_told_and_one_in_time_is_not() -> None:
+    storm = incident(storm_until=minutes(5))
+    passed = DeadlinePassed(kind=DeadlineKind.STORM, due_at=minutes(5))
+    (said,) = decide(storm, passed, CONTEXT, minutes(65)).timeline
+    assert (said.entry, said.text) == (Entry.LATE, "whether the storm goes on was asked 1 h late")
+    assert decide(storm, passed, CONTEXT, minutes(5.9)).timeline == ()
 
 
 def test_a_late_opening_counts_from_when_it_opened() -> None:

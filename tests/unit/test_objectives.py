@@ -7,12 +7,13 @@ from datetime import datetime
 import pytest
 from msgspec.structs import replace
 
+import building
 from building import incident, minutes
 from playing import CONTEXT, POLICY
 from triaged.core import objectives
 from triaged.core.draft import Draft
 from triaged.core.effects import Tally
-from triaged.core.model import DeadlineKind, Entry, Incident, Objective, Outcome, Severity, State
+from triaged.core.model import DeadlineKind, Entry, Incident, Objective, Outcome, Process, Severity, State
 
 SEV1, SEV2, SEV3, SEV4 = Severity
 CLOCKS = {
@@ -69,6 +70,25 @@ def test_for_a_verifying_incident_only_its_window_stands() -> None:
     assert standing(replace(OPEN, state=State.VERIFYING, restored_at=minutes(20), grows_at=minutes(30))) == {
         DeadlineKind.VERIFICATION: minutes(40)
     }
+
+
+def test_escalation_and_updates_wait_while_it_is_verified_and_stand_again_when_it_fires_again() -> None:
+    process = Process(escalates_at=minutes(15), update_due_at=minutes(40))
+    told = {DeadlineKind.ESCALATION, DeadlineKind.UPDATE}
+    watched = replace(OPEN, state=State.VERIFYING, restored_at=minutes(20), former_state=State.OPEN, process=process)
+    policy = building.policy()
+    assert {deadline.kind for deadline in objectives.standing(watched, policy)} == {DeadlineKind.VERIFICATION}
+    again = replace(watched, state=State.OPEN, restored_at=None, former_state=None)
+    assert told <= {deadline.kind for deadline in objectives.standing(again, policy)}
+
+
+def test_escalation_and_updates_wait_while_it_is_paused() -> None:
+    process = Process(
+        escalates_at=minutes(15), update_due_at=minutes(40), paused_at=minutes(5), paused_until=minutes(9)
+    )
+    paused = replace(OPEN, state=State.ACKNOWLEDGED, acknowledged_until=minutes(8), process=process)
+    stands = objectives.standing(paused, building.policy())
+    assert {deadline.kind: deadline.due_at for deadline in stands} == {DeadlineKind.PAUSE: minutes(9)}
 
 
 def test_for_a_pending_incident_its_opening_and_its_growth_stand() -> None:

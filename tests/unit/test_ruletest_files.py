@@ -195,7 +195,7 @@ def test_an_empty_file_has_no_tests() -> None:
         ),
         ("- {test: t, alert: {a: b}, expect: open}", "[0].expect: expected a mapping, got open"),
         ("- {test: t, alert: {a: b}, expect: {sate: open}}", "got an unknown key; did you mean state?"),
-        ("- {test: t, alert: {a: b}, expect: {notified: [ann]}}", "[0].expect.notified: expected severity, judged,"),
+        ("- {test: t, alert: {a: b}, expect: {notify: [ann]}}", "[0].expect.notify: expected severity, judged,"),
         ("- {test: t, alert: {a: b}, expect: {severity: sev5}}", "expected sev1, sev2, sev3, sev4 or none, got sev5"),
         ("- {test: t, alert: {a: b}, expect: {state: opened}}", "got opened; did you mean open?"),
         ("- {test: t, alert: {a: b}, expect: {due: {respones: 1h}}}", "got an unknown key; did you mean response?"),

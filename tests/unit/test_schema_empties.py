@@ -42,7 +42,9 @@ rules:
 """,
     "services": """
 services: {a: {match: [a=b], users: few, code: [a/b], healthy: [a < b], links: {a: 'https://b'}, depends_on: [a]}}
-teams: {a: {repository: a/b, channels: [b], on_call: {rotation: [ann], handover: monday 09:00, zone: UTC}, hours: b}}
+teams:
+  a: {repository: a/b, channels: [b], on_call: {rotation: [ann], handover: monday 09:00, zone: UTC}, hours: b}
+  b: {on_call: {rotation: [ann], from: 2026-11-23, ical: 'https://b', ical_file: /b}}
 people: {ann: {github: ann, notify: ['mailto://b']}}
 """,
     "severities": "sev1: {at_risk: 0.5, review: {between: [48h, 72h]}, escalation: [{after: 5m, repeat: 5m, during: business}]}",
@@ -70,6 +72,7 @@ generator_url: c
    incidents: 1, issues: 1, fold: storm}}
 - {test: c, steps: [{at: 0m, post: {a: b}, expect: {firing: 1, round: 1}}, {at: 1m, resolve: {a: b}},
    {at: 1m, resolve: [{a: b}]}, {at: 2m, act: ack, for: 1h, of: {a: b}}, {at: 2m, act: merge, into: {a: b}},
+   {at: 2m, act: escalate, to: a, take_over: true, expect: {level: 1, owner: a, due: {escalation: 5m}}},
    {at: 3m, act: close, reason: completed, summary: a, root_cause: b, fix: c, prevention: d}]}
 """,
 }

@@ -9,6 +9,7 @@ from typing import assert_never
 from triaged.backends.firing import firing, lead, says
 from triaged.backends.folded import folded, folded_into
 from triaged.backends.guidance import base_of, guidance, page_of
+from triaged.backends.progress import progress
 from triaged.backends.text import code, link, passage, prose, table
 from triaged.backends.why import why
 from triaged.core import wording
@@ -40,6 +41,7 @@ def block(report: Report) -> str:
         _what(report),
         _facts(report),
         guidance(report),
+        progress(report.incident),
         _targets(report),
         firing(report, page=page_of(report)),
         folded(report),
@@ -78,6 +80,9 @@ def _state(incident: Incident) -> str:
 
 
 def _notice(incident: Incident) -> str:
+    process = incident.process
+    if process.paused_until is not None:
+        return f"**Paused until {wording.instant(process.paused_until)}:** {prose(process.paused_for)}"
     if incident.state is not State.CLOSED or not incident.firing:
         return ""
     fire = "alert still fires" if incident.firing == 1 else "alerts still fire"
@@ -185,6 +190,8 @@ def _outcome(incident: Incident, objective: Objective) -> str:
             return "not required"
         case None if incident.state is State.VERIFYING:
             return "waits while it is watched"
+        case None if not is_response and incident.process.paused_until is not None:
+            return f"paused until {wording.instant(incident.process.paused_until)}"
         case None:
             at_risk = incident.response_at_risk if is_response else incident.resolution_at_risk
             return "**at risk**" if at_risk else "running"

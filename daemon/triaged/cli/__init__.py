@@ -7,7 +7,7 @@ import sys
 import typer
 
 from triaged import __version__
-from triaged.cli import backtest, check, db, demo, explain, incidents, schema, serve, test
+from triaged.cli import backtest, check, db, demo, explain, oncall, schema, serve, test, working
 from triaged.cli.terminal import plain_lines
 from triaged.errors import TriagedError
 
@@ -40,7 +40,8 @@ app.command("schema")(schema.schema)
 app.command("test")(test.run)
 app.command("explain")(explain.explain)
 app.command("backtest")(backtest.run)
-app.add_typer(incidents.app, name="incidents")
+app.command("on-call")(oncall.on_call)
+app.add_typer(working.app, name="incidents")
 app.add_typer(db.app, name="db")
 
 

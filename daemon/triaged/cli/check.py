@@ -20,7 +20,7 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="Configuration
 RulesFolder = Annotated[Path | None, typer.Option("--rules", help="Rules, instead of the configuration's.")]
 
 
-def check(
+def check(  # noqa: PLR0913 - one for each option
     config_file: ConfigFile = None,
     rules: RulesFolder = None,
     form: Annotated[
@@ -30,6 +30,7 @@ def check(
     history: Annotated[
         bool, typer.Option("--history/--no-history", help="Ask the store which rules no recorded alert met.")
     ] = True,
+    live: Annotated[bool, typer.Option("--live", help="Read the calendars that say who is on call, too.")] = False,
 ) -> None:
     """Validate configuration and rules: each finding with its line, what was expected, and the nearest valid word."""
     checked = Checked()
@@ -38,8 +39,12 @@ def check(
     files = checked.rules(folder) if folder else None
     if folder:
         checked.tests(folder)
+    if settings and files and folder:
+        checked.channels(settings, folder, files)
     if history and settings and folder and files:
         checked.history(settings, folder, files)
+    if folder and files:
+        checked.on_call(settings if history else None, folder, files, live=live)
     failing = (Level.ERROR, Level.WARNING) if strict else (Level.ERROR,)
     ok = all(one.level not in failing for one in checked.found)
     _write(form, checked, "" if files is None else f"{_size(files)} ({folder}, {files.hash})", ok=ok)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from triaged import config, rulefiles
 from triaged.app import open_store
 from triaged.cli.findings import Level, Told
 from triaged.clock import SystemClock
 from triaged.config import Settings
-from triaged.errors import ConfigError, Finding, StoreError
+from triaged.core.oncall import Reading, Rota
+from triaged.errors import ConfigError, DeliveryError, Finding, StoreError
 from triaged.replay.met import met
 from triaged.replay.ruletests import reading
-from triaged.rulefiles import RuleFiles
+from triaged.rulefiles import RuleFiles, oncall
 from triaged.rulefiles.folder import TESTS
+from triaged.store import shifts
+from triaged.workers import ical
+from triaged.workers.shifts import AHEAD, asked, feeds_of, source
 
 
 class Checked:
@@ -57,6 +64,11 @@ class Checked:
             for finding in error.findings:
                 self.found.append(Told(level=Level.ERROR, finding=finding, path=Path(finding.file)))
 
+    def channels(self, settings: Settings, folder: Path, files: RuleFiles) -> None:
+        """Channels of teams that the configuration does not know; a hint only where it has none, and all is silent."""
+        level = Level.ERROR if settings.channels else Level.WARNING
+        self._add(level, folder, sorted(rulefiles.unconfigured(files.sheet, settings.channels)))
+
     def history(self, settings: Settings, folder: Path, files: RuleFiles) -> None:
         """What no recorded alert met; nothing where no store is there, and only a word where it cannot be read."""
         try:
@@ -77,5 +89,44 @@ class Checked:
         if recorded is not None:
             self._add(Level.NOTICE, folder, sorted(rulefiles.unmet(files.sheet, recorded)))
 
+    def on_call(self, settings: Settings | None, folder: Path, files: RuleFiles, *, live: bool) -> None:
+        """Whether somebody is on call all the time, by what the store has of the calendars; `live`: by themselves."""
+        now = SystemClock().now()
+        if not feeds_of(files.rules):
+            return
+        rota = _fetched(files, now) if live else settings and _stored(settings, files)
+        if rota:
+            self._add(Level.ERROR, folder, sorted(oncall.uncovered(files.sheet, rota, now)))
+            self._add(Level.WARNING, folder, sorted(oncall.doubted(files.sheet, rota, now)))
+
     def _add(self, level: Level, folder: Path, findings: Iterable[Finding]) -> None:
         self.found += [Told(level=level, finding=finding, path=folder / finding.file) for finding in findings]
+
+
+def _stored(settings: Settings, files: RuleFiles) -> Rota | None:
+    """What the daemon read last; None where it has no store, or one that cannot be read."""
+    try:
+        store = open_store(settings, new=False)
+    except (ConfigError, ImportError):
+        return None
+    try:
+        with store.read() as reader:
+            return shifts.rota(files.rules, reader.connection)
+    except StoreError:
+        return None
+    finally:
+        store.close()
+
+
+def _fetched(files: RuleFiles, now: datetime) -> Rota:
+    """What the calendars say now; of one that cannot be read, why not."""
+    found, readings = {}, {}
+    for team, feed in feeds_of(files.rules).items():
+        one = Reading(team=team, source=source(feed), tried_at=now)
+        try:
+            found[team] = ical.ask(asked(feed, now))
+        except DeliveryError as error:
+            readings[team] = replace(one, failure=str(error))
+        else:
+            readings[team] = replace(one, read_at=now, until=now + AHEAD)
+    return Rota(teams=files.rules.teams, people=files.rules.people, shifts=found, readings=readings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +23,7 @@ Name = Annotated[str, typer.Argument(help="INC-n", metavar="INC-n")]
 By = Annotated[str | None, typer.Option("--by", help="Who acts, where the daemon has no tokens.")]
 Reason = Annotated[str | None, typer.Option("--reason", help="Why.")]
 
-_HERE = "http://127.0.0.1:9876"
+HERE = "http://127.0.0.1:9876"
 _STAGES = {"wanted": "to be made", "lifting": "to be removed"}
 
 
@@ -32,12 +33,12 @@ def list_incidents(  # noqa: PLR0913 - the filters of the API
     severity: Annotated[str | None, typer.Option(help="sev1 … sev4")] = None,
     team: Annotated[str | None, typer.Option(help="A team of the catalogue.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
-    url: Url = _HERE,
+    url: Url = HERE,
     token_file: TokenFile = None,
 ) -> None:
     """Show incidents, newest first."""
     wanted = {"state": state, "severity": severity, "team": team, "limit": limit}
-    found = _call("GET", url, "/incidents", token_file, params={k: v for k, v in wanted.items() if v is not None})
+    found = call("GET", url, "/incidents", token_file, params={k: v for k, v in wanted.items() if v is not None})
     table = Table(box=None, pad_edge=False)
     for column in ("incident", "severity", "state", "opened", "firing", "team", "title"):
         table.add_column(column, overflow="fold")
@@ -49,9 +50,9 @@ def list_incidents(  # noqa: PLR0913 - the filters of the API
 
 
 @app.command()
-def show(name: Name, url: Url = _HERE, token_file: TokenFile = None) -> None:
+def show(name: Name, url: Url = HERE, token_file: TokenFile = None) -> None:
     """Show one incident with its timeline."""
-    _print(_call("GET", url, f"/incidents/{quote(name, safe='')}", token_file), timeline=True)
+    _print(call("GET", url, f"/incidents/{quote(name, safe='')}", token_file), timeline=True)
 
 
 @app.command()
@@ -59,11 +60,11 @@ def ack(
     name: Name,
     lasting: Annotated[str | None, typer.Option("--for", help="How long, such as 4h.")] = None,
     by: By = None,
-    url: Url = _HERE,
+    url: Url = HERE,
     token_file: TokenFile = None,
 ) -> None:
     """Take it."""
-    _act(name, "ack", {"for": lasting, "by": by}, url, token_file)
+    act(name, "ack", {"for": lasting, "by": by}, url, token_file)
 
 
 @app.command()
@@ -72,11 +73,11 @@ def severity(  # noqa: PLR0913 - one option a field
     chosen: Annotated[str, typer.Argument(help="sev1 … sev4", metavar="SEVERITY")],
     reason: Reason = None,
     by: By = None,
-    url: Url = _HERE,
+    url: Url = HERE,
     token_file: TokenFile = None,
 ) -> None:
     """Choose its severity; it stands until a person changes it."""
-    _act(name, "severity", {"severity": chosen, "reason": reason, "by": by}, url, token_file)
+    act(name, "severity", {"severity": chosen, "reason": reason, "by": by}, url, token_file)
 
 
 Summary = Annotated[str | None, typer.Option(help="What happened, in a sentence.")]
@@ -93,12 +94,12 @@ def resolve(  # noqa: PLR0913 - one option a field
     fix: Fix = None,
     prevention: Prevention = None,
     by: By = None,
-    url: Url = _HERE,
+    url: Url = HERE,
     token_file: TokenFile = None,
 ) -> None:
     """Say that the service works again."""
     fields = {"summary": summary, "root_cause": root_cause, "fix": fix, "prevention": prevention, "by": by}
-    _act(name, "resolve", fields, url, token_file)
+    act(name, "resolve", fields, url, token_file)
 
 
 @app.command()
@@ -110,18 +111,18 @@ def close(  # noqa: PLR0913 - one option a field
     fix: Fix = None,
     prevention: Prevention = None,
     by: By = None,
-    url: Url = _HERE,
+    url: Url = HERE,
     token_file: TokenFile = None,
 ) -> None:
     """Close it, even while alerts fire."""
     fields = {"summary": summary, "root_cause": root_cause, "fix": fix, "prevention": prevention, "by": by}
-    _act(name, "close", {"reason": reason, **fields}, url, token_file)
+    act(name, "close", {"reason": reason, **fields}, url, token_file)
 
 
 @app.command()
-def reopen(name: Name, reason: Reason = None, by: By = None, url: Url = _HERE, token_file: TokenFile = None) -> None:
+def reopen(name: Name, reason: Reason = None, by: By = None, url: Url = HERE, token_file: TokenFile = None) -> None:
     """Open it again."""
-    _act(name, "reopen", {"reason": reason, "by": by}, url, token_file)
+    act(name, "reopen", {"reason": reason, "by": by}, url, token_file)
 
 
 @app.command()
@@ -130,17 +131,17 @@ def merge(  # noqa: PLR0913 - one option a field
     into: Annotated[str, typer.Argument(help="The incident that tells of it from then on.", metavar="INTO")],
     reason: Reason = None,
     by: By = None,
-    url: Url = _HERE,
+    url: Url = HERE,
     token_file: TokenFile = None,
 ) -> None:
     """Fold it into another incident: it is the same problem."""
-    _act(name, "merge", {"into": into, "reason": reason, "by": by}, url, token_file)
+    act(name, "merge", {"into": into, "reason": reason, "by": by}, url, token_file)
 
 
 @app.command()
-def split(name: Name, reason: Reason = None, by: By = None, url: Url = _HERE, token_file: TokenFile = None) -> None:
+def split(name: Name, reason: Reason = None, by: By = None, url: Url = HERE, token_file: TokenFile = None) -> None:
     """Make a folded incident a problem of its own again."""
-    _act(name, "split", {"reason": reason, "by": by}, url, token_file)
+    act(name, "split", {"reason": reason, "by": by}, url, token_file)
 
 
 @app.command()
@@ -149,19 +150,57 @@ def silence(  # noqa: PLR0913 - one option a field
     lasting: Annotated[str | None, typer.Option("--for", help="How long, such as 2h; at most 4h.")] = None,
     reason: Reason = None,
     by: By = None,
-    url: Url = _HERE,
+    url: Url = HERE,
     token_file: TokenFile = None,
 ) -> None:
     """Silence its alerts in their Alertmanager."""
-    _act(name, "silence", {"for": lasting, "reason": reason, "by": by}, url, token_file)
+    act(name, "silence", {"for": lasting, "reason": reason, "by": by}, url, token_file)
 
 
-def _act(name: str, act: str, fields: dict[str, str | None], url: str, token_file: Path | None) -> None:
+@app.command()
+def pause(  # noqa: PLR0913 - one option a field
+    name: Name,
+    reason: Annotated[str, typer.Option("--reason", help="Whom or what it waits for.")],
+    lasting: Annotated[str | None, typer.Option("--for", help="How long, such as 2d; at most 30d.")] = None,
+    until: Annotated[str | None, typer.Option(help="Until when, such as 2026-12-24T08:00+01:00; or --for.")] = None,
+    by: By = None,
+    url: Url = HERE,
+    token_file: TokenFile = None,
+) -> None:
+    """Stop its resolution clock: the work waits for somebody else."""
+    act(name, "pause", {"for": lasting, "until": until, "reason": reason, "by": by}, url, token_file)
+
+
+@app.command()
+def resume(name: Name, reason: Reason = None, by: By = None, url: Url = HERE, token_file: TokenFile = None) -> None:
+    """End its pause: the resolution clock counts on."""
+    act(name, "resume", {"reason": reason, "by": by}, url, token_file)
+
+
+@app.command()
+def escalate(  # noqa: PLR0913 - one option a field
+    name: Name,
+    to: Annotated[str | None, typer.Option(help="A level's number, a person, a team or a channel.")] = None,
+    reason: Reason = None,
+    *,
+    take_over: Annotated[bool, typer.Option("--take-over", help="They own it from then on.")] = False,
+    by: By = None,
+    url: Url = HERE,
+    token_file: TokenFile = None,
+) -> None:
+    """Call others in: the next level, or whom --to names."""
+    fields = {"to": to, "reason": reason, "take_over": take_over or None, "by": by}
+    act(name, "escalate", fields, url, token_file)
+
+
+def act(name: str, word: str, fields: Mapping[str, str | bool | None], url: str, token_file: Path | None) -> None:
+    """Do one act of the API with the fields that were given, and show the incident as it is then."""
     body = {field: value for field, value in fields.items() if value is not None}
-    _print(_call("POST", url, f"/incidents/{quote(name, safe='')}/{act}", token_file, json=body), timeline=False)
+    _print(call("POST", url, f"/incidents/{quote(name, safe='')}/{word}", token_file, json=body), timeline=False)
 
 
-def _call(method: str, url: str, path: str, token_file: Path | None, **more: Any) -> Any:
+def call(method: str, url: str, path: str, token_file: Path | None, **more: Any) -> Any:
+    """The API's answer to a request. Raises TriagedError with what it refused, or that no daemon answers there."""
     headers = {} if token_file is None else {b"Authorization": b"Bearer " + _token(token_file)}
     try:
         answer = httpx.request(method, f"{url.rstrip('/')}/api/v1{path}", headers=headers, timeout=30, **more)
@@ -206,6 +245,9 @@ def _print(incident: dict[str, Any], *, timeline: bool) -> None:
         target = incident[objective]
         outcome = target["outcome"] or ("at risk" if target["at_risk"] else "running")
         console.print(told(f"  {objective:<10} due {target['due_at']}  {outcome}"))
+    if paused := incident.get("paused"):
+        console.print(told(f"  paused until {paused['until'][:16]}: {paused['reason']}"))
+    _print_process(incident)
     for one in incident.get("silences", ()):
         failure = f": {one['failure']}" if one["failure"] else ""
         stage = _STAGES.get(one["stage"], one["stage"])
@@ -215,3 +257,17 @@ def _print(incident: dict[str, Any], *, timeline: bool) -> None:
     if timeline:
         for entry in incident["timeline"]:
             console.print(told(f"  {entry['at'][:16]}  {entry['by']:<10}  {entry['text']}"))
+
+
+def _print_process(incident: dict[str, Any]) -> None:
+    """Who has it, what others may expect, and what is still to be written down."""
+    console, process = screen(), incident.get("process", {})
+    roles = ", ".join(f"{role} {name}" for role, name in process.get("roles", {}).items())
+    lines = [("owner", process.get("owner")), ("roles", roles), ("workaround", process.get("workaround"))]
+    lines += [("expected", process.get("eta")), ("next update", process.get("next_update_at"))]
+    if update := process.get("update"):
+        lines.append(("last update", f"{update['at'][:16]} by {update['by']}: {update['text']}"))
+    lines.append(("still to be written down", ", ".join(incident.get("missing", ())).replace("_", " ")))
+    for name, value in lines:
+        if value:
+            console.print(told(f"  {name}: {value}"))

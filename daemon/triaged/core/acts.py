@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from triaged.core import objectives, wording
+from triaged.core import escalation, objectives, wording
 from triaged.core.alerting import reopen, verify
 from triaged.core.draft import Draft
-from triaged.core.effects import CommentKind
+from triaged.core.effects import CommentKind, NoticeKind
 from triaged.core.events import (
     Acknowledged,
     CloseAsked,
+    EscalateAsked,
     ParentClosed,
     Record,
     ReopenAsked,
@@ -52,6 +53,7 @@ def choose_severity(draft: Draft, event: SeverityChosen) -> None:
     draft.set(severity=event.severity, chosen=event.severity, chosen_by=event.actor.name, covered=incident.judged)
     if event.severity.graver_than(former):
         objectives.raise_targets(draft)
+        draft.tell_stakeholders(NoticeKind.OPENED)
     elif former.graver_than(event.severity):
         objectives.restart_targets(draft)
         if draft.policy.severities[event.severity].acknowledgement_for is None and not incident.by_silence:
@@ -109,6 +111,8 @@ def close(draft: Draft, event: CloseAsked) -> None:
         draft.now = min(event.at, draft.now)
     _write_down(draft, event.record)
     if incident.state is not State.RESOLVED:
+        if event.reason in (CloseReason.COMPLETED, CloseReason.FALSE_ALARM):
+            draft.tell_stakeholders(NoticeKind.RESOLVED, of=str(incident.round))
         if event.reason is CloseReason.COMPLETED:
             if incident.state is not State.VERIFYING:
                 objectives.responded(draft)
@@ -147,6 +151,13 @@ def reopen_by_person(draft: Draft, event: ReopenAsked) -> None:
     reason = f": {event.reason}" if event.reason else ""
     reopen(draft, f"{event.actor.name} asked for it{reason}", by=event.actor)
     draft.set(covered=draft.incident.judged)
+
+
+def escalate(draft: Draft, event: EscalateAsked) -> None:
+    """A person calls others in: the next level, a certain one, or somebody by name."""
+    _allow(draft, (State.OPEN, State.ACKNOWLEDGED), "escalated")
+    escalation.escalate(draft, event)
+    renew(draft)
 
 
 def _is_overtaken(incident: Incident, event: CloseAsked) -> bool:

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from triaged.core import objectives, wording
 from triaged.core.draft import Draft
-from triaged.core.effects import CommentKind
+from triaged.core.effects import CommentKind, NoticeKind
 from triaged.core.episodes import Change
 from triaged.core.events import AlertFired, AlertResolved, ParentQuiet
 from triaged.core.folding import fold, home, leave, leave_if_alone, unfold_if_graver
@@ -134,6 +134,7 @@ def open_now(draft: Draft, why: str) -> None:
         return
     objectives.start_round(draft)
     draft.tally("incidents_opened_total")
+    draft.tell_stakeholders(NoticeKind.OPENED)
     draft.publish(urgent=True)
 
 
@@ -190,6 +191,7 @@ def reopen(draft: Draft, why: str, *, by: Actor = DAEMON) -> None:
     draft.tally("incidents_reopened_total")
     draft.tell(Entry.REOPENED, f"reopened, round {draft.incident.round}: {why}", by=by)
     draft.comment(CommentKind.REOPENED, f"Reopened: {why}.")
+    draft.tell_stakeholders(NoticeKind.REOPENED, of=str(draft.incident.round))
     draft.publish(urgent=True)
 
 

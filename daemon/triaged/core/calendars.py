@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from operator import itemgetter
 from zoneinfo import ZoneInfo
 
@@ -100,6 +100,23 @@ class Calendar:
             self._too_long.clear()
             self._too_long[today] = span - left + 2 * ONE_DAY
         raise ValueError(f"calendar {self.name}: not open for {span} within ten years after {start:%Y-%m-%d %H:%M}")
+
+    def between(self, start: datetime, end: datetime) -> timedelta:
+        """How much open time passes from the aware instant `start` to `end`; nothing where that is not later.
+
+        Open time more than ten years after `start` does not count.
+        """
+        cursor, until = start.astimezone(UTC), end.astimezone(UTC)
+        # As in `is_open`: clocks put back just after midnight show yesterday's date in today's hours.
+        last = until.astimezone(self.zone).date() + ONE_DAY
+        passed = timedelta()
+        for day in takewhile(lambda day: day <= last, self._days(cursor.astimezone(self.zone).date())):
+            for opens, closes in self._open_on(day):
+                begins, ends = max(opens, cursor), min(closes, until)
+                if begins < ends:
+                    passed += ends - begins
+                    cursor = ends
+        return passed
 
     def add_business_days(self, start: datetime, days: int) -> datetime:
         """Instant (UTC) with the same local time as `start`, `days` working days later.

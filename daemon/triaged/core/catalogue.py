@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from types import MappingProxyType
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo
 
 from triaged.core.matchers import Matcher, Operator, hold
+from triaged.core.rotation import Rotation
 from triaged.core.sieve import Need, Sieve
 
 FACTS = ("name", "team", "tier", "users", "functions", "revenue", "depends_on")
@@ -25,11 +29,46 @@ class Users(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """Shifts that an iCalendar elsewhere says: its `url`, or a `file` that holds the URL, which is often a secret.
+
+    Days and times without a zone count in `zone`.
+    """
+
+    url: str = ""
+    file: str = ""
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
-    """Who answers for services; `repository` is where its issues go instead of the common one."""
+    """Who answers for services; `repository` is where its issues go instead of the common one.
+
+    `channels` are where it is told, `on_call` says whose turn it is, `hours` names the calendar in which it works.
+    """
 
     name: str
     repository: str | None = None
+    channels: tuple[str, ...] = ()
+    on_call: Rotation | Feed | None = None
+    hours: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who is told; `github` is the name there, "" where unknown, `notify` are URLs where to.
+
+    `known_as` are the names and mail addresses, in lower case, by which a calendar may mean this person.
+    """
+
+    name: str
+    github: str = ""
+    notify: tuple[str, ...] = ()
+    known_as: frozenset[str] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        names = {self.name, self.github, *(address for url in self.notify for address in addresses(url))} - {""}
+        object.__setattr__(self, "known_as", frozenset(name.casefold() for name in names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +151,18 @@ def _reached(start: str, edges: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
             found[name] = None
             left.extend(edges.get(name, ()))
     return tuple(found)
+
+
+def addresses(url: str) -> Iterator[str]:
+    """The mail addresses that a URL of a mailbox names: `mailto://ann@example.com`, `mailtos://user:password@host?to=…`.
+
+    The forms are those of https://appriseit.com/services/email/.
+    """
+    scheme, _, rest = url.partition(":")
+    if scheme in ("mailto", "mailtos"):
+        # A password stands between the user's name and the host; it is nobody's address.
+        plain = re.sub(r"^([^:@/?]*):[^/?]*@", r"\1@", rest.removeprefix("//"))
+        yield from re.findall(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", unquote(plain))
 
 
 def label_needs(matchers: Iterable[Matcher]) -> list[tuple[str, Matcher]]:

@@ -21,6 +21,7 @@ from triaged.core.effects import (
 )
 from triaged.core.events import Event
 from triaged.core.model import DAEMON, Actor, Entry, Fold, Incident, TimelineEntry
+from triaged.core.recipients import STAKEHOLDERS
 from triaged.core.silences import Reach
 from triaged.core.sla import Policy
 
@@ -32,13 +33,17 @@ class Context(Struct, frozen=True, kw_only=True):
     """What `decide` may know beside incident and event: the policy frozen on the incident, and other incidents.
 
     `parent` is what the incident is folded into; `parents` is what may take it in, where that may be asked.
-    `reach` is where its alerts can be silenced, where that is asked.
+    `reach` is where its alerts can be silenced, where that is asked. `history` are the newest entries of its timeline,
+    where people may be called in. `people` and `teams` are the names that the rules know, where somebody is named.
     """
 
     policy: Policy
     parent: Incident | None = None
     parents: Parents = ()
     reach: Reach | None = None
+    history: tuple[TimelineEntry, ...] = ()
+    people: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -105,10 +110,18 @@ class Draft:
 
     def notify(self, kind: NoticeKind, to: tuple[str, ...], *, audience: Audience, key: str, text: str = "") -> None:
         """Tell people by their channels, once a `key`; of what is folded its parent tells."""
-        if to and self.incident.parent is None and self.incident.opened_at is not None:
+        hidden = self.incident.restricted and audience is Audience.STAKEHOLDERS
+        if to and not hidden and self.incident.parent is None and self.incident.opened_at is not None:
             self.effects.append(
                 Notify(incident_id=self.incident.id, kind=kind, audience=audience, key=key, to=to, text=text)
             )
+
+    def tell_stakeholders(self, kind: NoticeKind, *, of: str = "", text: str = "") -> None:
+        """Tell those whom it concerns, once of each `of`, where the policy keeps them informed."""
+        severities = self.policy.severities
+        if any(severities[one].update_every is not None for one in (self.incident.severity, self.incident.judged)):
+            key = ":".join(filter(None, (kind, STAKEHOLDERS, of)))
+            self.notify(kind, (STAKEHOLDERS,), audience=Audience.STAKEHOLDERS, key=key, text=text)
 
     def tally(self, metric: str, *, seconds: timedelta | None = None, **labels: str) -> None:
         """Raise a store counter, labelled with the severity and team of this instant and `labels`.

@@ -26,6 +26,8 @@ class CommentKind(StrEnum):
     RESOLVED = "resolved"
     CLOSED_FIRING = "closed_firing"
     UNHEARD = "unheard"
+    ESCALATED = "escalated"
+    UPDATE = "update"
 
 
 class Comment(Struct, frozen=True, kw_only=True):

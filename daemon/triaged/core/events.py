@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from triaged.core.episodes import Change
 from triaged.core.maintenance import NO_COVER, Cover
-from triaged.core.model import Actor, CloseReason, DeadlineKind, Severity, Verdict
+from triaged.core.model import Actor, CloseReason, DeadlineKind, Role, Severity, Verdict
 from triaged.core.staleness import Unheard
 from triaged.core.suppression import Suppression
 
@@ -196,7 +196,115 @@ class SilenceAsked(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-Act = Acknowledged | SeverityChosen | ResolveAsked | CloseAsked | ReopenAsked | MergeAsked | SplitAsked | SilenceAsked
+class PauseAsked(Struct, frozen=True, kw_only=True):
+    """A person stops the resolution clock, until an instant or for a span (one of the two), because `reason`."""
+
+    actor: Actor
+    reason: str
+    until: datetime | None = None
+    lasting: timedelta | None = None
+
+
+class ResumeAsked(Struct, frozen=True, kw_only=True):
+    """A person ends a pause before its time."""
+
+    actor: Actor
+    reason: str = ""
+
+
+Pausing = PauseAsked | ResumeAsked
+
+
+class EscalateAsked(Struct, frozen=True, kw_only=True):
+    """A person wants the next level told, the level of that number, or whom `to` names; `take_over` makes them own it."""
+
+    actor: Actor
+    to: str = ""
+    reason: str = ""
+    take_over: bool = False
+
+
+class Unacknowledged(Struct, frozen=True, kw_only=True):
+    """A person gives an acknowledgement back: nobody has the incident any more."""
+
+    actor: Actor
+    reason: str = ""
+
+
+class Assigned(Struct, frozen=True, kw_only=True):
+    """A person says who works on the incident: a person or a team; "" is nobody."""
+
+    actor: Actor
+    to: str
+    reason: str = ""
+
+
+class RoleGiven(Struct, frozen=True, kw_only=True):
+    """A person says who holds a role; "" is nobody."""
+
+    actor: Actor
+    role: Role
+    person: str
+
+
+class Noted(Struct, frozen=True, kw_only=True):
+    """A person writes something down; `decision:` and `hypothesis:` before it say what it is."""
+
+    actor: Actor
+    text: str
+
+
+class Updated(Struct, frozen=True, kw_only=True):
+    """A person tells stakeholders; the expectation is an instant or a span from now, neither leaves it as it is."""
+
+    actor: Actor
+    text: str
+    eta: datetime | None = None
+    eta_in: timedelta | None = None
+    status: str = ""
+    impact: str = ""
+    next_steps: str = ""
+
+
+class Expected(Struct, frozen=True, kw_only=True):
+    """A person says when the service is expected to work again: at an instant, after a span; neither: nobody knows."""
+
+    actor: Actor
+    at: datetime | None = None
+    lasting: timedelta | None = None
+
+
+class WorkedAround(Struct, frozen=True, kw_only=True):
+    """A person says what helps until it is fixed; "" is nothing any more."""
+
+    actor: Actor
+    text: str
+
+
+Working = Unacknowledged | Assigned | RoleGiven | Noted | Updated | Expected | WorkedAround
+
+
+class NobodyTold(Struct, frozen=True, kw_only=True):
+    """A notice of this key found nobody to be sent to."""
+
+    key: str
+
+
+Act = (
+    Acknowledged
+    | SeverityChosen
+    | ResolveAsked
+    | CloseAsked
+    | ReopenAsked
+    | MergeAsked
+    | SplitAsked
+    | SilenceAsked
+    | Pausing
+    | EscalateAsked
+    | Working
+)
 Folding = FoldAsked | ParentFolded | ParentQuiet | ParentClosed | StormGoesOn
-Surroundings = MaintenanceChanged | SuppressionsChanged | NotHeardOf | HeardAgain | SilencesSeen | SilenceFailed
+Surroundings = (
+    MaintenanceChanged | SuppressionsChanged | NotHeardOf | HeardAgain | SilencesSeen | SilenceFailed | NobodyTold
+)
 Event = AlertFired | AlertResolved | Grew | GrowthAwaited | DeadlinePassed | Surroundings | Folding | Act

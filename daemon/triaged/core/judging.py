@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from triaged.core import objectives
 from triaged.core.draft import Draft
-from triaged.core.effects import CommentKind
+from triaged.core.effects import Audience, CommentKind, NoticeKind
 from triaged.core.folding import unfold_if_graver
 from triaged.core.model import Entry, State, Verdict
+from triaged.core.recipients import TEAM
 
 _MOST_LABELS = 20
 
@@ -41,13 +42,22 @@ def judge(draft: Draft, verdict: Verdict, *, why: str) -> None:
         text = f"severity raised from {former} to {verdict.severity}: {why}. {reason}".rstrip()
         draft.tell(Entry.SEVERITY, text)
         draft.comment(CommentKind.SEVERITY_RAISED, text[0].upper() + text[1:])
+        _tell_team(draft, NoticeKind.SEVERITY_RAISED, text)
+        draft.tell_stakeholders(NoticeKind.OPENED)
     else:
         text = f"{incident.severity} by {incident.chosen_by}, judged {verdict.severity}: {why}. {reason}".rstrip()
         draft.tell(Entry.SEVERITY, text)
         draft.comment(CommentKind.JUDGED_ABOVE, text[0].upper() + text[1:])
+        _tell_team(draft, NoticeKind.JUDGED_ABOVE, text)
     draft.publish(urgent=True)
     _end_acknowledgement(draft)
     unfold_if_graver(draft)
+
+
+def _tell_team(draft: Draft, kind: NoticeKind, text: str) -> None:
+    """Who has to act now is told by escalation; the team's channels hear of it too."""
+    key = f"{kind}:{draft.incident.round}:{draft.incident.judged}"
+    draft.notify(kind, (TEAM,), audience=Audience.RESPONDERS, key=key, text=text[0].upper() + text[1:])
 
 
 def _end_acknowledgement(draft: Draft) -> None:

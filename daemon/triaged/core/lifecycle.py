@@ -5,28 +5,49 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from triaged.core import acts, alerting, folding, holding, judging, silencing, timers, wording
+from triaged.core import (
+    acts,
+    alerting,
+    cadence,
+    escalation,
+    folding,
+    holding,
+    judging,
+    pausing,
+    silencing,
+    timers,
+    wording,
+    working,
+)
 from triaged.core.draft import Context, Decision, Draft
 from triaged.core.effects import CommentKind
 from triaged.core.events import (
     Acknowledged,
     AlertFired,
     AlertResolved,
+    Assigned,
     CloseAsked,
     DeadlinePassed,
+    EscalateAsked,
     Event,
+    Expected,
     FoldAsked,
     Grew,
     GrowthAwaited,
     HeardAgain,
     MaintenanceChanged,
     MergeAsked,
+    NobodyTold,
+    Noted,
     NotHeardOf,
     ParentClosed,
     ParentFolded,
     ParentQuiet,
+    PauseAsked,
     ReopenAsked,
     ResolveAsked,
+    ResumeAsked,
+    RoleGiven,
     SeverityChosen,
     SilenceAsked,
     SilenceFailed,
@@ -34,6 +55,9 @@ from triaged.core.events import (
     SplitAsked,
     StormGoesOn,
     SuppressionsChanged,
+    Unacknowledged,
+    Updated,
+    WorkedAround,
 )
 from triaged.core.model import Entry, Incident, State
 from triaged.errors import ActError
@@ -71,6 +95,8 @@ def begin(  # noqa: PLR0913 - the facts of a birth; each has one source in intak
     )
     draft = Draft(incident, context, now)
     alerting.open_first(draft, event)
+    cadence.follow(draft)
+    escalation.follow(draft)
     return draft.done()
 
 
@@ -134,8 +160,27 @@ def decide(incident: Incident, event: Event, context: Context, now: datetime) ->
         case CloseAsked():
             _refuse_folded(incident)
             acts.close(draft, event)
+        case PauseAsked():
+            _refuse_folded(incident)
+            pausing.pause(draft, event)
+        case ResumeAsked():
+            _refuse_folded(incident)
+            pausing.resume(draft, event)
+        case EscalateAsked():
+            _refuse_folded(incident)
+            acts.escalate(draft, event)
+        case NobodyTold():
+            escalation.nobody(draft, event)
+        case Noted():
+            # What somebody finds out is worth keeping wherever they are.
+            working.work(draft, event)
+        case Unacknowledged() | Assigned() | RoleGiven() | Updated() | Expected() | WorkedAround():
+            _refuse_folded(incident)
+            working.work(draft, event)
         case _:
             assert_never(event)
+    cadence.follow(draft)
+    escalation.follow(draft)
     return draft.done()
 
 

@@ -234,14 +234,27 @@ class Role(StrEnum):
     SCRIBE = "scribe"
 
 
+class Update(Struct, frozen=True, kw_only=True):
+    """What a person told stakeholders: `status` is where it stands, `impact` what is noticed of it."""
+
+    at: datetime
+    by: str
+    text: str
+    status: str
+    impact: str = ""
+    next_steps: str = ""
+
+
 class Process(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where people are with an incident: who has it, what they said, and whose turn it is next.
 
     `owner` is who works on it, `roles` who holds which role of a major incident. `eta` is when restoration is expected,
     `workaround` what helps until then. A pause (`paused_at` … `paused_until`, `paused_for` in words) stops the
-    resolution clock. `level` counts the levels of escalation that were told since the response was last asked for,
-    `escalates_at` is when the next one is. `updated_at` is when stakeholders were told last, `update_due_at` when they
-    are to be told next, `nudged` how often the update that is due was asked for.
+    resolution clock; `pauses` are those of this round that are over. `level` counts the levels of escalation that were
+    told since somebody was last asked for (`asked_at`), the last of them at `told_at`; the next one is told at
+    `escalates_at`, because of `escalates_for` where it is not time alone. `updated_at` is when
+    stakeholders were told last, `update_due_at` when they are to be told next, `nudged` how often the update that is
+    due was asked for. `update` is what they were told last, the one of that number (`updates`).
     """
 
     owner: str = ""
@@ -251,11 +264,17 @@ class Process(Struct, frozen=True, kw_only=True, omit_defaults=True):
     paused_at: datetime | None = None
     paused_until: datetime | None = None
     paused_for: str = ""
+    pauses: tuple[tuple[datetime, datetime], ...] = ()
     level: int = 0
     escalates_at: datetime | None = None
     updated_at: datetime | None = None
     update_due_at: datetime | None = None
     nudged: int = 0
+    asked_at: datetime | None = None
+    told_at: datetime | None = None
+    escalates_for: str = ""
+    update: Update | None = None
+    updates: int = 0
 
 
 NO_PROCESS = Process()
@@ -372,6 +391,9 @@ class DeadlineKind(StrEnum):
     VERIFICATION = "verification"
     GROWTH = "growth"
     STORM = "storm"
+    PAUSE = "pause"
+    ESCALATION = "escalation"
+    UPDATE = "update"
 
 
 class Deadline(Struct, frozen=True, kw_only=True):
@@ -413,7 +435,21 @@ class Entry(StrEnum):
     SUPPRESSION_ENDED = "suppression_ended"
     UNHEARD = "unheard"
     HEARD_AGAIN = "heard_again"
+    NOTIFIED = "notified"
     SILENCE = "silence"
+    ESCALATED = "escalated"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    LATE = "late"
+    ASSIGNED = "assigned"
+    ROLE = "role"
+    NOTE = "note"
+    DECISION = "decision"
+    HYPOTHESIS = "hypothesis"
+    UPDATE = "update"
+    UPDATE_DUE = "update_due"
+    ETA = "eta"
+    WORKAROUND = "workaround"
 
 
 class TimelineEntry(Struct, frozen=True, kw_only=True):

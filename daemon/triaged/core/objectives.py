@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Final
 
-from triaged.core import wording
+from triaged.core import cadence, escalation, wording
 from triaged.core.draft import Draft
-from triaged.core.model import Deadline, DeadlineKind, Entry, Incident, Objective, Outcome, Severity, State
-from triaged.core.sla import Policy
+from triaged.core.model import (
+    DAEMON,
+    Actor,
+    Deadline,
+    DeadlineKind,
+    Entry,
+    Incident,
+    Objective,
+    Outcome,
+    Severity,
+    State,
+)
+from triaged.core.sla import Pause, Policy
 
 _MOVE_DEADLINES: Final = attrgetter(
     "state",
@@ -30,6 +41,7 @@ _MOVE_DEADLINES: Final = attrgetter(
     "resolution_at_risk",
     "resolution_outcome",
     "process",
+    "by_silence",
 )
 
 
@@ -42,7 +54,8 @@ def standing(incident: Incident, policy: Policy) -> tuple[Deadline, ...]:
     """The deadlines of an incident, derived from what it is: at most one of each kind.
 
     In `verifying` objectives and escalation wait; a re-fire brings them back, and what passed meanwhile acts at once.
-    What is folded has no clocks of its own.
+    What is folded has no clocks of its own. While it is paused its resolution and its acknowledgement wait, unless that
+    is a silence, which ends when it ends.
     """
     due: dict[DeadlineKind, datetime | None] = {}
     state = incident.state
@@ -55,6 +68,11 @@ def standing(incident: Incident, policy: Policy) -> tuple[Deadline, ...]:
         due[DeadlineKind.GROWTH] = incident.grows_at
         if incident.parent is None:
             due.update(_clocks(incident))
+            if incident.process.paused_at is None:
+                due[DeadlineKind.UPDATE] = cadence.nudges_at(incident, policy)
+    if incident.parent is None and (state.working or state is State.VERIFYING):
+        # Also in `verifying`: what fires again goes on as if it had never been there.
+        due[DeadlineKind.PAUSE] = incident.process.paused_until
     if incident.firing:
         # A storm that a person closed goes on, and takes nothing in, until it is over.
         due[DeadlineKind.STORM] = incident.storm_until
@@ -62,13 +80,17 @@ def standing(incident: Incident, policy: Policy) -> tuple[Deadline, ...]:
 
 
 def _clocks(incident: Incident) -> Iterator[tuple[DeadlineKind, datetime | None]]:
+    if escalation.stands(incident):
+        yield DeadlineKind.ESCALATION, incident.process.escalates_at
+    paused = incident.process.paused_at is not None
     if incident.state is State.ACKNOWLEDGED:
-        yield DeadlineKind.ACKNOWLEDGEMENT, incident.acknowledged_until
+        if not paused or incident.by_silence:
+            yield DeadlineKind.ACKNOWLEDGEMENT, incident.acknowledged_until
     elif incident.response_outcome is None:
         yield DeadlineKind.RESPONSE, incident.response_due_at
         if not incident.response_at_risk:
             yield DeadlineKind.RESPONSE_AT_RISK, incident.response_at_risk_at
-    if incident.resolution_outcome is None:
+    if incident.resolution_outcome is None and not paused:
         yield DeadlineKind.RESOLUTION, incident.resolution_due_at
         if not incident.resolution_at_risk:
             yield DeadlineKind.RESOLUTION_AT_RISK, incident.resolution_at_risk_at
@@ -84,11 +106,13 @@ def start_round(draft: Draft) -> None:
         resolution_at_risk=False,
         **_targets(draft, Objective.RESOLUTION, draft.now),
     )
+    draft.proceed(pauses=())
     start_response(draft)
 
 
 def start_response(draft: Draft) -> None:
-    """Ask for an acknowledgement anew, counted from now."""
+    """Ask for an acknowledgement anew, counted from now; the pause of whoever had it ends with theirs."""
+    end_pause(draft, "nobody has it any more")
     draft.set(
         acknowledged_at=None,
         acknowledged_by=None,
@@ -102,10 +126,14 @@ def start_response(draft: Draft) -> None:
 
 
 def raise_targets(draft: Draft) -> None:
-    """After a raise: each undecided deadline becomes the earlier of the old one and now + the new target."""
-    for objective in Objective:
+    """After a raise: each undecided deadline becomes the earlier of the old one and now + the new target.
+
+    A clock that is paused shows the instant of the pause: it is counted from that, and moves with the rest at its end.
+    """
+    shown = {Objective.RESPONSE: draft.now, Objective.RESOLUTION: draft.incident.process.paused_at or draft.now}
+    for objective, start in shown.items():
         old_due = _due(draft.incident, objective)
-        moved = _targets(draft, objective, draft.now)
+        moved = _targets(draft, objective, start)
         if old_due is None or _outcome(draft.incident, objective) is not None:
             continue
         if moved[f"{objective}_due_at"] < old_due:
@@ -115,12 +143,52 @@ def raise_targets(draft: Draft) -> None:
 def restart_targets(draft: Draft) -> None:
     """After a person's lowering: each undecided deadline becomes its clock's start + the new target.
 
-    That is the round's opening, but for a response that was asked for anew.
+    That is the round's opening, but for a response that was asked for anew. The time of pauses does not count.
     """
     starts = {Objective.RESPONSE: draft.incident.response_started_at, Objective.RESOLUTION: draft.incident.round_at}
     for objective, start in starts.items():
         if _outcome(draft.incident, objective) is None and start is not None:
             draft.set(**{f"{objective}_at_risk": False}, **_targets(draft, objective, start))
+    for pause in draft.incident.process.pauses:
+        _move_resolution(draft, pause)
+
+
+def end_pause(draft: Draft, why: str, *, by: Actor = DAEMON) -> None:
+    """Where it is paused, the resolution clock counts on: from now, or from the pause's end where that has passed.
+
+    What people are to be told, and when the next level is, waited as long in elapsed time.
+    """
+    process = draft.incident.process
+    if process.paused_at is None:
+        return
+    pause = process.paused_at, min(draft.now, process.paused_until or draft.now)
+    draft.proceed(
+        paused_at=None,
+        paused_until=None,
+        paused_for="",
+        pauses=(*process.pauses, pause),
+        escalates_at=_waited(process.escalates_at, pause),
+        update_due_at=_waited(process.update_due_at, pause),
+    )
+    _move_resolution(draft, pause)
+    due = draft.incident.resolution_due_at
+    counts = draft.incident.resolution_outcome is None and due is not None
+    draft.tell(
+        Entry.RESUMED, f"the pause ended: {why}" + (f"; due {wording.instant(due)}" if counts and due else ""), by=by
+    )
+
+
+def _move_resolution(draft: Draft, pause: Pause) -> None:
+    incident = draft.incident
+    due_at, at_risk_at = incident.resolution_due_at, incident.resolution_at_risk_at
+    if incident.resolution_outcome is None and due_at is not None:
+        moved = draft.policy.after_pause(incident.severity, (due_at, at_risk_at or due_at), pause)
+        draft.set(resolution_due_at=moved[0], resolution_at_risk_at=moved[1])
+
+
+def _waited(at: datetime | None, pause: Pause) -> datetime | None:
+    began_at, ended_at = pause
+    return at if at is None or at <= began_at else at + max(ended_at - began_at, timedelta())
 
 
 def responded(draft: Draft) -> None:
@@ -147,6 +215,7 @@ def restored(draft: Draft) -> None:
 
     A response that nobody gave before all fell silent was not required, unless its deadline had already passed.
     """
+    end_pause(draft, "it is restored")
     incident = draft.incident
     at = incident.restored_at or draft.now
     if incident.response_outcome is None and incident.response_due_at is not None:
@@ -158,6 +227,7 @@ def restored(draft: Draft) -> None:
 
 def waive(draft: Draft) -> None:
     """No longer asked for (a false alarm, a duplicate, not planned): what is undecided was not required."""
+    end_pause(draft, "nothing is asked for any more")
     for objective in Objective:
         if _outcome(draft.incident, objective) is None and _due(draft.incident, objective) is not None:
             record(draft, objective, Outcome.NOT_REQUIRED)

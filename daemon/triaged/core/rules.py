@@ -11,7 +11,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from triaged.core.calendars import Calendar
-from triaged.core.catalogue import FACTS, Catalogue, Service, Team, label_needs
+from triaged.core.catalogue import FACTS, Catalogue, Person, Service, Team, label_needs
 from triaged.core.growth import Growth
 from triaged.core.heartbeats import Heartbeat
 from triaged.core.keys import ALONE, incident_key
@@ -79,6 +79,7 @@ class RuleSet:
     storm: Storm | None = None
     heartbeats: tuple[Heartbeat, ...] = ()
     windows: tuple[Window, ...] = ()
+    people: Mapping[str, Person] = field(default_factory=dict)
     _sieve: Sieve = field(init=False, repr=False)
     _service_facts: Mapping[str, Sequence[tuple[Name, str]]] = field(init=False, repr=False)
     _growths: Mapping[str, Growth] = field(init=False, repr=False)

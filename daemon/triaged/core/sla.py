@@ -14,6 +14,12 @@ ALWAYS = "always"
 BUSINESS = "business"
 
 
+Clock = tuple[datetime, datetime]
+"""When an objective is due, and when it is at risk."""
+Pause = tuple[datetime, datetime]
+"""When a clock stood still, from and until."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """How long an objective may take: a duration, or whole working days (`1bd`); `text` is as ops wrote it."""
@@ -89,14 +95,41 @@ class Policy:
         return True
 
     def _due(self, severity: Severity, target: Target, start: datetime) -> datetime:
-        policy = self.severities[severity]
+        calendar = self._calendar(severity, target)
         if target.business_days is not None:
-            name = BUSINESS if policy.calendar == ALWAYS else policy.calendar
-            return self.calendars[name].add_business_days(start, target.business_days)
+            assert calendar is not None  # noqa: S101 - working days have a calendar: `_calendar` says so
+            return calendar.add_business_days(start, target.business_days)
         assert target.within is not None  # noqa: S101 - a target is one or the other; rulefiles builds no third
-        if policy.calendar == ALWAYS:
-            return start + target.within
-        return self.calendars[policy.calendar].add(start, target.within)
+        return start + target.within if calendar is None else calendar.add(start, target.within)
+
+    def _calendar(self, severity: Severity, target: Target) -> Calendar | None:
+        """The calendar in which a target counts; None: elapsed time."""
+        name = self.severities[severity].calendar
+        if name == ALWAYS:
+            return None if target.business_days is None else self.calendars[BUSINESS]
+        return self.calendars[name]
+
+    def after_pause(self, severity: Severity, clock: Clock, pause: Pause) -> Clock:
+        """The resolution clock as it is after a pause: what was left of open time then counts on from its end.
+
+        Working days that are left count as their open hours. No instant becomes earlier, and one that had come before
+        the pause stays. Where the calendar has no more open time they move by the elapsed time of the pause.
+        """
+        due_at, at_risk_at = (self._after(severity, at, pause) for at in clock)
+        return due_at, min(at_risk_at, due_at)
+
+    def _after(self, severity: Severity, at: datetime, pause: Pause) -> datetime:
+        began_at, ended_at = pause
+        if at <= began_at or ended_at <= began_at:
+            return at
+        calendar = self._calendar(severity, self.severities[severity].targets[Objective.RESOLUTION])
+        elapsed = at + (ended_at - began_at)
+        if calendar is None:
+            return elapsed
+        try:
+            return max(at, calendar.add(ended_at, calendar.between(began_at, at)))
+        except ValueError:
+            return elapsed
 
     def at_risk(self, severity: Severity, start: datetime, due: datetime) -> datetime:
         """Instant (UTC) at which the severity's share of the way from `start` to `due` has passed."""

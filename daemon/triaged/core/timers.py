@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from datetime import timedelta
+from typing import Final, assert_never
 
-from triaged.core import objectives, wording
+from msgspec.structs import replace
+
+from triaged.core import cadence, escalation, objectives, pausing, wording
 from triaged.core.alerting import open_now
 from triaged.core.draft import Draft
-from triaged.core.effects import CommentKind
+from triaged.core.effects import Audience, CommentKind, NoticeKind
 from triaged.core.events import DeadlinePassed, MaintenanceChanged, ParentQuiet
 from triaged.core.holding import holds_on
 from triaged.core.maintenance import NO_COVER, Cover
 from triaged.core.model import DAEMON, CloseReason, DeadlineKind, Entry, Objective, Outcome, State
+from triaged.core.recipients import TEAM
+
+_TOLD_FROM: Final = timedelta(minutes=1)
+"""From how much on it is worth telling that a deadline acted late."""
+_QUESTIONS: Final = {
+    DeadlineKind.GROWTH: "whether it has grown by time alone",
+    DeadlineKind.STORM: "whether the storm goes on",
+}
+"""Deadlines that only ask: what follows is told by itself, where anything does."""
+_TOLD_BY: Final = {DeadlineKind.VERIFICATION: Entry.RESOLVED}
+"""The entry that tells of the act, where it is not the first."""
 
 
 def passed(draft: Draft, event: DeadlinePassed) -> None:  # noqa: C901 - a table of kinds
@@ -36,18 +50,32 @@ def passed(draft: Draft, event: DeadlinePassed) -> None:  # noqa: C901 - a table
             _verified(draft)
         case DeadlineKind.GROWTH:
             draft.set(grows_at=None)
-            return
         case DeadlineKind.STORM:
-            # Whether it goes on is a question to the store: the answer follows as an event of its own.
-            return
+            """Whether it goes on is a question to the store: the answer follows as an event of its own."""
+        case DeadlineKind.PAUSE:
+            pausing.over(draft)
+        case DeadlineKind.ESCALATION:
+            escalation.act(draft)
+        case DeadlineKind.UPDATE:
+            cadence.nudge(draft)
         case _:
             assert_never(event.kind)
     late = draft.now - event.due_at
-    if draft.timeline and late.total_seconds() >= 60:
-        last = draft.timeline[-1]
-        draft.timeline.pop()
-        draft.tell(last.entry, f"{last.text} (acted {wording.span(late)} late)")
-    draft.publish()
+    if late >= _TOLD_FROM:
+        _say_late(draft, event.kind, late)
+    if draft.timeline:
+        draft.publish()
+
+
+def _say_late(draft: Draft, kind: DeadlineKind, late: timedelta) -> None:
+    """By how much: on the entry that tells of the act, whatever else it brought about."""
+    if kind in _QUESTIONS:
+        draft.tell(Entry.LATE, f"{_QUESTIONS[kind]} was asked {wording.span(late)} late")
+        return
+    of_it = [n for n, told in enumerate(draft.timeline) if told.entry is _TOLD_BY.get(kind, told.entry)]
+    for n in of_it[:1]:
+        told = draft.timeline[n]
+        draft.timeline[n] = replace(told, text=f"{told.text} (acted {wording.span(late)} late)")
 
 
 def maintenance_changed(draft: Draft, event: MaintenanceChanged) -> None:
@@ -108,6 +136,7 @@ def end_acknowledgement(draft: Draft) -> None:
         text = f"the acknowledgement by {incident.acknowledged_by} expired: nothing happened since"
     draft.set(state=State.OPEN, acknowledged_by=None, acknowledged_until=None, by_silence=False)
     draft.tell(Entry.ACKNOWLEDGEMENT_ENDED, text)
+    objectives.end_pause(draft, "nobody has it any more")
 
 
 def _verified(draft: Draft) -> None:
@@ -120,6 +149,9 @@ def _verified(draft: Draft) -> None:
     lasted = wording.span(restored_at - incident.started_at)
     draft.tell(Entry.RESOLVED, f"resolved: quiet since {wording.instant(restored_at)}, after {lasted}")
     draft.comment(CommentKind.RESOLVED, f"Resolved. Restored at {wording.instant(restored_at)}, after {lasted}.")
+    of = f"{NoticeKind.RESOLVED}:{incident.round}"
+    draft.notify(NoticeKind.RESOLVED, (TEAM,), audience=Audience.RESPONDERS, key=of)
+    draft.tell_stakeholders(NoticeKind.RESOLVED, of=str(incident.round))
     draft.publish(urgent=True)
     draft.for_folded = ParentQuiet()
     policy = draft.policy.severities[incident.severity]

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from functools import lru_cache
 
+from triaged.core.model import Role
+
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+_ROLES: dict[str, str] = {
+    Role.COMMANDER: "incident commander",
+    Role.TECHNICAL: "technical lead",
+    Role.COMMUNICATIONS: "communications lead",
+    Role.SCRIBE: "scribe",
+}
 
 
 def span(length: timedelta) -> str:
@@ -32,6 +41,18 @@ def instant(at: datetime) -> str:
 def quoted(value: str) -> str:
     """`"a value"`: in double quotes, with backslashes where it needs them."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def role(held: str) -> str:
+    """`incident commander`: a role as people call it."""
+    return _ROLES.get(held, held)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest known word, "" where none is near."""
+    names = {name.lower(): name for name in known}
+    found = get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    return f"did you mean {names[found[0]]}?" if found else ""
 
 
 def count(number: int, noun: str) -> str:

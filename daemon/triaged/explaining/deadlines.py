@@ -8,6 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from triaged.core import wording
+from triaged.core.escalation import ladder_of
 from triaged.core.model import DeadlineKind, Entry, Incident, Objective, Outcome, Severity, TimelineEntry
 from triaged.core.objectives import standing
 from triaged.core.sla import ALWAYS, BUSINESS, Policy
@@ -79,9 +80,34 @@ def _derived(incident: Incident, policy: Policy, kind: DeadlineKind, timeline: t
     if kind is DeadlineKind.ACKNOWLEDGEMENT:
         how = "ends with the silence" if incident.by_silence else "ends unless somebody acts"
         return f"the acknowledgement by {incident.acknowledged_by} {how}"
+    if kind is DeadlineKind.PAUSE:
+        since = wording.instant(incident.process.paused_at) if incident.process.paused_at else "before"
+        return f"paused since {since}: what was left of the resolution counts on then"
+    if kind is DeadlineKind.ESCALATION:
+        return _escalation(incident, policy)
+    if kind is DeadlineKind.UPDATE:
+        return _update(incident, policy)
     if kind is DeadlineKind.GROWTH:
         return "a growth condition may hold by time alone"
     return "it is asked then whether the storm goes on" if kind is DeadlineKind.STORM else ""
+
+
+def _update(incident: Incident, policy: Policy) -> str:
+    process, every = incident.process, policy.severities[incident.severity].update_every
+    last = f"told last {wording.instant(process.updated_at)}" if process.updated_at else "not told yet"
+    due = f", the next time at {wording.instant(process.update_due_at)}" if process.update_due_at else ""
+    return f"stakeholders were {last}{due}: every {wording.span(every)} for {incident.severity}" if every else last
+
+
+def _escalation(incident: Incident, policy: Policy) -> str:
+    process, ladder = incident.process, ladder_of(incident)
+    levels = policy.severities[ladder].escalation
+    asked = f"somebody was asked for {wording.instant(process.asked_at)}" if process.asked_at else "nobody has it"
+    if process.level >= len(levels):
+        return f"{asked}; the last level of {ladder} is told again until somebody acknowledges it"
+    level = levels[process.level]
+    hours = "" if level.during == ALWAYS else f", in the hours of calendar {level.during}"
+    return f"{asked} + {wording.span(level.after)}: level {process.level + 1} of {len(levels)} of {ladder}{hours}"
 
 
 def _objective(incident: Incident, policy: Policy, objective: Objective, timeline: tuple[TimelineEntry, ...]) -> str:
@@ -96,7 +122,18 @@ def _objective(incident: Incident, policy: Policy, objective: Objective, timelin
                 counted = "elapsed time" if calendar == ALWAYS else f"open time of calendar {calendar}"
                 kept = "" if severity is incident.severity else ", the earlier one is kept"
                 return f"{what} {wording.instant(start)} + {target.text} ({severity}, {counted}{kept})"
+    if objective is Objective.RESOLUTION and (incident.process.pauses or incident.process.paused_at):
+        return _paused(incident)
     return "it follows from a severity that was chosen or judged meanwhile"
+
+
+def _paused(incident: Incident) -> str:
+    """The instants at which the clock stood still; what was left then counted on."""
+    process = incident.process
+    spans = [f"from {wording.instant(since)} to {wording.instant(until)}" for since, until in process.pauses]
+    if process.paused_at is not None:
+        spans.append(f"since {wording.instant(process.paused_at)}")
+    return f"what was left counted on after pauses: {wording.listing(spans, most=5)}"
 
 
 def _starts(

@@ -18,16 +18,22 @@ from triaged.core.events import (
     Act,
     AlertFired,
     AlertResolved,
+    Assigned,
     DeadlinePassed,
+    EscalateAsked,
     Event,
     FoldAsked,
     Grew,
     GrowthAwaited,
     MaintenanceChanged,
     MergeAsked,
+    NobodyTold,
     ReopenAsked,
+    RoleGiven,
+    SeverityChosen,
     SilenceAsked,
     StormGoesOn,
+    Unacknowledged,
 )
 from triaged.core.folding import is_cause
 from triaged.core.lifecycle import begin, decide
@@ -43,9 +49,11 @@ from triaged.core.model import (
     Incident,
     Key,
     State,
+    TimelineEntry,
     Verdict,
 )
 from triaged.core.objectives import same_deadlines, standing
+from triaged.core.recipients import STAKEHOLDERS
 from triaged.core.rules import Storm
 from triaged.core.sla import Policy
 from triaged.errors import ActError, NotFoundError
@@ -61,6 +69,11 @@ from triaged.intake.verdicts import Verdicts, decode, encode
 from triaged.ports.store import AlertRecord, Batch, Fate, Transaction, Want
 
 _MOVED: Final = 200
+_ENTRIES: Final = 30
+_CALLING: Final = (DeadlinePassed, EscalateAsked, NobodyTold, SeverityChosen, Unacknowledged)
+"""Events by which people may be called in who have to know what was done."""
+_NAMING: Final = (Assigned, RoleGiven)
+"""Acts that name somebody, who has to be known."""
 _OPENING: Final = (AlertFired, DeadlinePassed, Grew, MaintenanceChanged)
 
 
@@ -233,12 +246,13 @@ class Deciding:
             return
         if deadline.kind is DeadlineKind.GROWTH:
             self._growing.time_came(incident.id)
-        if deadline.kind is DeadlineKind.STORM and deadline in self._standing(incident):
-            self._ask_storm(incident)
+        asks = deadline.kind is DeadlineKind.STORM and deadline in self._standing(incident)
         opens = deadline.kind is DeadlineKind.OPENING
         cover = self._covering.incident(incident) if opens else NO_COVER
         passed = DeadlinePassed(kind=deadline.kind, due_at=deadline.due_at, cover=cover)
-        self._apply(self._incidents[incident.id], passed)
+        self._apply(incident, passed)
+        if asks:
+            self._ask_storm(self._incidents[incident.id])
         # A row that stands for nothing would come back for ever: write what stands, even when nothing changed.
         self.batch.deadlines[incident.id] = self._standing(self._incidents[incident.id])
 
@@ -442,9 +456,14 @@ class Deciding:
 
     def _apply(self, incident: Incident, event: Event) -> None:
         policy, parent = self._policy(incident.policy), self._family.parent(incident)
+        history = self._history(incident.id) if isinstance(event, _CALLING) else ()
 
         def made(parents: Parents) -> Decision:
-            return decide(incident, event, Context(policy=policy, parent=parent, parents=parents), self._now)
+            context = Context(policy=policy, parent=parent, parents=parents, history=history)
+            if isinstance(event, _NAMING):
+                rules = self._rules.rule_set
+                context = replace(context, people=(*rules.people,), teams=(*rules.teams,))
+            return decide(incident, event, context, self._now)
 
         # What people ask for is done as they ask; else one that opens, or opens again, may be part of another.
         if isinstance(event, _OPENING) and not _at_work(incident):
@@ -452,6 +471,11 @@ class Deciding:
         else:
             decision = made(self._other_homes(incident, parent))
         self._absorb(decision)
+
+    def _history(self, incident_id: int) -> tuple[TimelineEntry, ...]:
+        """The newest entries of its timeline: whoever is called in wants to know what was done."""
+        stored = self._transaction.timeline(incident_id, _ENTRIES)
+        return (*stored, *(entry for entry in self.batch.timeline if entry.incident_id == incident_id))
 
     def _opening(self, made: Callable[[Parents], Decision], service: str, source: str) -> Decision:
         """The decision that may open an incident: its cause takes it in rather than a storm, which it may begin."""
@@ -511,6 +535,8 @@ class Deciding:
                     batch.silences.append(effect)
                 case LiftSilences():
                     batch.lifted.append(effect.incident_id)
+                case Notify(to=to) if to == (STAKEHOLDERS,) and STAKEHOLDERS not in self._rules.rule_set.teams:
+                    """The rules say of nobody that it concerns them."""
                 case Notify():
                     batch.notices.append((effect, decision.incident.severity))
                 case Tally():

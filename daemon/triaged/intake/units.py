@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from triaged.core.events import Act, SilenceFailed
+from triaged.core.events import Act, NobodyTold, SilenceFailed
 from triaged.core.maintenance import Plan
 from triaged.core.model import Deadline
 from triaged.core.rules import RuleSet
@@ -122,7 +122,7 @@ class Happened(Struct, frozen=True, kw_only=True):
     """What a worker was asked to do for an incident came out so that people have to know it."""
 
     incident_id: int
-    event: SilenceFailed
+    event: SilenceFailed | NobodyTold
 
 
 Watching = Heard | Listen | Expect

@@ -111,7 +111,11 @@ class PendingComment(Struct, frozen=True, kw_only=True):
 
 
 class Notice(Struct, frozen=True, kw_only=True):
-    """Something to tell people; when it is taken up it becomes one message for each address."""
+    """Something to tell people; when it is taken up it becomes one message for each address.
+
+    `outcome` says in a word what became of it then: `taken` up, `nobody` found, `silent` without any channel,
+    `overtaken` by the end; `waiting` before.
+    """
 
     id: int
     incident_id: int
@@ -123,6 +127,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     rank: int
     created_at: datetime
     done_at: datetime | None = None
+    outcome: str = "waiting"
 
 
 @unique
@@ -262,6 +267,10 @@ class Transaction(Protocol):
 
     def firing(self, incident_id: int, most: int) -> list[Episode]:
         """What fires in an incident, oldest first; the first `most`."""
+        ...
+
+    def timeline(self, incident_id: int, most: int) -> list[TimelineEntry]:
+        """The newest entries of an incident's timeline, in the order in which they happened."""
         ...
 
     def matched_by(self, rules: Container[str]) -> Iterable[Episode]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -34,10 +34,11 @@ class World:
     """A daemon without network and threads, whose time moves only when it is told to. A context manager.
 
     `at` is aware, UTC; `readers` maps source names to what reads their bodies. A `store` that is given must be migrated
-    and empty, and stays its owner's; else the world makes its own, which takes 30 ms.
+    and empty, and stays its owner's; else the world makes its own, which takes 30 ms. `heed` is called at each instant
+    at which something acted by itself.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a world is made of
         self,
         rules: Rules,
         at: datetime,
@@ -45,9 +46,11 @@ class World:
         readers: Mapping[str, Read],
         store: Store | None = None,
         known: Known | None = None,
+        heed: Callable[[World], object] = lambda _world: None,
     ) -> None:
         self.clock = FakeClock(at)
         self._noticed = at
+        self._heed = heed
         self._owns_store = store is None
         self.store = empty_store() if store is None else store
         self.intake = Intake(
@@ -87,6 +90,7 @@ class World:
             for answer in self.ask(*units):
                 if answer.status != 200:
                     raise StoreError(answer.error)
+            self._heed(self)
         self.clock.move_to(max(at, self.clock.now()))
 
     def incident(self, incident_id: int) -> Incident | None:

@@ -14,7 +14,7 @@ from triaged.core.rule import Rule
 from triaged.core.rules import RuleSet
 from triaged.core.sla import ALWAYS
 from triaged.errors import Finding
-from triaged.rulefiles import heartbeats, maintenance
+from triaged.rulefiles import heartbeats, maintenance, oncall
 from triaged.rulefiles.ending import ENDS_SOON, ending_calendars, last_day, unreachable_targets
 from triaged.rulefiles.services import LOWEST_TIER
 from triaged.rulefiles.sheet import Sheet
@@ -59,6 +59,7 @@ def doubts(sheet: Sheet, today: date) -> Iterator[Finding]:
     yield from unreachable_targets(sheet, today)
     yield from heartbeats.doubts(sheet)
     yield from maintenance.doubts(sheet, today)
+    yield from oncall.doubts(sheet, _escalated_to(sheet))
 
 
 def unmet(sheet: Sheet, history: History) -> Iterator[Finding]:
@@ -243,7 +244,7 @@ def _of_services(sheet: Sheet) -> Iterator[Finding]:
 
 
 def _of_unused_names(sheet: Sheet) -> Iterator[Finding]:
-    told = _escalated_to(sheet)
+    told = _escalated_to(sheet) | oncall.perhaps_named(sheet)
     for names, file, path, message in (
         (sheet.teams, "services.yaml", ("teams",), "no service, no rule and no default names team {}"),
         (sheet.people, "services.yaml", ("people",), "no rotation of a team names {}"),

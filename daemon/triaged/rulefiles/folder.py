@@ -16,7 +16,7 @@ from triaged.core.rules import RuleSet
 from triaged.core.sla import Policy, SeverityPolicy
 from triaged.errors import ConfigError, Finding
 from triaged.ports.mapping import SourceMapping
-from triaged.rulefiles import calendars, heartbeats, maintenance, services, severities, sources, triage
+from triaged.rulefiles import calendars, heartbeats, maintenance, services, severities, sources, templates, triage
 from triaged.rulefiles.doubts import doubts
 from triaged.rulefiles.marks import compose
 from triaged.rulefiles.names import Names
@@ -31,8 +31,8 @@ SOURCES = "sources"
 """The folder of mapped sources: `sources/NAME.yaml`."""
 TESTS = "tests"
 """The folder of tests, `tests/*.yaml`: it judges nothing, so it does not count for the hash."""
-NOT_YET = ("templates",)
-"""Files and folders of the rule language that this release does not act on."""
+FOLDERS = (SOURCES, TESTS, templates.FOLDER)
+"""All folders below it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,7 @@ class RuleFiles:
     rules: RuleSet
     policy: Policy
     sources: Mapping[str, SourceMapping]
+    templates: templates.Templates
     files: Mapping[str, str]
     hash: str
     warnings: tuple[Finding, ...]
@@ -60,7 +61,8 @@ def load(directory: Path, *, today: date | None = None) -> RuleFiles:
     except OSError as problem:
         raise ConfigError(f"{directory}: expected a folder with rules, got: {problem.strerror}") from None
     files = {name: _text(directory, name, findings) for name in names if name in USED}
-    return _read({**files, **_source_texts(directory, findings)}, findings, today)
+    others = {**_source_texts(directory, findings), **_template_texts(directory, findings)}
+    return _read({**files, **others}, findings, today)
 
 
 def read(files: Mapping[str, str], *, today: date | None = None) -> RuleFiles:
@@ -98,9 +100,10 @@ def _read(files: Mapping[str, str | None], findings: list[Finding], today: date 
     found_sources = _sources(roots, mapped)
     beats = heartbeats.read(roots.get(heartbeats.FILE))
     windows = maintenance.read(roots.get(maintenance.FILE))
+    found_templates = templates.read(files, findings)
     if findings or known is None or file is None or file.default is None:
         raise ConfigError(findings=_sorted(findings))
-    texts = _texts(files, (*USED, *mapped))
+    texts = _texts(files, (*USED, *mapped, *filter(templates.is_template, sorted(files))))
     policy = _policy(files, found, known)
     rules = RuleSet(
         hash=digest(texts),
@@ -113,6 +116,7 @@ def _read(files: Mapping[str, str | None], findings: list[Finding], today: date 
         rules=file.rules,
         catalogue=Catalogue(catalogue.services),
         teams=MappingProxyType(catalogue.teams),
+        people=MappingProxyType(catalogue.people),
         calendars=_whole(known),
     )
     sheet = Sheet(
@@ -121,13 +125,14 @@ def _read(files: Mapping[str, str | None], findings: list[Finding], today: date 
         policy=policy,
         calendars=calendar_names,
         teams=catalogue.team_names,
-        people=catalogue.people,
+        people=catalogue.people_names,
     )
     warnings = [] if today is None else [*doubts(sheet, today)]
     return RuleFiles(
         rules=rules,
         policy=policy,
         sources=MappingProxyType(found_sources),
+        templates=MappingProxyType(dict(found_templates)),
         files=dict(zip(texts[::2], texts[1::2], strict=True)),
         hash=rules.hash,
         warnings=_sorted(warnings),
@@ -143,6 +148,14 @@ def _source_texts(directory: Path, findings: list[Finding]) -> dict[str, str | N
         findings.append(_at_top(SOURCES, f"expected at most {sources.MOST_SOURCES} files, got {len(names)}"))
         return {}
     return {name: _text(directory, name, findings) for name in names}
+
+
+def _template_texts(directory: Path, findings: list[Finding]) -> dict[str, str | None]:
+    """The texts of the folder of templates by name; the first few, for each has a name of its own."""
+    paths = (path for path in (directory / templates.FOLDER).glob("*") if not path.name.startswith("."))
+    names = sorted(f"{templates.FOLDER}/{path.name}" for path in paths)
+    wanted = [name for name in names if templates.is_template(name)][: 4 * len(templates.NAMES)]
+    return {name: _text(directory, name, findings) for name in wanted}
 
 
 def _is_source(name: str) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from triaged.core.catalogue import Service, Team, Users
-from triaged.rulefiles import words
+from triaged.core.catalogue import Person, Service, Team, Users
+from triaged.rulefiles import oncall
 from triaged.rulefiles.circles import circles
 from triaged.rulefiles.names import Names
 from triaged.rulefiles.values import Fields, Value
@@ -48,12 +48,13 @@ MOST_CIRCLES = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueFile:
-    """What services.yaml says; `team_names` and `people` know which of them it uses itself."""
+    """What services.yaml says; `team_names` and `people_names` know which of them it uses itself."""
 
     services: tuple[Service, ...] = ()
     teams: Mapping[str, Team] = field(default_factory=dict)
+    people: Mapping[str, Person] = field(default_factory=dict)
     team_names: Names = field(default_factory=lambda: Names(()))
-    people: Names = field(default_factory=lambda: Names(()))
+    people_names: Names = field(default_factory=lambda: Names(()))
 
 
 def read(root: Value | None, calendars: Collection[str]) -> CatalogueFile:
@@ -61,14 +62,17 @@ def read(root: Value | None, calendars: Collection[str]) -> CatalogueFile:
     if root is None:
         return CatalogueFile()
     fields = root.fields(KEYS)
-    people = Names(name for name, value in _named(fields, "people") if _person(value))
-    teams = {name: _team(name, value, people, calendars) for name, value in _named(fields, "teams")}
+    people = {name: _person(name, value) for name, value in _named(fields, "people")}
+    people_names = Names(people)
+    teams = {name: _team(name, value, people_names, calendars) for name, value in _named(fields, "teams")}
     team_names = Names(teams)
     entries = _named(fields, "services")
     names = dict.fromkeys(name for name, _ in entries)
     services = [_service(name, value.fields(SERVICE_KEYS), team_names, names) for name, value in entries]
     _no_circle({service.name: service.depends_on for service in services}, dict(entries))
-    return CatalogueFile(services=tuple(services), teams=teams, team_names=team_names, people=people)
+    return CatalogueFile(
+        services=tuple(services), teams=teams, people=people, team_names=team_names, people_names=people_names
+    )
 
 
 def _named(fields: Fields, key: str) -> list[tuple[str, Value]]:
@@ -77,28 +81,25 @@ def _named(fields: Fields, key: str) -> list[tuple[str, Value]]:
     return [(name, value) for word, value in entries if (name := word.shaped(NAME, NAMED))]
 
 
-def _person(value: Value) -> bool:
+def _person(name: str, value: Value) -> Person:
     fields = value.fields(PERSON_KEYS)
-    fields.read("github", lambda name: name.shaped(r"[A-Za-z0-9-]{1,39}", "a GitHub user name"))
-    fields.many("notify", lambda urls: urls.names(lambda url: url.shaped(r"[a-z0-9+.-]+:.+", "a URL like mailto://…")))
-    return True
+    github = fields.read("github", lambda own: own.shaped(r"[A-Za-z0-9-]{1,39}", "a GitHub user name"))
+    notify = fields.many(
+        "notify", lambda urls: urls.names(lambda url: url.shaped(r"[a-z0-9+.-]+:.+", "a URL like mailto://…"))
+    )
+    return Person(name=name, github=github or "", notify=notify)
 
 
 def _team(name: str, value: Value, people: Collection[str], calendars: Collection[str]) -> Team:
     fields = value.fields(TEAM_KEYS)
-    fields.many("channels", Value.names)
-    fields.read("hours", lambda hours: hours.one_of(calendars, "a calendar of calendars.yaml"))
-    fields.read("on_call", lambda shifts: _on_call(shifts, people))
-    return Team(name=name, repository=fields.read("repository", repository))
-
-
-def _on_call(value: Value, people: Collection[str]) -> None:
-    fields = value.fields(("rotation", "handover", "zone"), required=("rotation",))
-    rotation = fields.get("rotation")
-    if rotation is not None and rotation.filled("at least one person"):
-        rotation.names(lambda name: name.one_of(people, "a person of services.yaml"))
-    fields.read("handover", lambda at: at.plain(words.handover, "a weekday with a time like monday 09:00"))
-    fields.read("zone", lambda zone: zone.plain(words.zone, "a time zone like Europe/Berlin"))
+    shifts = fields.get("on_call")
+    return Team(
+        name=name,
+        repository=fields.read("repository", repository),
+        channels=fields.many("channels", Value.names),
+        on_call=None if shifts is None else oncall.read(shifts, people),
+        hours=fields.read("hours", lambda hours: hours.one_of(calendars, "a calendar of calendars.yaml")),
+    )
 
 
 def repository(value: Value) -> str | None:

@@ -23,10 +23,12 @@ KEYS = {
     "update_every": "How often stakeholders are told.",
     "acknowledgement_for": "An acknowledgement ends after so long without anything happening.",
     "review": "When the post-incident review is due.",
-    "escalation": "Who is notified, and after how long.",
+    "escalation": "Who is told, level by level, while nobody takes it.",
 }
 OBJECTIVES = tuple(objective.value for objective in Objective)
 AT_RISK = 0.75
+ON_CALL = (Level(after=timedelta(), notify=("on_call",)),)
+"""The levels of a sev1 or a sev2 that says nothing of them: who is on call is told until somebody takes it."""
 REOPEN_WITHIN = timedelta(hours=24)
 
 
@@ -34,11 +36,11 @@ def read(root: Value, calendars: Collection[str]) -> dict[Severity, SeverityPoli
     """The policy of every severity; without those whose values have findings."""
     names = [severity.value for severity in Severity]
     fields = root.fields(names, required=names)
-    policies = {Severity(name): _policy(value, calendars) for name, value in fields.items()}
+    policies = {Severity(name): _policy(value, calendars, Severity(name)) for name, value in fields.items()}
     return {severity: policy for severity, policy in policies.items() if policy is not None}
 
 
-def _policy(value: Value, calendars: Collection[str]) -> SeverityPolicy | None:
+def _policy(value: Value, calendars: Collection[str], severity: Severity) -> SeverityPolicy | None:
     before = len(value.findings)
     fields = value.fields(KEYS, required=REQUIRED)
     targets = fields.read("targets", _targets) or {}
@@ -72,7 +74,7 @@ def _policy(value: Value, calendars: Collection[str]) -> SeverityPolicy | None:
         close=closer(close),
         update_every=update_every,
         review=review,
-        escalation=escalation,
+        escalation=escalation if "escalation" in fields or not severity.pages else ON_CALL,
     )
 
 

@@ -7,13 +7,14 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from triaged.errors import Finding
-from triaged.rulefiles.folder import NOT_YET, SOURCES, TESTS, USED
+from triaged.rulefiles.folder import FOLDERS, SOURCES, TESTS, USED
+from triaged.rulefiles.templates import ENDINGS, FOLDER
 from triaged.rulefiles.words import listed, nearest
 
 MOST_SEARCHED = 10_000
 """Files and folders that are looked at: the folder may be a link to something large."""
 DEEPEST = 4
-PLACES = (*USED, f"{SOURCES}/NAME.yaml", f"{TESTS}/NAME.yaml")
+PLACES = (*USED, f"{SOURCES}/NAME.yaml", f"{TESTS}/NAME.yaml", f"{FOLDER}/NAME.txt")
 
 
 def strays(directory: Path) -> list[Finding]:
@@ -22,7 +23,7 @@ def strays(directory: Path) -> list[Finding]:
     What begins with a dot is none.
     """
     found = (_stray(name) for name in _names(directory))
-    no_folders = (_no_folder(directory, name) for name in (SOURCES, TESTS))
+    no_folders = (_no_folder(directory, name) for name in FOLDERS)
     return sorted(finding for finding in (*found, *no_folders) if finding is not None)
 
 
@@ -36,8 +37,9 @@ def _no_folder(directory: Path, name: str) -> Finding | None:
 
 def _stray(name: PurePosixPath) -> Finding | None:
     folder, *below = name.parts
-    if folder in NOT_YET:
-        return None if below else _finding(name, "not used by this release")
+    if folder == FOLDER and below:
+        fits = len(below) == 1 and name.suffix in ENDINGS
+        return None if fits else _finding(name, f"not read: expected {FOLDER}/NAME.txt or {FOLDER}/NAME.md")
     read = (not below and folder in USED) or folder == TESTS
     if name.suffix.lower() not in (".yaml", ".yml") or read:
         return None
@@ -48,7 +50,7 @@ def _stray(name: PurePosixPath) -> Finding | None:
             if fits
             else _finding(name, f"not read: expected {SOURCES}/NAME.yaml", f"call it {SOURCES}/{name.stem}.yaml")
         )
-    near = nearest(name.name, USED) if not below else nearest(folder, (SOURCES, TESTS))
+    near = nearest(name.name, USED) if not below else nearest(folder, FOLDERS)
     return _finding(name, f"not read: expected {listed(PLACES)}", near)
 
 

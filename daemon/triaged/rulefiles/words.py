@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from triaged.core.sla import Target
+from triaged.core.wording import nearest as nearest
 
 SPAN = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 LONGEST = timedelta(days=3660)
@@ -19,12 +19,6 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 YEARS = range(1970, 3000)
 D = TypeVar("D", bound=date)
 HOURS = re.compile(r"(\d\d):(\d\d)\s*[-–]\s*(\d\d):(\d\d)", re.ASCII)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known word, "" where none is near."""
-    found = get_close_matches(word.lower(), {name.lower(): name for name in known}, n=1, cutoff=0.6)
-    return f"did you mean {next(name for name in known if name.lower() == found[0])}?" if found else ""
 
 
 def listed(words: Iterable[str]) -> str:

@@ -12,13 +12,23 @@ from msgspec import Struct
 from triaged.core.events import (
     Acknowledged,
     Act,
+    Assigned,
     CloseAsked,
+    EscalateAsked,
+    Expected,
     MergeAsked,
+    Noted,
+    PauseAsked,
     ReopenAsked,
     ResolveAsked,
+    ResumeAsked,
+    RoleGiven,
     SeverityChosen,
     SilenceAsked,
     SplitAsked,
+    Unacknowledged,
+    Updated,
+    WorkedAround,
 )
 from triaged.store.codec import from_us, to_us
 
@@ -31,6 +41,16 @@ WORDS: Final[Mapping[str, type[Any]]] = {
     "merge": MergeAsked,
     "split": SplitAsked,
     "silence": SilenceAsked,
+    "escalate": EscalateAsked,
+    "pause": PauseAsked,
+    "resume": ResumeAsked,
+    "unack": Unacknowledged,
+    "assign": Assigned,
+    "role": RoleGiven,
+    "note": Noted,
+    "update": Updated,
+    "eta": Expected,
+    "workaround": WorkedAround,
 }
 """What an act is called in the table, and everywhere else where people read it."""
 NAMES: Final = ("at", "incident_id", "act", "by", "body")

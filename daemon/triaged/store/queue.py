@@ -176,7 +176,7 @@ def republish(connection: Connection, backend: str, now: datetime) -> int:
 
 def release_all(connection: Connection) -> None:
     """Let every claim go: only for a store that no other process works on."""
-    for table in (s.publications, s.comments, s.silences):
+    for table in (s.publications, s.comments, s.silences, s.messages):
         c = table.c
         due_at = case((c.due_at == c.claimed_until, literal_column("0")), else_=c.due_at)
         connection.execute(update(table).where(c.claimed_until.is_not(None)).values(claimed_until=None, due_at=due_at))

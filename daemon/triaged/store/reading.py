@@ -166,7 +166,7 @@ class Reader:
 
     def gauges(self, now: datetime) -> Gauges:
         """Counts over what is unfinished; none of them reads closed incidents or history."""
-        c = s.incidents.c
+        c, d = s.incidents.c, s.deadlines.c
         run = self.connection.execute
         unfinished = [state.value for state in State if state is not State.CLOSED and state is not State.PENDING]
         opened = run(
@@ -184,12 +184,14 @@ class Reader:
         next_due: dict[tuple[str, str, str], int] = {}
         working = and_(c.state.in_(["open", "acknowledged"]), c.parent.is_(None))
         for objective in ("response", "resolution"):
-            outcome, risk, due = c[f"{objective}_outcome"], c[f"{objective}_at_risk"], c[f"{objective}_due_at"]
+            outcome, risk = c[f"{objective}_outcome"], c[f"{objective}_at_risk"]
             group = (c.severity, c.team)
             for target, where in ((at_risk, (risk == 1, outcome.is_(None))), (breached, (outcome == "breached",))):
                 rows = run(select(*group, func.count()).where(working, *where).group_by(*group))
                 target.update({(sev, objective, team): n for sev, team, n in rows})
-            rows = run(select(*group, func.min(due)).where(working, outcome.is_(None)).group_by(*group))
+            # What stands, not what is written on the incident: while it is paused nothing is due.
+            stands = s.incidents.join(s.deadlines, and_(d.incident_id == c.id, d.kind == objective))
+            rows = run(select(*group, func.min(d.due_at)).select_from(stands).where(working).group_by(*group))
             next_due.update({(sev, objective, team): at for sev, team, at in rows if at is not None})
         p, m = s.publications.c, s.comments.c
         pending, oldest = run(select(func.count(), func.min(p.wanted_at)).where(p.wanted != p.done)).one()

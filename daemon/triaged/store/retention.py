@@ -35,6 +35,8 @@ def forget_incidents(connection: Connection, before: datetime) -> list[int]:
         s.comments,
         s.publications,
         s.silences,
+        s.notices,
+        s.messages,
         s.growth_members,
         s.growth_values,
         s.growth_refires,

@@ -23,9 +23,12 @@ from sqlalchemy import (
 from triaged.core.heartbeats import Beat
 from triaged.core.maintenance import Plan
 from triaged.core.model import CloseReason, Deadline, Episode, Fold, Incident, Outcome, Severity, State, TimelineEntry
+from triaged.core.oncall import Reading
+from triaged.core.rotation import Shift
 from triaged.core.silences import Stage
 from triaged.core.staleness import Hearing, Unheard
 from triaged.core.suppression import Hush, Suppression
+from triaged.ports.channel import Message
 from triaged.ports.silences import WantedSilence
 from triaged.ports.store import AlertRecord, Fate, Notice, PendingComment, Publication
 from triaged.store.codec import Codec
@@ -38,12 +41,15 @@ RECORD = Codec(AlertRecord)
 PUBLICATION = Codec(Publication)
 COMMENT = Codec(PendingComment)
 NOTICE = Codec(Notice)
+MESSAGE = Codec(Message)
 SUPPRESSION = Codec(Suppression)
 PLAN = Codec(Plan)
 BEAT = Codec(Beat)
 HEARING = Codec(Hearing)
 UNHEARD = Codec(Unheard)
 SILENCE = Codec(WantedSilence)
+SHIFT = Codec(Shift)
+SHIFT_READING = Codec(Reading)
 
 # SQLite gives ids by itself only to a column declared exactly INTEGER.
 ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -67,7 +73,7 @@ metadata = MetaData(
 
 
 # What rows have that a former release writes: it runs on this schema, too.
-_DEFAULTS = {"process": "{}"}
+_DEFAULTS: dict[str, Any] = {"silences": "[]", "by_silence": text("0"), "process": "{}", "outcome": "waiting"}
 
 
 def _columns(codec: Codec[Any], *primary: str, but: frozenset[str] = frozenset()) -> list[Column[Any]]:
@@ -98,10 +104,7 @@ def _only(condition: str) -> dict[str, Any]:
 incidents = Table(
     "incidents",
     metadata,
-    *_columns(INCIDENT, "id", but=frozenset({"silences", "by_silence"})),
-    # The previous release writes incidents without these.
-    Column("silences", Text, nullable=False, server_default=text("'[]'")),
-    Column("by_silence", BigInteger, nullable=False, server_default=text("0")),
+    *_columns(INCIDENT, "id"),
     _one_of("state", State),
     _one_of("severity", Severity),
     _one_of("judged", Severity),
@@ -265,6 +268,16 @@ notices = Table(
     Index("uq_notices_key", "incident_id", "key", unique=True),
     Index("ix_notices_waiting", "rank", "id", **_only("done_at IS NULL")),
 )
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    *_columns(MESSAGE, but=frozenset({"id"})),
+    Index("uq_messages_address", "notice_id", "channel", "name", "place", unique=True),
+    Index("ix_messages_incident_id", "incident_id"),
+    Index("ix_messages_waiting", "channel", "rank", "id", **_only("done_at IS NULL")),
+    Index("ix_messages_paged", "channel", **_only("page = 'triggered' OR page = 'acknowledged'")),
+)
 
 # Rows found by their whole key lie in the key's own tree on SQLite (sqlite_with_rowid=False): one page less to write.
 
@@ -371,3 +384,17 @@ hearings = Table(
 
 # Incidents that are not heard of: what fires in them may have ended unseen.
 unheard = Table("unheard", metadata, *_columns(UNHEARD, "incident_id"))
+
+# Who is on call, as calendars elsewhere said it last, in the order in which the shifts begin.
+shifts = Table(
+    "shifts",
+    metadata,
+    Column("team", Text, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    *_columns(SHIFT),
+    CheckConstraint("ends_at > begins_at", name="span"),
+    sqlite_with_rowid=False,
+)
+
+# What became of reading those calendars.
+shift_readings = Table("shift_readings", metadata, *_columns(SHIFT_READING, "team"), sqlite_with_rowid=False)

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from triaged.core.growth import Growth
 from triaged.core.heartbeats import Beat
 from triaged.core.maintenance import Plan, Window
-from triaged.core.model import Episode, Incident, Key, Verdict
+from triaged.core.model import Episode, Incident, Key, TimelineEntry, Verdict
 from triaged.core.staleness import Unheard
 from triaged.core.suppression import Suppression
 from triaged.errors import Conflict
@@ -340,6 +340,11 @@ class Transaction:
         return Reader(self.connection).episodes(incident_id, firing=True, limit=most)
 
     @_translating
+    def timeline(self, incident_id: int, most: int) -> list[TimelineEntry]:
+        """The newest entries of an incident's timeline, in the order in which they happened."""
+        return Reader(self.connection).timeline(incident_id, most)
+
+    @_translating
     def matched_by(self, rules: Container[str]) -> list[Episode]:
         """Firing episodes of unfinished incidents whose verdict names one of these rules as matching."""
         incident, episode = s.incidents.c, s.episodes.c
@@ -493,8 +498,11 @@ class Transaction:
         run.notices.run(
             c,
             [
-                (n.incident_id, n.kind.value, n.audience.value, n.key, to_json(n.to), n.text, sev.rank, now_us, None)
-                for n, sev in batch.notices
+                (
+                    *(n.incident_id, n.kind.value, n.audience.value, n.key, to_json(n.to), n.text),
+                    *(severity.rank, now_us, None, "waiting"),
+                )
+                for n, severity in batch.notices
             ],
         )
         run.acts.run(c, [acts.encode(i, act, now) for i, act in batch.acts])

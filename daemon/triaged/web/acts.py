@@ -2,83 +2,52 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
 from enum import StrEnum, unique
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from triaged.core.events import (
     Acknowledged,
     Act,
     CloseAsked,
+    EscalateAsked,
     MergeAsked,
+    PauseAsked,
     Record,
     ReopenAsked,
     ResolveAsked,
+    ResumeAsked,
     SeverityChosen,
     SilenceAsked,
     SplitAsked,
 )
 from triaged.core.model import Actor, ActorKind, CloseReason, Severity
 from triaged.errors import PayloadError
-from triaged.rulefiles.words import listed, nearest, some_span
 from triaged.web.auth import Token
+from triaged.web.fields import Instant, Name, ReasonText, Span, Strict, Text, clean, number, word
 
-ACTS: Final = ("ack", "severity", "resolve", "close", "reopen", "merge", "split", "silence")
+ACTS: Final = (
+    "ack",
+    "severity",
+    "resolve",
+    "close",
+    "reopen",
+    "merge",
+    "split",
+    "silence",
+    "pause",
+    "resume",
+    "escalate",
+    "unack",
+    "assign",
+    "role",
+    "note",
+    "update",
+    "eta",
+    "workaround",
+)
 LOCAL: Final = "local"
-
-
-class Strict(BaseModel):
-    """Fields that are known and no others: a misspelt one is told, not ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _only_known(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            known = [field.alias or name for name, field in cls.model_fields.items()]
-            for name in data:
-                if name not in known:
-                    hint = nearest(str(name), known)
-                    raise ValueError(f"expected only {listed(known)}, got {str(name)[:60]!r}{hint and f'; {hint}'}")
-        return data
-
-
-def _clean(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("expected text without NUL characters")
-    return text.strip()
-
-
-def _name(text: str) -> str:
-    text = _clean(text)
-    if not text or not text.isprintable():
-        raise ValueError("expected a name on one line")
-    return text
-
-
-def _span(value: object) -> timedelta:
-    return some_span(value if isinstance(value, str) else "")
-
-
-def _word(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _number(value: object) -> int:
-    found = re.fullmatch(r"INC-([0-9]{1,18})", value, re.IGNORECASE) if isinstance(value, str) else None
-    if found is None:
-        raise ValueError("expected an incident like INC-7")
-    return int(found[1])
-
-
-_Name = Annotated[str, Field(max_length=60), AfterValidator(_name)]
-_Reason = Annotated[str, Field(max_length=1_000), AfterValidator(_clean)]
-_Text = Annotated[str, Field(max_length=10_000), AfterValidator(_clean)]
-_Span = Annotated[timedelta, BeforeValidator(_span), WithJsonSchema({"type": "string", "examples": ["4h", "1h30m"]})]
 
 
 @unique
@@ -94,11 +63,11 @@ class Reason(StrEnum):
 class Asked(Strict):
     """What anybody who asks for something may say of himself."""
 
-    by: _Name | None = Field(
+    by: Name | None = Field(
         default=None,
         description="Who acts, where no API tokens are configured; default local.",
     )
-    on_behalf_of: _Name | None = Field(
+    on_behalf_of: Name | None = Field(
         default=None, description="For whom: it is shown as ann (via ops-bot), with the name of the token."
     )
 
@@ -113,7 +82,7 @@ class Asked(Strict):
 class Ack(Asked):
     """Take the incident."""
 
-    lasting: _Span | None = Field(default=None, alias="for", description="For how long; else as the policy says.")
+    lasting: Span | None = Field(default=None, alias="for", description="For how long; else as the policy says.")
 
     def act(self, actor: Actor) -> Act:
         return Acknowledged(actor=actor, lasting=self.lasting)
@@ -122,18 +91,18 @@ class Ack(Asked):
 class Choose(Asked):
     """Give the incident another severity; it stands until a person changes it."""
 
-    severity: Annotated[Severity, BeforeValidator(_word)]
-    reason: _Reason = ""
+    severity: Annotated[Severity, BeforeValidator(word)]
+    reason: ReasonText = ""
 
     def act(self, actor: Actor) -> Act:
         return SeverityChosen(actor=actor, severity=self.severity, reason=self.reason)
 
 
 class _Recording(Asked):
-    summary: _Text = ""
-    root_cause: _Text = ""
-    fix: _Text = ""
-    prevention: _Text = ""
+    summary: Text = ""
+    root_cause: Text = ""
+    fix: Text = ""
+    prevention: Text = ""
 
     def record(self) -> Record:
         return Record(summary=self.summary, root_cause=self.root_cause, fix=self.fix, prevention=self.prevention)
@@ -162,7 +131,7 @@ class Close(_Recording):
 class Reopen(Asked):
     """Open a resolved or closed incident again, with a new round of objectives."""
 
-    reason: _Reason = ""
+    reason: ReasonText = ""
 
     def act(self, actor: Actor) -> Act:
         return ReopenAsked(actor=actor, reason=self.reason)
@@ -171,8 +140,8 @@ class Reopen(Asked):
 class Merge(Asked):
     """Say that the incident is the same problem as another; that one tells of it from then on."""
 
-    into: Annotated[int, BeforeValidator(_number), WithJsonSchema({"type": "string", "examples": ["INC-3"]})]
-    reason: _Reason = ""
+    into: Annotated[int, BeforeValidator(number), WithJsonSchema({"type": "string", "examples": ["INC-3"]})]
+    reason: ReasonText = ""
 
     def act(self, actor: Actor) -> Act:
         return MergeAsked(actor=actor, into=self.into, reason=self.reason)
@@ -181,7 +150,7 @@ class Merge(Asked):
 class Split(Asked):
     """Say that a folded incident is a problem of its own."""
 
-    reason: _Reason = ""
+    reason: ReasonText = ""
 
     def act(self, actor: Actor) -> Act:
         return SplitAsked(actor=actor, reason=self.reason)
@@ -190,11 +159,53 @@ class Split(Asked):
 class Silence(Asked):
     """Have Alertmanager silence the incident's alerts, until it is closed at the latest."""
 
-    lasting: _Span | None = Field(default=None, alias="for", description="For how long, at most 4h; else 1h.")
-    reason: _Reason = Field(default="", description="What Alertmanager shows beside the incident's number.")
+    lasting: Span | None = Field(default=None, alias="for", description="For how long, at most 4h; else 1h.")
+    reason: ReasonText = Field(default="", description="What Alertmanager shows beside the incident's number.")
 
     def act(self, actor: Actor) -> Act:
         return SilenceAsked(actor=actor, lasting=self.lasting, reason=self.reason)
 
 
-Body = Ack | Choose | Resolve | Close | Reopen | Merge | Split | Silence
+class Pause(Asked):
+    """Stop the resolution clock, with escalation and updates, while the work waits for somebody else."""
+
+    until: Instant | None = Field(default=None, description="When it ends, at most 30 days ahead; or `for`.")
+    lasting: Span | None = Field(default=None, alias="for", description="For how long; or `until`.")
+    reason: Annotated[ReasonText, Field(min_length=1, description="Whom or what it waits for.")]
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Pause:
+        if (self.until is None) == (self.lasting is None):
+            raise ValueError(f"expected either until or for, got {'both' if self.until else 'none of them'}")
+        return self
+
+    def act(self, actor: Actor) -> Act:
+        return PauseAsked(actor=actor, reason=self.reason, until=self.until, lasting=self.lasting)
+
+
+class Resume(Asked):
+    """End a pause before its time: the resolution clock counts on."""
+
+    reason: ReasonText = ""
+
+    def act(self, actor: Actor) -> Act:
+        return ResumeAsked(actor=actor, reason=self.reason)
+
+
+class Escalate(Asked):
+    """Call others in: the next level, a certain level, or somebody by name, such as an expert or a vendor."""
+
+    to: Annotated[str, Field(max_length=60), AfterValidator(clean)] = Field(
+        default="",
+        description="A level by its number, or the name of a person, a team or a channel; else the next level.",
+    )
+    reason: ReasonText = ""
+    take_over: bool = Field(default=False, strict=True, description="Whether they own it from then on.")
+
+    def act(self, actor: Actor) -> Act:
+        if self.to and not self.to.isprintable():
+            raise PayloadError("to: expected a name on one line")
+        return EscalateAsked(actor=actor, to=self.to, reason=self.reason, take_over=self.take_over)
+
+
+Body = Ack | Choose | Resolve | Close | Reopen | Merge | Split | Silence | Pause | Resume | Escalate

@@ -8,6 +8,7 @@ from datetime import datetime
 from msgspec.structs import replace
 from pydantic import BaseModel
 
+from triaged.core import cadence
 from triaged.core.model import (
     Category,
     CloseReason,
@@ -19,12 +20,14 @@ from triaged.core.model import (
     Incident,
     Objective,
     Outcome,
+    Role,
     Severity,
     State,
     Urgency,
 )
 from triaged.core.silences import Stage
 from triaged.core.suppression import Hush, Suppression
+from triaged.core.working import missing
 from triaged.ports.store import IncidentRow
 from triaged.store import silences, suppressions
 from triaged.store.reading import Reader
@@ -63,6 +66,37 @@ class Silent(BaseModel):
     every_seconds: int
 
 
+class Paused(BaseModel):
+    """The resolution clock stands still, because of `reason`."""
+
+    since: datetime
+    until: datetime
+    reason: str
+
+
+class Published(BaseModel):
+    """What a person told stakeholders."""
+
+    at: datetime
+    by: str
+    text: str
+    status: str
+    impact: str
+    next_steps: str
+
+
+class Working(BaseModel):
+    """Who works on it, and what others may expect; of `updates` in all, `update` is the last one of this round."""
+
+    owner: str
+    roles: Mapping[Role, str]
+    eta: datetime | None
+    workaround: str
+    updates: int
+    update: Published | None
+    next_update_at: datetime | None
+
+
 class Listed(BaseModel):
     """An incident as lists show it; instants are UTC."""
 
@@ -97,6 +131,7 @@ class Listed(BaseModel):
     parent: str | None
     fold: Fold | None
     unheard: Silent | None
+    paused: Paused | None
     url: str
     issue: IssueAddress | None
 
@@ -160,7 +195,11 @@ class Told(BaseModel):
 
 
 class Shown(Listed):
-    """An incident with everything that is known of it: at most 200 firing episodes, the newest 500 timeline entries."""
+    """An incident with everything that is known of it: at most 200 firing episodes, the newest 500 timeline entries.
+
+    `on_call` is who is on call for its team now, then the next ones; `missing` are the fields that are still to be
+    written down of a Sev-1 or Sev-2 that is over.
+    """
 
     because: list[str]
     matched: list[str]
@@ -172,6 +211,9 @@ class Shown(Listed):
     fix: str
     prevention: str
     publishing_failure: str
+    on_call: list[str]
+    process: Working
+    missing: list[str]
     episodes: list[Firing]
     silences: list[Silenced]
     deadlines: list[Due]
@@ -183,7 +225,7 @@ def listed(row: IncidentRow, public_url: str) -> Listed:
     return Listed.model_validate(_fields(row, public_url))
 
 
-def shown(reader: Reader, row: IncidentRow, public_url: str, *, whole: bool) -> Shown:
+def shown(reader: Reader, row: IncidentRow, public_url: str, *, whole: bool, on_call: Iterable[str] = ()) -> Shown:
     """The long form; without `whole` only what lists show too."""
     incident = row.incident
     fields = _fields(row, public_url)
@@ -199,12 +241,25 @@ def shown(reader: Reader, row: IncidentRow, public_url: str, *, whole: bool) -> 
         {
             **fields,
             "publishing_failure": row.failure,
+            "on_call": [*on_call],
+            "process": _working(incident),
+            "missing": [*missing(incident)],
             "episodes": [_firing(e, quiet.get(e.fingerprint, ())) for e in episodes],
             "silences": [{name: getattr(one, name) for name in Silenced.model_fields} for one in asked],
             "deadlines": [{"kind": d.kind, "due_at": d.due_at} for d in reader.deadlines(incident.id)],
             "timeline": [{"at": e.at, "entry": e.entry, "by": e.by, "text": e.text} for e in entries],
         }
     )
+
+
+def _working(incident: Incident) -> dict[str, object]:
+    process, update = incident.process, incident.process.update
+    return {
+        **{name: getattr(process, name) for name in ("owner", "eta", "workaround", "updates")},
+        "roles": dict(process.roles),
+        "update": update and {name: getattr(update, name) for name in Published.model_fields},
+        "next_update_at": cadence.next_at(incident),
+    }
 
 
 def _firing(episode: Episode, suppressed: Iterable[Suppression]) -> dict[str, object]:
@@ -215,15 +270,25 @@ def _firing(episode: Episode, suppressed: Iterable[Suppression]) -> dict[str, ob
 
 def masked(row: IncidentRow) -> IncidentRow:
     """A restricted incident for those who may not know more of it than its title and its link."""
+    process = replace(row.incident.process, paused_for="", owner="", roles={}, workaround="", update=None, eta=None)
     hidden = replace(
-        row.incident, because=(), matched=(), labels=(), service="", summary="", root_cause="", fix="", prevention=""
+        row.incident,
+        because=(),
+        matched=(),
+        labels=(),
+        service="",
+        summary="",
+        root_cause="",
+        fix="",
+        prevention="",
+        process=process,
     )
     return replace(row, incident=hidden, failure="")
 
 
 def _fields(row: IncidentRow, public_url: str) -> dict[str, object]:
     incident, address = row.incident, row.address
-    own = {"id", "response", "resolution", "follows", "parent", "unheard", "url", "issue"}
+    own = {"id", "response", "resolution", "follows", "parent", "unheard", "paused", "url", "issue"}
     fields: dict[str, object] = {n: getattr(incident, n) for n in Listed.model_fields if n not in own}
     return {
         **fields,
@@ -233,9 +298,17 @@ def _fields(row: IncidentRow, public_url: str) -> dict[str, object]:
         "parent": None if incident.parent is None else f"INC-{incident.parent}",
         "follows": None if incident.follows is None else f"INC-{incident.follows}",
         "unheard": row.unheard and {n: getattr(row.unheard, n) for n in Silent.model_fields},
+        "paused": _paused(incident),
         "url": f"{public_url}/incidents/{incident.name}",
         "issue": None if address is None else {n: getattr(address, n) for n in IssueAddress.model_fields},
     }
+
+
+def _paused(incident: Incident) -> dict[str, object] | None:
+    process = incident.process
+    if process.paused_at is None:
+        return None
+    return {"since": process.paused_at, "until": process.paused_until, "reason": process.paused_for}
 
 
 def _target(incident: Incident, objective: Objective) -> dict[str, object]:

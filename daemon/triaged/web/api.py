@@ -19,17 +19,35 @@ from triaged.intake.units import Ask
 from triaged.ports.store import IncidentRow, Wanted
 from triaged.rulefiles.words import listed as choice
 from triaged.store.reading import Reader
-from triaged.web import answers, board, docs
+from triaged.web import answers, board, docs, status
 from triaged.web import pages as static
-from triaged.web.acts import ACTS, Ack, Body, Choose, Close, Merge, Reopen, Resolve, Silence, Split, Strict
+from triaged.web.acts import (
+    ACTS,
+    Ack,
+    Body,
+    Choose,
+    Close,
+    Escalate,
+    Merge,
+    Pause,
+    Reopen,
+    Resolve,
+    Resume,
+    Silence,
+    Split,
+)
 from triaged.web.auth import Token
 from triaged.web.desk import Desk, TheDesk
 from triaged.web.edge import Edge, TheToken
 from triaged.web.explained import Explained, explained
 from triaged.web.exposition import expose
+from triaged.web.fields import Strict
 from triaged.web.heartbeats import router as heartbeats
 from triaged.web.maintenance import router as maintenance
+from triaged.web.oncall import of_team
+from triaged.web.oncall import router as on_call
 from triaged.web.refusals import explain_refusals
+from triaged.web.working import Assign, Eta, GiveRole, Note, Tell, Unack, Work, Workaround
 
 log = structlog.get_logger(__name__)
 
@@ -54,9 +72,9 @@ def build(desk: Desk) -> FastAPI:
     # FastAPI's own page of documentation loads scripts from elsewhere; ours is rendered here.
     app = Api(title="triaged", version=__version__, description=_ABOUT, docs_url=None, redoc_url=None)
     app.state.desk = desk
-    for described in (_reading, _acting, heartbeats, maintenance, _system):
+    for described in (_reading, _acting, heartbeats, maintenance, on_call, _system):
         app.include_router(described)
-    for pages in (board.router, docs.router, static.router):
+    for pages in (board.router, status.router, docs.router, static.router):
         app.include_router(pages)
     app.add_middleware(Edge, desk=desk)
     explain_refusals(app)
@@ -182,7 +200,8 @@ def _opened(reader: Reader, number: int) -> IncidentRow:
 def _show(desk: Desk, reader: Reader, number: int, *, known: bool) -> answers.Shown:
     row = _opened(reader, number)
     whole = known or not row.incident.restricted
-    return answers.shown(reader, _visible(desk, row, whole=whole), desk.public_url, whole=whole)
+    on_call = of_team(desk, reader, row.incident.team)
+    return answers.shown(reader, _visible(desk, row, whole=whole), desk.public_url, whole=whole, on_call=on_call)
 
 
 def _visible(desk: Desk, row: IncidentRow, *, whole: bool) -> IncidentRow:
@@ -246,13 +265,73 @@ def silence(name: str, desk: TheDesk, token: TheToken, body: Silence | None = No
     return _act(desk, name, body or Silence(), token)
 
 
+@_acting.post("/pause")
+def pause(name: str, desk: TheDesk, token: TheToken, body: Pause) -> answers.Shown:
+    """Stop the resolution clock for a while: the work waits for somebody else."""
+    return _act(desk, name, body, token)
+
+
+@_acting.post("/resume")
+def resume(name: str, desk: TheDesk, token: TheToken, body: Resume | None = None) -> answers.Shown:
+    """End the pause: the resolution clock counts on."""
+    return _act(desk, name, body or Resume(), token)
+
+
+@_acting.post("/escalate")
+def escalate(name: str, desk: TheDesk, token: TheToken, body: Escalate | None = None) -> answers.Shown:
+    """Call others in: the next level, a certain level, or somebody by name."""
+    return _act(desk, name, body or Escalate(), token)
+
+
+@_acting.post("/unack")
+def give_back(name: str, desk: TheDesk, token: TheToken, body: Unack | None = None) -> answers.Shown:
+    """Give it back: it is open again, and who is on call is told."""
+    return _act(desk, name, body or Unack(), token)
+
+
+@_acting.post("/assign")
+def assign(name: str, desk: TheDesk, token: TheToken, body: Assign) -> answers.Shown:
+    """Say who works on it."""
+    return _act(desk, name, body, token)
+
+
+@_acting.post("/role")
+def give_role(name: str, desk: TheDesk, token: TheToken, body: GiveRole) -> answers.Shown:
+    """Say who commands, leads the technical work, tells others, writes down."""
+    return _act(desk, name, body, token)
+
+
+@_acting.post("/note")
+def note(name: str, desk: TheDesk, token: TheToken, body: Note) -> answers.Shown:
+    """Write something down in its timeline, also after it was closed."""
+    return _act(desk, name, body, token)
+
+
+@_acting.post("/update")
+def update(name: str, desk: TheDesk, token: TheToken, body: Tell) -> answers.Shown:
+    """Tell stakeholders where it stands, and when they hear more."""
+    return _act(desk, name, body, token)
+
+
+@_acting.post("/eta")
+def expect(name: str, desk: TheDesk, token: TheToken, body: Eta) -> answers.Shown:
+    """Say when it is expected to work again."""
+    return _act(desk, name, body, token)
+
+
+@_acting.post("/workaround")
+def work_around(name: str, desk: TheDesk, token: TheToken, body: Workaround) -> answers.Shown:
+    """Say what helps until it is fixed."""
+    return _act(desk, name, body, token)
+
+
 @_acting.post("/{act}", include_in_schema=False)
 def unknown_act(act: str) -> Response:
     """Every other word is no act."""
     raise NotFoundError(f"expected one of the acts {choice(ACTS)}, got {act[:60]!r}")
 
 
-def _act(desk: Desk, name: str, body: Body, token: Token | None) -> answers.Shown:
+def _act(desk: Desk, name: str, body: Body | Work, token: Token | None) -> answers.Shown:
     number = incident_id(name)
     answer = desk.ask(Ask(incident_id=number, act=body.act(body.actor(token))))
     if answer.status == 404:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,20 +11,22 @@ from typing import Final, assert_never
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from triaged.core import wording
+from triaged.core import cadence, wording
 from triaged.core.catalogue import Service
 from triaged.core.maintenance import Phase
 from triaged.core.model import Episode, Incident, Severity, State
+from triaged.core.working import missing
 from triaged.errors import NotFoundError
 from triaged.explaining.why import why
 from triaged.ports.store import Fate, IncidentRow, Wanted
 from triaged.store import suppressions
 from triaged.store.codec import from_us
 from triaged.store.reading import Gauges
-from triaged.web import heartbeats, maintenance, views
+from triaged.web import heartbeats, maintenance, oncall, views
 from triaged.web.answers import masked
 from triaged.web.desk import Desk, TheDesk
 from triaged.web.maintenance import ShownWindow
+from triaged.web.offers import offers
 from triaged.web.pages import page
 
 router: Final = APIRouter(include_in_schema=False)
@@ -79,6 +80,7 @@ def show_board(desk: TheDesk) -> Response:
         unread = reader.records(fates=(Fate.REJECTED, Fate.FAILED), limit=_MOST_UNREAD)
         windows = maintenance.on_board(desk, reader, now)
         beats = heartbeats.on_board(desk, reader, now, most=_MOST_BEATS)
+        on_call = oncall.on_board(desk, reader, now)
         latest = [] if found else reader.incidents(Wanted(limit=5))
     rows = views.gravest_first(_row(desk, one, now) for one in found)
     live = sum(gauges.open.values())
@@ -92,6 +94,7 @@ def show_board(desk: TheDesk) -> Response:
         pending=[(one, _opens(one, now)) for one in pending],
         unread=[views.unread(record) for record in unread],
         heartbeats=beats,
+        on_call=on_call,
         unreadable=desk.unreadable(),
         windows=[(one, _passes(one, now)) for one in windows],
         latest=[_row(desk, one, now) for one in latest],
@@ -115,6 +118,7 @@ def show_incident(name: str, desk: TheDesk) -> Response:
         quiet = suppressions.of_episodes(reader.connection, episodes)
         deadlines = reader.deadlines(incident.id)
         folded, folded_count = reader.folded(incident.id, _MOST_FOLDED)
+        on_call = oncall.of_team(desk, reader, incident.team)
         judged = None if row.hidden else why(reader, incident, desk.rules(), desk.former)
         header = _header(desk, reader.gauges(now), now)
     service = desk.rules().rule_set.services.get(incident.service)
@@ -131,7 +135,10 @@ def show_incident(name: str, desk: TheDesk) -> Response:
         deadlines=[(d, views.short(d.due_at - now), d.due_at < now) for d in deadlines],
         links=_service_links(service),
         judged=judged,
-        commands=_commands(desk, incident),
+        on_call=on_call,
+        offers=offers(desk, incident),
+        next_update_at=cadence.next_at(incident),
+        missing=missing(incident),
         folded=folded,
         folded_count=folded_count,
     )
@@ -213,35 +220,3 @@ def _service_links(service: Service | None) -> list[tuple[str, str]]:
         return []
     links = [("runbook", service.runbook), *service.links.items()]
     return [(name, url) for name, url in links if views.web_url(url) and "{{" not in url]
-
-
-def _commands(desk: Desk, incident: Incident) -> list[tuple[str, str]]:
-    """The acts that this state allows, each as a command for a terminal."""
-    finished = incident.state in (State.RESOLVED, State.CLOSED)
-    acts: list[tuple[str, str, dict[str, str]]] = []
-    if incident.parent is not None and not finished:
-        acts.append(("Split it off", "split", {"reason": "…"}))
-    elif not finished:
-        acts += [
-            ("Acknowledge it", "ack", {"for": "4h"}),
-            ("Change its severity", "severity", {"severity": "sev2", "reason": "…"}),
-            ("Say that it is fixed", "resolve", {"summary": "…", "root_cause": "…", "fix": "…"}),
-            ("Merge it into another", "merge", {"into": "INC-…", "reason": "…"}),
-        ]
-        if incident.source in desk.silenceable:
-            acts.append(("Silence its alerts", "silence", {"for": "2h", "reason": "…"}))
-    if incident.state is not State.CLOSED and (finished or incident.parent is None):
-        acts.append(("Close it", "close", {"reason": "completed", "summary": "…", "prevention": "…"}))
-    if finished:
-        acts.append(("Reopen it", "reopen", {"reason": "…"}))
-    who = "on_behalf_of" if desk.tokens.configured else "by"
-    token = ' \\\n  -H "Authorization: Bearer $TRIAGED_TOKEN"' if desk.tokens.configured else ""
-    return [
-        (
-            title,
-            f"curl -sS -X POST {desk.public_url}/api/v1/incidents/{incident.name}/{act}{token} \\\n"
-            f"  -H 'Content-Type: application/json' \\\n"
-            f"  -d '{json.dumps({who: 'YOUR NAME', **fields}, ensure_ascii=False)}'",
-        )
-        for title, act, fields in acts
-    ]

@@ -17,6 +17,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
+from triaged.core.escalation import ELSEWHERE, Ground
 from triaged.core.model import Objective, Severity, State
 from triaged.core.sla import Policy
 from triaged.errors import StoreError
@@ -100,6 +101,7 @@ def _store(desk: Desk) -> Iterator[Metric]:
     rules = desk.rules()
     teams = sorted({*rules.rule_set.teams, rules.rule_set.default_team})
     yield from _counters(_Counters(totals), teams, desk.sources())
+    yield _escalations(_Counters(totals), rules.policy)
     yield from _histograms(totals, teams)
     yield from _targets(rules.policy)
     yield from _work(gauges, teams)
@@ -146,6 +148,17 @@ def _counters(counters: _Counters, teams: list[str], sources: tuple[str, ...]) -
     objectives = list(product(_SEVERITIES, _OBJECTIVES, teams))
     for name, help_text in _OUTCOMES.items():
         yield counters.family(name, help_text, ("severity", "objective", "team"), objectives)
+
+
+def _escalations(counters: _Counters, policy: Policy) -> Metric:
+    """From 0 for every level of the severities in force; what is frozen on incidents may have had more."""
+    grounds = [str(ground) for ground in Ground if ground is not Ground.OPENED]
+    zeros = [(str(severity), ELSEWHERE, str(Ground.ASKED)) for severity in policy.severities]
+    for severity, one in policy.severities.items():
+        levels = [str(number) for number in range(1, len(one.escalation) + 1)]
+        zeros += [(str(severity), level, ground) for level, ground in product(levels, grounds)]
+    help_text = "Escalations: levels told but for the first at an opening, without the last one's repetitions."
+    return counters.family("escalations", help_text, ("severity", "level", "reason"), zeros)
 
 
 def _histograms(totals: Iterable[Counted], teams: list[str]) -> Iterator[Metric]:

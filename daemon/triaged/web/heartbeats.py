@@ -19,8 +19,8 @@ from triaged.sources.limits import LONGEST_NAME, LONGEST_VALUE, MOST_LABELS
 from triaged.store import heartbeats
 from triaged.store.reading import Reader
 from triaged.web import answers
-from triaged.web.acts import Strict
 from triaged.web.desk import Desk, TheDesk
+from triaged.web.fields import Strict
 
 PREFIX: Final = "/api/v1/heartbeats"
 

@@ -20,9 +20,10 @@ from triaged.rulefiles.words import exact_instant, some_span
 from triaged.store import maintenance as table
 from triaged.store.reading import Reader
 from triaged.web import answers
-from triaged.web.acts import Asked, Strict
+from triaged.web.acts import Asked
 from triaged.web.desk import Desk, TheDesk
 from triaged.web.edge import TheToken
+from triaged.web.fields import Strict
 
 LONGEST: Final = timedelta(days=7)
 """A window from a pipeline that failed half-way must not hold alerts back for ever."""

@@ -44,6 +44,7 @@ _jinja.filters.update(
     called=views.called,
     in_words=trace.in_words,
     pairs=trace.pairs,
+    role=wording.role,
     web_url=views.web_url,
     words=lambda value: str(value).replace("_", " "),
 )
@@ -52,7 +53,7 @@ _jinja.globals.update(version=__version__, static=_VERSION, count=wording.count)
 
 def is_page(path: str) -> bool:
     """Whether a person looks at this path."""
-    return path in ("/", "/docs") or path.startswith("/incidents/")
+    return path in ("/", "/docs", "/status") or path.startswith("/incidents/")
 
 
 def problem(status: int, text: str) -> Response:

@@ -96,6 +96,7 @@ def target(incident: Incident, objective: Objective, now: datetime) -> Target:
     """How this objective stands at `now`, computed from recorded instants only."""
     started, due, risk_at, risk, outcome, done = _facts(incident, objective)
     name = str(objective)
+    paused_until = incident.process.paused_until if objective is Objective.RESOLUTION else None
     if due is None or started is None or outcome is Outcome.NOT_REQUIRED:
         text = "not required" if outcome is Outcome.NOT_REQUIRED else "no target"
         return Target(name=name, standing=Standing.NONE, text=text, due_at=due)
@@ -107,6 +108,9 @@ def target(incident: Incident, objective: Objective, now: datetime) -> Target:
         return Target(name=name, standing=Standing.MISSED, text=text, due_at=due)
     if outcome is None and incident.state is State.VERIFYING:
         return Target(name=name, standing=Standing.WAITING, text="waits while verifying", due_at=due)
+    if paused_until is not None and outcome is None:
+        text = f"paused until {wording.instant(paused_until)}"
+        return Target(name=name, standing=Standing.WAITING, text=text, due_at=due)
     percent = max(0, min(100, round(100 * ((now - started) / (due - started)) if due > started else 100)))
     if outcome is Outcome.BREACHED or now > due:
         standing, text = Standing.OVERDUE, f"overdue {short(now - due)}"

@@ -5,20 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from triaged.core.events import (
     Acknowledged,
     Act,
+    Assigned,
     CloseAsked,
+    EscalateAsked,
+    Expected,
     MergeAsked,
+    Noted,
+    PauseAsked,
     Record,
     ReopenAsked,
     ResolveAsked,
+    ResumeAsked,
+    RoleGiven,
     SeverityChosen,
     SplitAsked,
+    Unacknowledged,
+    Updated,
+    WorkedAround,
 )
-from triaged.core.model import Actor, ActorKind, CloseReason, Severity
+from triaged.core.model import Actor, ActorKind, CloseReason, Role, Severity
 from triaged.rulefiles.values import Fields, Value
-from triaged.rulefiles.words import some_span
+from triaged.rulefiles.words import exact_instant, some_span
 
 _RECORD: Final = ("summary", "root_cause", "fix", "prevention")
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -29,12 +41,32 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "reopen": ("by", "reason"),
     "merge": ("by", "into", "reason"),
     "split": ("by", "reason"),
+    "escalate": ("by", "to", "reason", "take_over"),
+    "pause": ("by", "for", "until", "reason"),
+    "resume": ("by", "reason"),
+    "unack": ("by", "reason"),
+    "assign": ("by", "to", "reason"),
+    "role": ("by", "role", "person"),
+    "note": ("by", "text"),
+    "update": ("by", "text", "eta", "status", "impact", "next_steps"),
+    "eta": ("by", "in", "none"),
+    "workaround": ("by", "text"),
 }
 """The acts, and what may stand beside each in a step."""
 ELSEWHERE: Final[Mapping[str, tuple[str, ...]]] = {"silence": ("by", "for", "reason")}
 """Acts that need what no test has."""
-NEEDED: Final[Mapping[str, str]] = {"severity": "severity", "merge": "into"}
+_NEEDED_AT_WORK: Final = {"assign": "to", "role": "role", "note": "text", "update": "text", "workaround": "text"}
+NEEDED: Final[Mapping[str, str]] = {"severity": "severity", "merge": "into", "pause": "reason", **_NEEDED_AT_WORK}
 """What must stand beside them."""
+_TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "unack": ("reason",),
+    "assign": ("to", "reason"),
+    "role": ("person",),
+    "note": ("text",),
+    "update": ("text", "status", "impact", "next_steps"),
+    "workaround": ("text",),
+}
+"""The fields of some acts that are plain texts, called as in the event."""
 UNKNOWN: Final = 0
 """The incident that another is merged into, until the test runs: files name it by labels of its alerts."""
 REASONS: Final = tuple(reason.value for reason in CloseReason if reason is not CloseReason.UNOPENED)
@@ -42,7 +74,7 @@ REASONS: Final = tuple(reason.value for reason in CloseReason if reason is not C
 BY: Final = "local"
 
 
-def read(value: Value, fields: Fields) -> Act | None:
+def read(value: Value, fields: Fields) -> Act | None:  # noqa: C901 - a table of acts
     """The act of a step with these fields; None after it has left a finding."""
     if value.word in ELSEWHERE:
         value.complain("expected an act on the incident alone: silence asks an Alertmanager, and a test has none")
@@ -70,8 +102,56 @@ def read(value: Value, fields: Fields) -> Act | None:
             return MergeAsked(actor=actor, into=UNKNOWN, reason=_reason(fields))
         case "split":
             return SplitAsked(actor=actor, reason=_reason(fields))
+        case "escalate":
+            over = fields.read("take_over", Value.flag) or False
+            to = fields.read("to", Value.text) or ""
+            return EscalateAsked(actor=actor, to=to, reason=_reason(fields), take_over=over)
+        case "pause":
+            return _pause(value, fields, actor)
+        case "resume":
+            return ResumeAsked(actor=actor, reason=_reason(fields))
+        case _:
+            return _working(act, value, fields)
+
+
+def _working(act: str, value: Value, fields: Fields) -> Act | None:
+    """What people write down while they work."""
+    actor = Actor(name=fields.read("by", Value.text) or BY, kind=ActorKind.PERSON)
+    texts = {name: fields.read(name, Value.text) or "" for name in _TEXTS.get(act, ())}
+    match act:
+        case "unack":
+            return Unacknowledged(actor=actor, **texts)
+        case "assign":
+            return Assigned(actor=actor, **texts)
+        case "role":
+            role = fields["role"].choice(Role)
+            return RoleGiven(actor=actor, role=role, **texts) if role else None
+        case "note":
+            return Noted(actor=actor, **texts)
+        case "update":
+            eta_in = fields.read("eta", lambda span: span.plain(some_span, "a duration like 4h"))
+            return replace(Updated(actor=actor, text="", eta_in=eta_in), **texts)
+        case "eta":
+            nobody_knows = fields.read("none", Value.flag)
+            if ("in" in fields) == bool(nobody_knows):
+                value.complain("expected either `in` or `none: true` beside it")
+                return None
+            lasting = fields.read("in", lambda span: span.plain(some_span, "a duration like 4h"))
+            return Expected(actor=actor, lasting=lasting)
+        case "workaround":
+            return WorkedAround(actor=actor, **texts)
         case _:
             return None
+
+
+def _pause(value: Value, fields: Fields, actor: Actor) -> Act | None:
+    if ("for" in fields) == ("until" in fields):
+        got = "both" if "for" in fields else "none of them"
+        value.complain(f"expected either `for` or `until` beside it, got {got}")
+        return None
+    lasting = fields.read("for", lambda span: span.plain(some_span, "a duration like 4h"))
+    until = fields.read("until", lambda at: at.plain(exact_instant, "a date with time and offset"))
+    return PauseAsked(actor=actor, reason=_reason(fields), until=until, lasting=lasting)
 
 
 def _reason(fields: Fields) -> str:

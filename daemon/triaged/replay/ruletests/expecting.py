@@ -35,7 +35,7 @@ class Scene:
     """What is to be seen at an instant: the verdict on the newest alert in question, and its incident with all of it.
 
     `opened` is how many incidents have a number, `issues` how many have an issue; `parent_alerts` are the labels of the
-    parent's alerts.
+    parent's alerts; `notified` are the names of people and channels that were told of it so far.
     """
 
     start: datetime
@@ -46,6 +46,7 @@ class Scene:
     parent_alerts: tuple[Labels, ...] = ()
     due: Mapping[DeadlineKind, datetime] = field(default_factory=dict)
     timeline: tuple[str, ...] = ()
+    notified: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +211,15 @@ def _parents(scene: Scene) -> tuple[Labels, ...] | None:
     return None if scene.incident is None or scene.incident.parent is None else scene.parent_alerts
 
 
+def _level(scene: Scene) -> int:
+    """How many levels of escalation were told since somebody was last asked for."""
+    return 0 if scene.incident is None else scene.incident.process.level
+
+
+def _owner(scene: Scene) -> str | None:
+    return None if scene.incident is None else scene.incident.process.owner or None
+
+
 def _due(kind: DeadlineKind) -> Expectation:
     return Expectation(read=_when, see=lambda scene: scene.due.get(kind))
 
@@ -241,6 +251,8 @@ EXPECTATIONS: Final[Mapping[str, Expectation]] = {
     "issues": Expectation(read=_count, see=lambda scene: scene.issues),
     "parent": Expectation(read=_labels_or_none, see=_parents, holds=_is_parent),
     "fold": Expectation(read=_choice(Fold), see=_of_incident("fold")),
+    "level": Expectation(read=_count, see=_level),
+    "owner": Expectation(read=_TEXT, see=_owner),
     "acknowledged_by": Expectation(read=_TEXT, see=_of_incident("acknowledged_by")),
     "at_risk": Expectation(read=_objectives, see=_at_risk, holds=_same_names),
     "breached": _with_outcome(Outcome.BREACHED),
@@ -248,6 +260,7 @@ EXPECTATIONS: Final[Mapping[str, Expectation]] = {
     "not_required": _with_outcome(Outcome.NOT_REQUIRED),
     "response": Expectation(read=_choice(Outcome), see=_of_incident("response_outcome")),
     "resolution": Expectation(read=_choice(Outcome), see=_of_incident("resolution_outcome")),
+    "notified": Expectation(read=_names, see=lambda scene: scene.notified, holds=_same_names),
     "timeline": Expectation(read=_texts, see=lambda scene: scene.timeline, holds=_contains),
     **{f"due.{kind}": _due(kind) for kind in DeadlineKind},
 }

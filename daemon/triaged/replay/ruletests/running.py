@@ -18,6 +18,7 @@ from triaged.errors import PayloadError, StoreError
 from triaged.intake.units import Answer, Ask, Delivery, Rules
 from triaged.ports.mapping import SourceMapping
 from triaged.ports.store import Fate, Wanted
+from triaged.replay.notified import Notified
 from triaged.replay.ruletests.cases import Case, Do, Fire, Firing, Labels, Post, Resolve, Step, Want
 from triaged.replay.ruletests.expecting import COUNTS, EXPECTATIONS, Scene
 from triaged.replay.ruletests.outcomes import Failure, Judged, Problem, Result
@@ -58,8 +59,10 @@ class Runner:
         sources = {f.source for step in case.steps if isinstance(step.does, Fire) for f in step.does.firings}
         sources |= {step.does.source for step in case.steps if isinstance(step.does, Post)}
         readers = dict.fromkeys(sources, alertmanager.read)
-        with World(self._rules, case.start, readers=readers, store=self._store) as world:
-            play = _Play(world=world, rules=self._rules, sources=self._sources, start=case.start)
+        notified = Notified()
+        heed = notified.take_up
+        with World(self._rules, case.start, readers=readers, store=self._store, heed=heed) as world:
+            play = _Play(world=world, rules=self._rules, sources=self._sources, start=case.start, notified=notified)
             failure = next(filter(None, map(play.step, case.steps)), None)
             grown = play.grown()
         matched = frozenset(play.matched)
@@ -77,6 +80,7 @@ class _Play:
     rules: Rules
     sources: Mapping[str, SourceMapping]
     start: datetime
+    notified: Notified
     fired: dict[str, Judged] = field(default_factory=dict)
     firing: dict[str, datetime] = field(default_factory=dict)
     matched: set[str] = field(default_factory=set)
@@ -87,6 +91,7 @@ class _Play:
         try:
             self.world.advance(step.at)
             self._do(step)
+            self.notified.take_up(self.world)
             scene = self._scene(step) if step.wants else None
         except (_Refused, StoreError) as error:
             return self._failure(step, [Problem(place=step.place, text=str(error))])
@@ -240,6 +245,7 @@ class _Play:
                 parent_alerts=() if incident.parent is None else _alerts_of(reader, incident.parent),
                 due={deadline.kind: deadline.due_at for deadline in reader.deadlines(incident.id)},
                 timeline=tuple(entry.text for entry in reader.timeline(incident.id, _MOST)),
+                notified=self.notified.of(incident.id),
             )
 
     def _failure(self, step: Step, problems: Iterable[Problem]) -> Failure:

@@ -37,6 +37,7 @@ ACT_FIELDS: dict[str, Schema] = {
     "for": {**SHAPES[some_span]},
     "severity": {"enum": [severity.value for severity in Severity]},
     "into": SOME_LABELS,
+    "take_over": {"type": "boolean"},
 }
 
 

@@ -18,7 +18,9 @@ async function refresh() {
       const other = fresh.getElementById(part.id);
       // Whoever has marked text is about to copy it.
       const selection = getSelection();
-      const busy = !selection.isCollapsed && part.contains(selection.anchorNode);
+      // So is whoever has begun to write.
+      const writing = [...part.querySelectorAll("form input, form textarea")].some((f) => f.value && !("who" in f.dataset));
+      const busy = writing || (!selection.isCollapsed && part.contains(selection.anchorNode));
       if (other && !busy && other.innerHTML !== part.innerHTML) {
         const open = [...part.querySelectorAll("details[open]")].map((d) => d.id);
         part.replaceWith(other);

@@ -1,0 +1,1 @@
+"""Channels: how people are told, one module for each kind of service."""
