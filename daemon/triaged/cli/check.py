@@ -20,7 +20,7 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="Configuration
 RulesFolder = Annotated[Path | None, typer.Option("--rules", help="Rules, instead of the configuration's.")]
 
 
-def check(
+def check(  # noqa: PLR0913 - one for each option
     config_file: ConfigFile = None,
     rules: RulesFolder = None,
     form: Annotated[
@@ -30,10 +30,16 @@ def check(
     history: Annotated[
         bool, typer.Option("--history/--no-history", help="Ask the store which rules no recorded alert met.")
     ] = True,
+    secrets: Annotated[
+        bool, typer.Option("--secrets/--no-secrets", help="Look whether the files of secrets can be used.")
+    ] = True,
 ) -> None:
     """Validate configuration and rules: each finding with its line, what was expected, and the nearest valid word."""
     checked = Checked()
-    settings = checked.configuration(config_file or default_config())
+    file = config_file or default_config()
+    settings = checked.configuration(file)
+    if secrets and settings:
+        checked.secrets(settings, file)
     folder = rules or (settings and (settings.rules or defaults.RULES))
     files = checked.rules(folder) if folder else None
     if folder:

@@ -31,10 +31,12 @@ class Checked:
         except ConfigError as error:
             if not error.findings:
                 raise
-            for finding in error.findings:
-                path = file if finding.file == str(file) else None
-                self.found.append(Told(level=Level.ERROR, finding=finding, path=path))
+            self._add_configuration(file, error.findings)
         return None
+
+    def secrets(self, settings: Settings, file: Path | None) -> None:
+        """The files of secrets without which the daemon does not start."""
+        self._add_configuration(file, config.unreadable_secrets(settings, file))
 
     def rules(self, folder: Path) -> RuleFiles | None:
         """The rules. Raises ConfigError where there is no folder."""
@@ -76,6 +78,11 @@ class Checked:
             store.close()
         if recorded is not None:
             self._add(Level.NOTICE, folder, sorted(rulefiles.unmet(files.sheet, recorded)))
+
+    def _add_configuration(self, file: Path | None, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            path = file if finding.file == str(file) else None
+            self.found.append(Told(level=Level.ERROR, finding=finding, path=path))
 
     def _add(self, level: Level, folder: Path, findings: Iterable[Finding]) -> None:
         self.found += [Told(level=level, finding=finding, path=folder / finding.file) for finding in findings]

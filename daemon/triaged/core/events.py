@@ -97,9 +97,19 @@ class DeadlinePassed(Struct, frozen=True, kw_only=True):
 
 
 class MaintenanceChanged(Struct, frozen=True, kw_only=True):
-    """Windows were added, moved, ended early or removed; `cover` as in Grew."""
+    """Windows were added, moved, ended early or removed; `cover` as in Grew.
+
+    `over` says that the window that holds the incident back is over, rather than changed.
+    """
 
     cover: Cover
+    over: bool = False
+
+
+class WentOver(Struct, frozen=True, kw_only=True):
+    """A person opened incident `into` again, which is of the same problem: what waits goes over into it."""
+
+    into: int
 
 
 class FoldAsked(Struct, frozen=True, kw_only=True):
@@ -197,6 +207,6 @@ class SilenceAsked(Struct, frozen=True, kw_only=True):
 
 
 Act = Acknowledged | SeverityChosen | ResolveAsked | CloseAsked | ReopenAsked | MergeAsked | SplitAsked | SilenceAsked
-Folding = FoldAsked | ParentFolded | ParentQuiet | ParentClosed | StormGoesOn
+Folding = FoldAsked | ParentFolded | ParentQuiet | ParentClosed | StormGoesOn | WentOver
 Surroundings = MaintenanceChanged | SuppressionsChanged | NotHeardOf | HeardAgain | SilencesSeen | SilenceFailed
 Event = AlertFired | AlertResolved | Grew | GrowthAwaited | DeadlinePassed | Surroundings | Folding | Act

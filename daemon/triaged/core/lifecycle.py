@@ -34,6 +34,7 @@ from triaged.core.events import (
     SplitAsked,
     StormGoesOn,
     SuppressionsChanged,
+    WentOver,
 )
 from triaged.core.model import Entry, Incident, State
 from triaged.errors import ActError
@@ -94,6 +95,8 @@ def decide(incident: Incident, event: Event, context: Context, now: datetime) ->
             timers.passed(draft, event)
         case MaintenanceChanged():
             timers.maintenance_changed(draft, event)
+        case WentOver():
+            holding.go_over(draft, event)
         case SuppressionsChanged():
             _suppressed(draft, event)
         case NotHeardOf() | HeardAgain():

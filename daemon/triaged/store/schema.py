@@ -67,7 +67,7 @@ metadata = MetaData(
 
 
 # What rows have that a former release writes: it runs on this schema, too.
-_DEFAULTS = {"process": "{}"}
+_DEFAULTS: dict[str, Any] = {"silences": "[]", "by_silence": text("0"), "process": "{}"}
 
 
 def _columns(codec: Codec[Any], *primary: str, but: frozenset[str] = frozenset()) -> list[Column[Any]]:
@@ -98,10 +98,7 @@ def _only(condition: str) -> dict[str, Any]:
 incidents = Table(
     "incidents",
     metadata,
-    *_columns(INCIDENT, "id", but=frozenset({"silences", "by_silence"})),
-    # The previous release writes incidents without these.
-    Column("silences", Text, nullable=False, server_default=text("'[]'")),
-    Column("by_silence", BigInteger, nullable=False, server_default=text("0")),
+    *_columns(INCIDENT, "id"),
     _one_of("state", State),
     _one_of("severity", Severity),
     _one_of("judged", Severity),
