@@ -265,7 +265,7 @@ def test_what_a_real_mute_time_mutes_does_not_open(tmp_path: Path, clock: FakeCl
     real.fire("Heard")
     tells = part == "alertmanager-utf8"
     if tells:
-        wait_until(lambda: b'"mutedBy":["always"]' in real.get("/api/v2/alerts/groups"), what="the group to have waited")
+        wait_until(lambda: b'"mutedBy":["always"]' in real.get("/api/v2/alerts/groups"), what="the group to wait")
     with daemon(tmp_path, clock, real) as one:
         one.advance(3 * MINUTE)
         # 0.25 does not tell what it mutes now: of it nothing opens that was missed.
