@@ -22,8 +22,9 @@ import structlog
 import uvloop
 from fastapi import FastAPI
 
-from triaged import defaults, rulefiles
+from triaged import defaults, rulefiles, secretfile
 from triaged.alertmanagers.asking import Alertmanager
+from triaged.alertmanagers.routing import Receivers
 from triaged.alertmanagers.wire import Readable
 from triaged.channels.opening import checked
 from triaged.clock import Clock, SystemClock
@@ -36,17 +37,20 @@ from triaged.door.inside import Inside
 from triaged.errors import ConfigError, StoreError
 from triaged.explaining.former import Former
 from triaged.ids import operation_id
+from triaged.intake import planning
 from triaged.intake.hearing import Hearings
 from triaged.intake.intake import Intake
 from triaged.intake.keying import gain_keys
 from triaged.intake.known import Known, Mirrored
-from triaged.intake.units import Answer, Ask, Delivery, Job, Rules, RulesEnded, Unit, WindowsChanged
+from triaged.intake.units import Answer, Ask, Delivery, Job, Leave, Rules, RulesEnded, Unit, WindowsChanged
 from triaged.intake.writer import Writer
 from triaged.metrics import Metrics
 from triaged.ports.backend import Backend, Issue, Places
 from triaged.ports.mapping import SourceMapping
+from triaged.ports.source import Cut
 from triaged.ports.store import Fate
 from triaged.rulefiles import RuleFiles
+from triaged.secretfile import Secret
 from triaged.sources import alertmanager
 from triaged.sources.sns import Handshake
 from triaged.store import queue, suppressions
@@ -273,7 +277,7 @@ class App:
         self.writer.start()
         self.writer.run(self._gain_keys)
         self.writer.run(self._forget_unwatched)
-        self.writer.ask(WindowsChanged())
+        planning.ask_whole(self.writer.ask, WindowsChanged())
         self.writer.ask(RulesEnded())
 
     def stop(self) -> None:
@@ -295,6 +299,9 @@ class App:
             self._staleness.keep(self.clock.now())
         except StoreError as error:
             log.warning("what was heard last is lost", error=str(error))
+        left = self.writer.ask(Leave())
+        if left.status != 200:
+            log.warning("what was heard last is lost", error=left.error)
 
     def shut_down(self) -> None:
         """Make `serve` come to its end. Thread-safe."""
@@ -341,7 +348,7 @@ class App:
             raise
         self._templates = files.templates
         self.writer.run(partial(self._use, rules))
-        self.writer.ask(WindowsChanged())
+        planning.ask_whole(self.writer.ask, WindowsChanged())
         self.door.use(self._doors(files.sources))
         self._watch.has_read(read)
         self.refused = ()
@@ -360,7 +367,7 @@ class App:
         return self._serving and not self._dead and self.writer.ask(Job(run=_prove)).status == 200
 
     def _lifesign(self, settings: HeartbeatSettings) -> Loop:
-        url = partial(_secret, settings.url, settings.url_file)
+        url = partial(_secret, settings.url, settings.url_file, Secret.URL)
         url()
         worker = LifesignWorker(url, every=settings.every, trouble=self._trouble, get=get)
         return Loop(worker, self.clock, self.metrics)
@@ -407,7 +414,7 @@ class App:
         """Why the daemon does not do its work, in words; "" while all is well."""
         answer = self.writer.ask(Job(run=_prove))
         if answer.status != 200:
-            return f"the store cannot be written: {answer.error}"
+            return answer.error if answer.status == 503 else f"the store cannot be written: {answer.error}"
         with self.store.read() as reader:
             return trouble(reader.connection, now)
 
@@ -505,8 +512,8 @@ class App:
         if deadlines:
             self.deadlines.wake()
 
-    def _truncated(self, source: str) -> None:
-        if self._reconcile.truncated(source):
+    def _truncated(self, source: str, cut: Cut) -> None:
+        if self._reconcile.truncated(source, cut):
             self.reconcile.wake()
 
     def _died(self) -> None:
@@ -547,7 +554,7 @@ def backend(settings: Settings, clock: Clock, metrics: Metrics) -> Backend:
     def pause(span: float) -> None:
         clock.wait(threading.Event(), timedelta(seconds=span))
 
-    token = partial(_secret, github.token, github.token_file)
+    token = partial(_secret, github.token, github.token_file, Secret.TOKEN)
     token()
     made = GitHubBackend(
         GitHub(repository=github.repository, api_url=github.api_url, token=token),
@@ -562,8 +569,8 @@ def members_of(one: AlertmanagerSettings) -> tuple[Client, ...]:
 
     def authorization() -> str:
         if one.basic_auth_file is not None:
-            return basic(_secret(None, one.basic_auth_file))
-        return f"Bearer {_secret(None, one.token_file)}" if one.token_file is not None else ""
+            return basic(secretfile.first(one.basic_auth_file, Secret.PASSWORD))
+        return f"Bearer {secretfile.first(one.token_file, Secret.TOKEN)}" if one.token_file is not None else ""
 
     authorization()
     return tuple(Client(url, authorization) for url in one.urls)
@@ -574,7 +581,7 @@ def watched(settings: Settings, one: AlertmanagerSettings, members: tuple[Readab
     return Watched(
         name=one.name,
         source=settings.source_of(one),
-        leads_here=whole(one.receiver),
+        ours=Receivers(pattern=one.receiver, fits=whole(one.receiver)),
         members=members,
     )
 
@@ -601,7 +608,7 @@ def open_store(settings: Settings, *, new: bool = True) -> Store:
 def _channels(settings: Settings) -> dict[str, Callable[[], str]]:
     """What gives the URL of each channel. Raises ConfigError where one cannot be read, or means nothing."""
     channels: dict[str, Callable[[], str]] = {
-        name: partial(_secret, one.url, one.url_file) for name, one in settings.channels.items()
+        name: partial(_secret, one.url, one.url_file, Secret.URL) for name, one in settings.channels.items()
     }
     for name, url in channels.items():
         try:
@@ -611,14 +618,9 @@ def _channels(settings: Settings) -> dict[str, Callable[[], str]]:
     return channels
 
 
-def _secret(text: str | None, file: Path | None) -> str:
+def _secret(text: str | None, file: Path | None, kind: Secret) -> str:
     """A secret, read anew each time: its file may be rotated while the daemon runs."""
-    if text is not None or file is None:
-        return text or ""
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ConfigError(f"{file}: expected a file with a token: {error.strerror}") from error
+    return secretfile.first(file, kind) if file is not None else text or ""
 
 
 def _auth(settings: Settings, name: str) -> SourceAuth:

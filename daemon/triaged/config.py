@@ -6,26 +6,41 @@ import difflib
 import ipaddress
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from triaged import secretfile, urls
+from triaged.core import heartbeats, storm
 from triaged.core.matchers import whole
 from triaged.core.recipients import ON_CALL, PEOPLE, TEAM
 from triaged.errors import SHOWN_FINDINGS, ConfigError, Finding
 from triaged.rulefiles.marks import Items, Node, Scalar, Table, compose
 from triaged.rulefiles.texts import read_text
 from triaged.rulefiles.words import some_span
+from triaged.secretfile import Secret
 
 _FORBID = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 _PREFIX: Final = "TRIAGED_"
 _MOST_YEARS: Final = 100
+OWN_SOURCES: Final = (heartbeats.SOURCE, storm.SOURCE)
+"""Whose alerts the daemon makes: nobody may send as they."""
 # What Kubernetes sets in every pod beside a service of our name:
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _KUBERNETES: Final = re.compile(
@@ -59,7 +74,43 @@ def _span(value: object) -> object:
 Span = Annotated[timedelta, BeforeValidator(_span)]
 
 
-_Repository = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")]
+def _shaped(pattern: str, expected: str) -> Callable[[str], str]:
+    """Takes text of that form; who writes another is told in words what was expected."""
+
+    def checked(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise ValueError(f"expected {expected}")
+        return text
+
+    return checked
+
+
+def _in_schema(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+def _of_others(name: str) -> str:
+    if name in OWN_SOURCES:
+        raise ValueError(f"expected another name: {name} is the daemon's own")
+    return name
+
+
+_REPOSITORY: Final = r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+"
+_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}"
+_SOURCE: Final = r"[a-z0-9][a-z0-9_-]{0,40}"
+_Repository = Annotated[str, AfterValidator(_shaped(_REPOSITORY, "OWNER/NAME")), _in_schema(_REPOSITORY)]
+_AlertmanagerName = Annotated[
+    str, AfterValidator(_shaped(_NAME, "a name of at most 60 letters, digits, _, . and -")), _in_schema(_NAME)
+]
+_SourceName = Annotated[
+    str,
+    AfterValidator(_shaped(_SOURCE, "a name of at most 41 lower-case letters, digits, _ and -")),
+    AfterValidator(_of_others),
+    _in_schema(_SOURCE),
+]
+_SecretUrl = Annotated[str, AfterValidator(urls.askable), _in_schema(r"https?://\S+")]
+_MemberUrl = Annotated[str, AfterValidator(urls.bare), _in_schema(r"https?://[^\s@?#]+")]
+_ApiUrl = Annotated[str, AfterValidator(urls.base), _in_schema(r"https?://[^\s@?#]*[^\s@?#/]")]
 
 
 class GitHubSettings(BaseModel):
@@ -68,7 +119,7 @@ class GitHubSettings(BaseModel):
     model_config = _FORBID
     repository: _Repository
     restricted_repository: _Repository | None = None
-    api_url: Annotated[str, Field(pattern=r"^https?://[^\s]+[^/\s]$")] = "https://api.github.com"
+    api_url: _ApiUrl = "https://api.github.com"
     token: str | None = Field(default=None, repr=False)
     token_file: Path | None = None
 
@@ -141,7 +192,7 @@ class HeartbeatSettings(BaseModel):
     """Our own heartbeat: a URL of a service elsewhere, which tells people when it is asked no more."""
 
     model_config = _FORBID
-    url: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = Field(default=None, repr=False)
+    url: _SecretUrl | None = Field(default=None, repr=False)
     url_file: Path | None = None
     every: Span = timedelta(minutes=1)
 
@@ -173,14 +224,11 @@ class ChannelSettings(BaseModel):
         return self
 
 
-_MemberUrl = Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$")]
-
-
 class AlertmanagerSettings(BaseModel):
     """An Alertmanager, or the members of one cluster, whose alerts come in at the door of `source`."""
 
     model_config = _FORBID
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")]
+    name: _AlertmanagerName
     urls: tuple[_MemberUrl, ...]
     receiver: str = ".*"
     source: str | None = None
@@ -226,7 +274,7 @@ class Settings(BaseSettings):
     store: str = Field(default="sqlite:///var/triaged.db", repr=False)
     rules: Path | None = None
     backend: BackendSettings = BackendSettings()
-    sources: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")], SourceSettings] = {}
+    sources: dict[_SourceName, SourceSettings] = {}
     api_tokens: dict[Annotated[str, Field(min_length=1, max_length=60)], ApiTokenSettings] = {}
     retention: RetentionSettings = RetentionSettings()
     heartbeat: HeartbeatSettings | None = None
@@ -367,6 +415,40 @@ def load(file: Path | None) -> Settings:
     return settings
 
 
+def unreadable_secrets(settings: Settings, file: Path | None) -> tuple[Finding, ...]:
+    """One finding for each file of secrets with which no daemon would start: gone, empty, or of another form."""
+    node = None if file is None else _composed(file)
+    findings = []
+    for path, secrets, kind in _secret_files(settings):
+        try:
+            secretfile.read(secrets, kind)
+        except ConfigError as error:
+            hint = "where they lie on another machine, check with --no-secrets"
+            findings.append(_found_at(file, node, path, str(error), hint))
+    return tuple(findings)
+
+
+def _secret_files(settings: Settings) -> Iterator[tuple[tuple[str, ...], Path, Secret]]:
+    """The key, the file and what is in it, of all files of secrets that the daemon reads."""
+    github, heartbeat = settings.backend.github, settings.heartbeat
+    named: list[tuple[tuple[str, ...], Path | None, Secret]] = []
+    if settings.backend.type == "github" and github is not None:
+        named.append((("backend", "github", "token_file"), github.token_file, Secret.TOKEN))
+    for name, source in settings.sources.items():
+        named.append((("sources", name, "tokens_file"), source.tokens_file, Secret.TOKEN))
+        named.append((("sources", name, "basic_auth_file"), source.basic_auth_file, Secret.PASSWORD))
+    for name, token in settings.api_tokens.items():
+        named.append((("api_tokens", name, "token_file"), token.token_file, Secret.TOKEN))
+    if heartbeat is not None:
+        named.append((("heartbeat", "url_file"), heartbeat.url_file, Secret.URL))
+    for at, one in enumerate(settings.alertmanagers):
+        named.append((("alertmanagers", str(at), "token_file"), one.token_file, Secret.TOKEN))
+        named.append((("alertmanagers", str(at), "basic_auth_file"), one.basic_auth_file, Secret.PASSWORD))
+    for path, secrets, kind in named:
+        if secrets is not None:
+            yield path, secrets, kind
+
+
 def _refuse_unknown_variables() -> None:
     """A misspelt variable is told, as a misspelt key is; those below a known key are pydantic's to refuse."""
     known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
@@ -470,6 +552,11 @@ def _explained(file: Path | None, node: Node | None, problem: Any) -> Finding:
         near = difflib.get_close_matches(path[-1], known, n=1)
         message = f"unknown key {path[-1]!r}: expected one of {', '.join(known)}"
         hint = f"did you mean {near[0]}?" if near else ""
+    return _found_at(file, node, path, message, hint)
+
+
+def _found_at(file: Path | None, node: Node | None, path: tuple[str, ...], message: str, hint: str) -> Finding:
+    """A finding at the variable that sets the key, else in the file."""
     variable = f"{_PREFIX}{'__'.join(path)}".upper()
     if variable in (name.upper() for name in _variables()):
         return _finding(None, None, (variable,), message, hint)
@@ -494,12 +581,20 @@ def _known(path: tuple[str, ...]) -> list[str]:
 
 def _finding(file: Path | None, node: Node | None, path: tuple[str, ...], message: str, hint: str = "") -> Finding:
     line, column = (1, 1) if node is None else (node.line, node.column)
+    shown = ""
     for part in path:
-        if not isinstance(node, Table):
-            break
-        entry = next(((key, value) for key, value in node.entries if key.text == part), None)
+        if isinstance(node, Items) and part.isdecimal() and int(part) < len(node.items):
+            node = node.items[int(part)]
+            line, column = node.line, node.column
+            shown += f"[{part}]"
+            continue
+        shown += f".{part}" if shown else part
+        entry = None
+        if isinstance(node, Table):
+            entry = next(((key, value) for key, value in node.entries if key.text == part), None)
         if entry is None:
-            break
-        line, column, node = entry[0].line, entry[0].column, entry[1]
+            node = None
+        else:
+            line, column, node = entry[0].line, entry[0].column, entry[1]
     name = "environment" if file is None else str(file)
-    return Finding(file=name, line=line, column=column, path=".".join(path), message=message, hint=hint)
+    return Finding(file=name, line=line, column=column, path=shown, message=message, hint=hint)

@@ -30,7 +30,9 @@ def saved(store: Store, *beats: Beat, gone: tuple[Beat, ...] = ()) -> list[Beat]
 
 
 def test_a_series_is_read_as_it_was_written_and_written_over(store: Store) -> None:
-    other = replace(BEAT, series="s2", seen_at=START, missed_at=START + timedelta(minutes=7), failed=True)
+    minute = timedelta(minutes=1)
+    other = replace(BEAT, series="s2", seen_at=START, missed_at=START + 7 * minute, failed=True)
+    other = replace(other, started_at=START - minute, listened_at=START + 8 * minute)
     assert saved(store, other, BEAT) == [BEAT, other]
     heard = replace(BEAT, seen_at=START + timedelta(microseconds=1))
     assert saved(store, heard) == [heard, other]

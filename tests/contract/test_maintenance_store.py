@@ -94,10 +94,13 @@ def test_what_maintenance_holds_back_is_found_with_what_fires_in_it(store: Store
     delayed = replace(waiting, id=13, held_by=None, held_for=None, held_until=None, delayed_until=minutes(15))
     ended = episode(id=2, ended_at=minutes(3))
     with store.begin() as transaction:
-        rows = {12: waiting, 13: delayed, 14: incident(id=14, held_until=minutes(0))}
+        open_by_now = incident(id=14, held_until=minutes(0))
+        rows = {12: waiting, 13: delayed, 14: open_by_now, 15: replace(waiting, id=15)}
         transaction.save(Batch(incidents=rows, episodes={1: episode(), 2: ended, 3: episode(id=3)}), minutes(4))
     with store.begin() as transaction:
-        assert transaction.held() == [12]
+        assert transaction.held(0, 9) == [12, 15]
+        assert transaction.held(0, 1) == [12]
+        assert transaction.held(12, 9) == [15]
         assert transaction.firing(12, 9) == [episode(), episode(id=3)]
         assert transaction.firing(12, 1) == [episode()]
         assert transaction.incidents([12, 13]) == {12: waiting, 13: delayed}

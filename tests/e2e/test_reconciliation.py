@@ -32,13 +32,24 @@ CONFIG = """
 route:
   receiver: elsewhere
   group_by: [alertname]
-  routes: [{{receiver: triaged, matchers: ['team="shop"'], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}]
-receivers:
+  routes:
+  - {{receiver: triaged, matchers: ['team="shop"'], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}
+{muting}receivers:
 - name: elsewhere
 - name: triaged
   webhook_configs: [{{url: '{url}', max_alerts: {most}}}]
-inhibit_rules:
+{intervals}inhibit_rules:
 - {{source_matchers: ['alertname="NodeDown"'], target_matchers: ['alertname="Slow"'], equal: [cluster]}}
+"""
+
+
+MUTING = """  - receiver: triaged
+    group_wait: 1s
+    matchers: ['team="night"']
+    mute_time_intervals: [always]
+"""
+INTERVALS = """time_intervals:
+- {name: always, time_intervals: [{weekdays: ['sunday:saturday']}]}
 """
 
 
@@ -46,11 +57,21 @@ class Real(Alertmanager):
     """One of a cluster, or alone; `peer` is another one's cluster address."""
 
     def __init__(
-        self, folder: Path, part: str, *, url: str = "http://127.0.0.1:9/", most: int = 0, peer: str = ""
+        self,
+        folder: Path,
+        part: str,
+        *,
+        url: str = "http://127.0.0.1:9/",
+        most: int = 0,
+        peer: str = "",
+        mutes: bool = False,
     ) -> None:
         self.part = part
         super().__init__(folder, url)
-        (self.folder / "alertmanager.yml").write_text(CONFIG.format(url=url, most=most))
+        muting, intervals = (MUTING, INTERVALS) if mutes else ("", "")
+        (self.folder / "alertmanager.yml").write_text(
+            CONFIG.format(url=url, most=most, muting=muting, intervals=intervals)
+        )
         self.cluster = free_address()
         self.peer = peer
 
@@ -207,7 +228,7 @@ def test_a_group_cut_by_max_alerts_is_completed(tmp_path: Path, clock: FakeClock
             wait_until(lambda: any(json.loads(body)["truncatedAlerts"] == 3 for body in bodies), what="a cut group")
             last = next(body for body in bodies if json.loads(body)["truncatedAlerts"] == 3)
             one.app.writer.ask(Delivery(id="cut", source="alertmanager", body=last))
-            one.settle()
+            one.advance(timedelta(seconds=5))
             assert [incident.firing for incident in one.incidents()] == [5]
         server.shutdown()
         thread.join()
@@ -235,3 +256,19 @@ def shape(value: Any, at: str = "") -> set[str]:
     if isinstance(value, list):
         return {one for inner in value for one in shape(inner, f"{at}[]")} | {at}
     return {f"{at}: {type(value).__name__}"}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_a_real_mute_time_mutes_does_not_open(tmp_path: Path, clock: FakeClock, run: Run, part: str) -> None:
+    real = run(Real(tmp_path, part, mutes=True))
+    real.fire("Muted", team="night")
+    real.fire("Heard")
+    tells = part == "alertmanager-utf8"
+    if tells:
+        wait_until(lambda: b'"mutedBy":["always"]' in real.get("/api/v2/alerts/groups"), what="the group to wait")
+    with daemon(tmp_path, clock, real) as one:
+        one.advance(3 * MINUTE)
+        # 0.25 does not tell what it mutes now: of it nothing opens that was missed.
+        assert states(one) == ({"Heard": State.OPEN} if tells else {})
+        (doubt,) = one.app._reconcile.unreadable() or ("",)
+        assert ("mutes times" in doubt) is not tells

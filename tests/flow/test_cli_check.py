@@ -62,6 +62,52 @@ def test_the_rules_that_the_configuration_names_are_read(run: Run, rules: Path) 
     assert run("check", "--rules", rules).out == said.out
 
 
+# ---------------------------------------------------------------- files of secrets
+
+SECRETS = {
+    "backend": {"type": "github", "github": {"repository": "a/b", "token_file": "github"}},
+    "sources": {"eu": {"tokens_file": "eu", "basic_auth_file": "eu-basic"}},
+    "api_tokens": {"ann": {"token_file": "ann"}},
+    "heartbeat": {"url_file": "url"},
+    "alertmanagers": [
+        {"name": "a", "urls": ["http://a"], "token_file": "a"},
+        {"name": "eu", "urls": ["http://b"], "basic_auth_file": "b"},
+    ],
+}
+
+
+def test_each_file_of_secrets_without_which_the_daemon_does_not_start_is_an_error_at_its_key(
+    run: Run, rules: Path
+) -> None:
+    file = config_in(rules.parent, rules="rules", **SECRETS)
+    said = run("check", "--config", file)
+    assert said.status == 1
+    found = re.findall(r"error: (\S+): \S+/(\S+): (expected a file with \S+(?: \S+)?), got: No such file", said.out)
+    assert sorted(found) == [
+        ("alertmanagers[0].token_file", "a", "expected a file with a token"),
+        ("alertmanagers[1].basic_auth_file", "b", "expected a file with user:password"),
+        ("api_tokens.ann.token_file", "ann", "expected a file with a token"),
+        ("backend.github.token_file", "github", "expected a file with a token"),
+        ("heartbeat.url_file", "url", "expected a file with a URL"),
+        ("sources.eu.basic_auth_file", "eu-basic", "expected a file with user:password"),
+        ("sources.eu.tokens_file", "eu", "expected a file with a token"),
+    ]
+    assert run("check", "--config", file, "--no-secrets").status == 0
+    for _, name, expected in found:
+        secret = {"a URL": "http://h", "user:password": "me:x"}.get(expected.removeprefix("expected a file with "), "t")
+        (rules.parent / name).write_text(f"# ours\n\n{secret}\n")
+    assert run("check", "--config", file).status == 0
+
+
+def test_a_file_of_secrets_that_the_environment_names_is_told_by_its_variable(
+    run: Run, rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIAGED_HEARTBEAT__URL_FILE", "absent")
+    said = run("check", "--config", config_in(rules.parent, rules="rules"))
+    assert said.status == 1
+    assert "environment:1:1: error: TRIAGED_HEARTBEAT__URL_FILE: " in said.out
+
+
 # ---------------------------------------------------------------- errors
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fakes.github import FakeGitHub
+from triaged import defaults
 from triaged.app import App
 from triaged.clock import FakeClock
 from triaged.core.model import State
@@ -19,6 +20,17 @@ from triaged.workers.publish import PublishWorker
 from world import START, World, alert, settings_for, world
 
 WARNING = {"severity": "warning"}
+# A daemon is started for each instant of death: the shipped rules would be most of the time.
+RULES = """
+matrix:
+  extensive: [sev1, sev1, sev2, sev3]
+  significant: [sev1, sev2, sev3, sev3]
+  moderate: [sev2, sev3, sev3, sev4]
+  minor: [sev3, sev3, sev4, sev4]
+default: {impact: moderate, urgency: high, category: error, team: platform}
+key: [alertname, cluster]
+rules: []
+"""
 
 
 class Killed(BaseException):
@@ -106,7 +118,10 @@ def _one_life(folder: Path, kill_at: int, lag: timedelta) -> bool:
     clock = FakeClock(START)
     with FakeGitHub(now=clock.now) as github:
         github.list_lag = lag
-        settings = settings_for(folder, github)
+        (folder / "triage.yaml").write_text(RULES)
+        for name in ("severities.yaml", "calendars.yaml"):
+            (folder / name).write_text((defaults.RULES / name).read_text())
+        settings = settings_for(folder, github).model_copy(update={"rules": folder})
         fate = Fate(kill_at)
         died = False
         with world(settings, clock) as one:

@@ -7,10 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from commands import Run
 from triaged import rulefiles
 from triaged.clock import FakeClock
+from triaged.core.heartbeats import MOST_SERIES
 from triaged.core.model import Severity, State
 from triaged.errors import ConfigError
 from triaged.explaining.arrival import prospects
@@ -99,6 +101,55 @@ def test_a_resolved_watchdog_counts_as_missing_at_once(daemon: World) -> None:
     assert incident.severity is Severity.SEV1
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_members_of_one_series_in_one_delivery_the_one_that_fires_counts(daemon: World, order: int) -> None:
+    members = [
+        alert("Watchdog", labels={"replica": "a"}),
+        alert("Watchdog", "resolved", labels={"replica": "b"}, ends=START),
+    ]
+    assert daemon.deliver(*members[::order]).counts == {"heartbeat": 2}
+    assert daemon.incidents() == []
+
+
+def test_a_late_copy_of_a_resolve_of_yesterday_says_nothing_of_the_firing_of_now(daemon: World) -> None:
+    day = timedelta(days=1)
+    beat(daemon)
+    daemon.settle()
+    daemon.deliver(alert("Watchdog", "resolved", starts=START - 2 * day, ends=START - day))
+    assert daemon.incidents() == []
+
+
+def test_series_that_are_too_many_are_told_once_and_are_not_counted_as_heard(daemon: World) -> None:
+    many = [alert("Watchdog", labels={"cluster": str(number)}) for number in range(MOST_SERIES + 20)]
+    with capture_logs() as logs:
+        answers = [daemon.deliver(*many), daemon.deliver(*many)]
+    assert [answer.counts for answer in answers] == [{"heartbeat": MOST_SERIES, "not followed": 20}] * 2
+    assert [one["heartbeat"] for one in logs if one["event"] == "heartbeat not followed"] == ["watchdog"]
+
+
+def test_a_restart_that_is_shorter_than_the_grace_puts_off_what_is_due_by_its_own_length(
+    tmp_path: Path, folder: Path, clock: FakeClock
+) -> None:
+    settings = settings_for(tmp_path).model_copy(update={"rules": folder})
+    with world(settings, clock) as before:
+        beat(before)
+        before.advance(timedelta(minutes=8))
+    clock.advance(timedelta(minutes=1))
+    with world(settings, clock) as after:
+        after.advance(timedelta(minutes=2) - timedelta(seconds=1))
+        assert after.incidents() == []
+        after.advance(timedelta(seconds=1))
+        assert [one.severity for one in after.incidents()] == [Severity.SEV1]
+
+
+def test_a_longer_interval_mends_what_is_missing_no_more_by_it(daemon: World, folder: Path) -> None:
+    beat(daemon)
+    daemon.advance(timedelta(minutes=10))
+    reloaded(daemon, folder, WATCHDOG.replace("every: 5m", "every: 1h"))
+    assert [one.state for one in daemon.incidents()] == [State.VERIFYING]
+    assert missing(daemon) == []
+
+
 def test_after_our_own_downtime_everyone_gets_a_whole_interval(tmp_path: Path, folder: Path, clock: FakeClock) -> None:
     settings = settings_for(tmp_path).model_copy(update={"rules": folder})
     with world(settings, clock) as before:
@@ -172,7 +223,8 @@ def test_what_was_asked_for_proves_nothing_of_the_way_here(daemon: World) -> Non
 
 
 def test_a_heartbeat_among_alerts_costs_them_nothing(daemon: World) -> None:
-    answer = daemon.deliver(alert("Watchdog"), alert("Down", labels={"grave": "1"}), alert("Watchdog", "resolved"))
+    other = alert("Watchdog", "resolved", labels={"cluster": "us-1"})
+    answer = daemon.deliver(alert("Watchdog"), alert("Down", labels={"grave": "1"}), other)
     assert answer.counts == {"heartbeat": 2, "began": 1}
     assert sorted(one.title.split(" ")[0] for one in daemon.incidents()) == ["Down", "HeartbeatMissed"]
 
@@ -254,6 +306,29 @@ def test_a_good_file_is_read_with_its_defaults() -> None:
     assert files.hash != rulefiles.read(RULES).hash
 
 
+@pytest.mark.parametrize(
+    ("match", "warned"),
+    [
+        ('cluster="eu"', True),
+        ('alertname=~".*"', True),
+        ('alertname=~".+"', True),
+        ('alertname!=""', True),
+        ('alertname!="Down"', True),
+        ('alertname!~"Node.*"', True),
+        ('alertname=~"[A-Za-z]+"', True),
+        ('alertname="Watchdog"', False),
+        ('alertname=~"Watch.*|Dead.*"', False),
+        ('alertname=~".*Watchdog"', False),
+        ('alertname=~".+", alertname="Watchdog"', False),
+    ],
+)
+def test_check_warns_of_a_heartbeat_that_takes_alerts_of_whatever_name(match: str, warned: bool) -> None:
+    text = f"a: {{match: ['{match}'], every: 5m}}\n"
+    found = rulefiles.read({**RULES, "heartbeats.yaml": text}, today=START.date()).warnings
+    told = [one.message for one in found if one.file == "heartbeats.yaml"]
+    assert told == ["heartbeat a takes alerts of whatever name: what it takes opens no incident"] * warned
+
+
 def test_check_warns_of_heartbeats_that_take_too_little_or_too_much() -> None:
     text = (
         "a: {match: ['alertname=~\"Watch.*\"'], every: 5m}\n"
@@ -265,6 +340,6 @@ def test_check_warns_of_heartbeats_that_take_too_little_or_too_much() -> None:
     assert [str(one) for one in found if one.file == "heartbeats.yaml"] == [
         "heartbeats.yaml:2:1: b: heartbeat b is never heard by its match: heartbeat a in line 1 takes all of it",
         "heartbeats.yaml:3:1: c: heartbeat c can never match: its matchers clash",
-        "heartbeats.yaml:4:1: d: heartbeat d takes alerts of every name: what it takes opens no incident; "
-        "ask for the alertname, too",
+        "heartbeats.yaml:4:1: d: heartbeat d takes alerts of whatever name: what it takes opens no incident; "
+        "ask for one alertname",
     ]

@@ -68,6 +68,8 @@ def test_labels_tell_which_series_it_is_and_a_failure_is_missing_at_once(desk: W
     [
         ("/api/v1/heartbeats/nobody", {}, 404, "expected a heartbeat of the rules (backup, watchdog), got 'nobody'"),
         (PATH, {"label": {}}, 400, "expected only labels or failed, got label; did you mean labels?"),
+        (PATH, {"failed": "true"}, 400, "failed: expected true or false, got 'true'"),
+        (PATH, {"failed": 1}, 400, "failed: expected true or false, got '1'"),
         (PATH, {"labels": {"host": "a\0"}}, 400, "expected text without NUL characters"),
         (PATH, {"labels": {"host": "\ud800"}}, 400, "labels.host: "),
         (PATH, {"labels": {"host": "a" * 20_000}}, 400, "at most 16384 characters"),

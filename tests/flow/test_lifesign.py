@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from triaged.app import App
 from triaged.clock import FakeClock
 from triaged.config import HeartbeatSettings
 from triaged.errors import ConfigError
@@ -105,6 +107,7 @@ def test_it_is_withheld_while_the_store_cannot_be_written(daemon: World, watcher
     assert len(watcher.asked) == 1
     ((event, why),) = told(logs)
     assert (event, why.partition(":")[0]) == ("heartbeat withheld", "the store cannot be written")
+    assert why.count("cannot be written") == 1
 
 
 @pytest.mark.parametrize(
@@ -125,6 +128,33 @@ def test_an_answer_that_never_ends_is_not_read(watcher: Watcher) -> None:
     assert get(watcher.url) == 200
 
 
+@pytest.mark.parametrize("drip", [b"X", b"X: y\r\n"])
+def test_an_answer_that_only_drips_is_given_up_in_time(drip: bytes) -> None:
+    """Each byte comes long before a single read would be given up."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    given_up = threading.Event()
+
+    def answer() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not given_up.wait(0.02):
+                try:
+                    connection.sendall(drip)
+                except OSError:
+                    return
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    try:
+        with pytest.raises(OSError, match=r"^no answer within 0.3 s$"):
+            get(f"http://127.0.0.1:{listener.getsockname()[1]}/{SECRET}", seconds=0.3)
+    finally:
+        given_up.set()
+        thread.join()
+        listener.close()
+
+
 def test_where_nobody_answers_the_url_is_not_told(watcher: Watcher) -> None:
     watcher.close()
     with pytest.raises(OSError, match=r"^no answer: ConnectError$"):
@@ -135,12 +165,44 @@ def test_where_nobody_answers_the_url_is_not_told(watcher: Watcher) -> None:
         assert SECRET not in str(raised.value)
 
 
+def test_a_trouble_that_grows_is_told_once_and_told_again_after_it_was_over() -> None:
+    troubles = iter(["waited 11 min", "waited 12 min", "2 deadlines", "", "waited 1 min"])
+    worker = LifesignWorker(lambda: "http://h", every=MINUTE, trouble=lambda _: next(troubles), get=lambda _: 200)
+    with capture_logs() as logs:
+        for minute in range(5):
+            worker.step(START + minute * MINUTE)
+    assert told(logs) == [
+        ("heartbeat withheld", "waited 11 min"),
+        ("heartbeat sent again", ""),
+        ("heartbeat withheld", "waited 1 min"),
+    ]
+
+
+@pytest.mark.parametrize("content", ["# the check\n\n{}\n", "\n{}"])
+def test_a_file_with_a_comment_or_a_blank_line_before_the_url_is_read(
+    tmp_path: Path, watcher: Watcher, content: str
+) -> None:
+    (tmp_path / "url").write_text(content.format(watcher.url))
+    heartbeat = HeartbeatSettings(url_file=tmp_path / "url", every=MINUTE)
+    settings = settings_for(tmp_path).model_copy(update={"heartbeat": heartbeat})
+    with world(settings, FakeClock(START)) as one:
+        one.settle()
+    assert watcher.asked == [f"/ping/{SECRET}"]
+
+
+def test_a_file_without_a_url_is_refused_at_start_in_words_of_its_own(tmp_path: Path) -> None:
+    heartbeat = HeartbeatSettings(url_file=tmp_path / "absent", every=MINUTE)
+    settings = settings_for(tmp_path).model_copy(update={"heartbeat": heartbeat})
+    with pytest.raises(ConfigError, match="absent: expected a file with a URL, got: No such file"):
+        App(settings, FakeClock(START))
+
+
 def test_a_file_that_is_gone_is_told_and_read_again_later() -> None:
     found: list[str] = []
 
     def url() -> str:
         if not found:
-            raise ConfigError("url: expected a file with a token: gone")
+            raise ConfigError("url: expected a file with a URL, got: gone")
         return found[0]
 
     worker = LifesignWorker(url, every=MINUTE, trouble=lambda _: "", get=lambda _: 204)
@@ -151,7 +213,7 @@ def test_a_file_that_is_gone_is_told_and_read_again_later() -> None:
         found.append("http://[")
         assert worker.step(START + MINUTE)
     assert told(logs) == [
-        ("heartbeat not sent", "url: expected a file with a token: gone"),
+        ("heartbeat not sent", "url: expected a file with a URL, got: gone"),
         ("heartbeat sent again", ""),
     ]
 

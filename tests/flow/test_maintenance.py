@@ -16,14 +16,14 @@ from msgspec.structs import replace
 from triaged import rulefiles
 from triaged.app import rules_of
 from triaged.core.maintenance import Plan
-from triaged.core.model import Incident, State
-from triaged.intake.planning import MOST_UNFINISHED
+from triaged.core.model import CloseReason, Incident, State
+from triaged.intake.planning import LONGEST, MOST_AT_ONCE, MOST_UNFINISHED, ask_whole
 from triaged.intake.units import Answer, Delivery, EndWindow, Passed, PlanWindow, WindowsChanged
 from triaged.replay.world import World, empty_store
 from triaged.sources import alertmanager
 from triaged.store.store import Store
 from triaged.web.auth import ApiTokens, Role, TokenSource
-from triaged.web.maintenance import LONGEST, MOST_LISTED, MOST_MATCHERS
+from triaged.web.maintenance import MOST_LISTED, MOST_MATCHERS
 from web_desk import RULES, START, WebDesk
 from world import alert, body
 
@@ -31,6 +31,8 @@ WORK = {"match": ['service="checkout"'], "for": "1h", "reason": "Deploy 7"}
 PATH = "/api/v1/maintenance"
 # `from` is no name in Python.
 FROM_TEN: dict[str, Any] = {"from": "2026-11-23T08:10Z"}
+FOR_AN_HOUR: dict[str, Any] = {"for": "1h"}
+FOR_SEVEN_DAYS: dict[str, Any] = {"for": "7d"}
 FROM_TWO_HOURS: dict[str, Any] = {"from": "2026-11-23T10:00Z"}
 
 
@@ -107,7 +109,8 @@ def test_ending_a_window_twice_changes_nothing_and_one_that_is_unknown_is_not_fo
     plan(web, name="deploy")
     first = web.post(f"{PATH}/deploy/end", {"by": "ann"}).json()
     web.pass_time(timedelta(minutes=1))
-    assert web.post(f"{PATH}/MW-1/end", {"by": "bob"}).json() == first
+    for same in ("MW-1", "mw-1"):
+        assert web.post(f"{PATH}/{same}/end", {"by": "bob"}).json() == first
     for unknown in ("MW-2", "other", "MW-" + "9" * 30, "a b"):
         assert web.post(f"{PATH}/{unknown}/end", {}).status_code == 404
 
@@ -129,6 +132,11 @@ def test_the_same_name_again_replaces_the_window_and_moves_what_it_holds(web: We
     assert [held.pending_until for held in pending(web)] == [START + timedelta(minutes=130)]
     web.post(f"{PATH}/deploy/end", {})
     assert plan(web, name="deploy")["id"] == "MW-2"
+
+
+def test_a_slash_at_the_end_of_the_address_is_taken(web: WebDesk) -> None:
+    assert web.post(f"{PATH}/", {**WORK, "name": "deploy"}).status_code == 201
+    assert web.post(f"{PATH}/deploy/end/", {}).json()["state"] == "past"
 
 
 def test_a_lost_answer_and_a_second_try_leave_one_window(web: WebDesk) -> None:
@@ -159,7 +167,9 @@ def test_a_lost_answer_and_a_second_try_leave_one_window(web: WebDesk) -> None:
         ({"reason": "a\nb"}, "one line"),
         ({"reason": "x" * 201}, "reason"),
         ({"reason": None}, "reason"),
-        ({"name": "mw-7"}, "no id"),
+        ({"name": "mw-7"}, "name: expected a name that is no id, got mw-7"),
+        ({"all": "true"}, "all: expected true or false, got 'true'"),
+        ({"all": 1}, "all: expected true or false, got '1'"),
         ({"name": "a b"}, "name"),
         ({"untill": at(60)}, "untill"),
         ({"all": "maybe"}, "all"),
@@ -360,6 +370,175 @@ def test_what_failed_to_be_committed_is_no_window(web: WebDesk) -> None:
         raise FullError
     web.fire("SlowCheckout", service="checkout")
     assert opened(web) == ["SlowCheckout"]
+
+
+# ---- what began before, and what people ask for
+
+
+def test_an_alert_that_began_before_the_window_is_not_held_back(web: WebDesk) -> None:
+    plan(web)
+    before = (START - timedelta(minutes=5)).isoformat()
+    labels = {"alertname": "SlowCheckout", "service": "checkout"}
+    web.post_alert({"status": "firing", "labels": labels, "startsAt": before})
+    assert (opened(web), pending(web)) == (["SlowCheckout"], [])
+
+
+def test_an_alert_that_began_before_and_is_delayed_opens_what_waits_after_its_delay(web: WebDesk) -> None:
+    plan(web)
+    web.fire("Slow", service="checkout", pod="a")
+    before = (START - timedelta(minutes=5)).isoformat()
+    labels = {"alertname": "Slow", "service": "checkout", "slow": "yes"}
+    web.post_alert({"status": "firing", "labels": labels, "startsAt": before})
+    plan(web, match=['service="search"'], name="other")
+    web.post(f"{PATH}/other/end", {})
+    web.pass_time(timedelta(minutes=14))
+    assert opened(web) == []
+    web.pass_time(timedelta(minutes=1))
+    assert opened(web) == ["Slow"]
+
+
+def test_an_alert_that_waited_for_its_delay_when_the_window_began_opens_after_it_whatever_joined(web: WebDesk) -> None:
+    web.fire("Slow", service="checkout", slow="yes", pod="a")
+    web.pass_time(timedelta(minutes=5))
+    plan(web)
+    web.pass_time(timedelta(minutes=1))
+    web.fire("Slow", service="checkout", pod="b")
+    web.pass_time(timedelta(minutes=8))
+    assert opened(web) == []
+    web.pass_time(timedelta(minutes=1))
+    assert opened(web) == ["Slow"]
+
+
+def _reopenable(web: WebDesk) -> None:
+    """INC-1 is over; a window runs, and its alert waits within it as INC-2."""
+    web.fire("SlowCheckout", service="checkout", grave="2")
+    web.resolve("SlowCheckout", service="checkout", grave="2")
+    web.pass_time(timedelta(hours=1))
+    plan(web)
+    web.fire("SlowCheckout", service="checkout", grave="2")
+    assert [one.follows for one in pending(web)] == [1]
+
+
+def test_a_person_who_reopens_an_incident_gets_the_alerts_that_wait_of_the_same_problem(web: WebDesk) -> None:
+    _reopenable(web)
+    reopened = web.post("/api/v1/incidents/INC-1/reopen", {"by": "ann"})
+    assert (reopened.status_code, reopened.json()["state"], reopened.json()["firing"]) == (200, "open", 1)
+    assert pending(web) == []
+    assert [row["id"] for row in web.get("/api/v1/incidents").json()["incidents"]] == ["INC-1"]
+    web.resolve("SlowCheckout", service="checkout", grave="2")
+    assert web.get("/api/v1/incidents/INC-1").json()["state"] == "verifying"
+    web.pass_time(timedelta(hours=2))
+    web.fire("SlowCheckout", service="checkout", grave="2")
+    assert [row["id"] for row in web.get("/api/v1/incidents").json()["incidents"]] == ["INC-1"]
+    gone = _stored(web, 2)
+    assert (gone.state, gone.close_reason, gone.firing) == (State.CLOSED, CloseReason.UNOPENED, 0)
+
+
+def test_a_person_who_reopens_an_incident_gets_what_a_rule_delays_too(web: WebDesk) -> None:
+    web.fire("SlowCheckout", service="checkout")
+    web.resolve("SlowCheckout", service="checkout")
+    web.pass_time(timedelta(days=2))
+    web.fire("SlowCheckout", service="checkout", slow="yes")
+    assert [one.follows for one in pending(web)] == [1]
+    assert web.post("/api/v1/incidents/INC-1/reopen", {"by": "ann"}).json()["firing"] == 1
+    web.pass_time(timedelta(hours=1))
+    assert [row["id"] for row in web.get("/api/v1/incidents").json()["incidents"]] == ["INC-1"]
+
+
+def test_an_act_that_is_refused_leaves_waiting_what_waits(web: WebDesk) -> None:
+    _reopenable(web)
+    web.pass_time(timedelta(minutes=1))
+    web.post("/api/v1/incidents/INC-1/close", {"by": "ann"})
+    assert web.post("/api/v1/incidents/INC-2/reopen", {"by": "ann"}).status_code == 404
+    assert [one.id for one in pending(web)] == [2]
+
+
+def test_what_wait_of_the_same_problem_and_ended_leads_to_the_reopened_incident(web: WebDesk) -> None:
+    _reopenable(web)
+    web.resolve("SlowCheckout", service="checkout", grave="2")
+    assert web.post("/api/v1/incidents/INC-1/reopen", {"by": "ann"}).status_code == 200
+    web.fire("SlowCheckout", service="checkout", grave="2")
+    assert pending(web) == []
+    assert web.get("/api/v1/incidents/INC-1").json()["firing"] == 1
+
+
+def _stored(web: WebDesk, number: int) -> Incident:
+    with web.store.read() as reader:
+        row = reader.incident(number)
+    assert row is not None
+    return row.incident
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"match": ['service="search"']}, "maintenance (Deploy 7, by ci) was changed and holds it back no longer"),
+        ({"all": False}, "maintenance until 2026-11-23 09:00 UTC (Deploy 7, by ci) does not hold back sev1"),
+        ({**FROM_TEN, "for": "50m"}, "maintenance (Deploy 7, by ci) was changed and holds it back no longer"),
+    ],
+)
+def test_what_opens_while_maintenance_runs_on_says_why(web: WebDesk, changes: dict[str, Any], why: str) -> None:
+    plan(web, name="deploy", all=True, by="ci")
+    web.fire("SlowCheckout", service="checkout", grave="1")
+    plan(web, status=200, **{"name": "deploy", "all": True, "by": "ci", **changes})
+    shown = web.get(f"/api/v1/incidents/{web.newest()}").json()
+    assert shown["timeline"][-1]["text"] == f"opened as sev1: {why}"
+
+
+def test_a_window_that_is_taken_out_of_the_rules_is_not_said_to_be_over(web: WebDesk) -> None:
+    use(web, RULE_WINDOW)
+    web.pass_time(timedelta(minutes=30))
+    web.fire("SlowSearch", service="search")
+    use(web, "[]")
+    why = "maintenance (Reindex, by maintenance.yaml) was changed and holds it back no longer"
+    assert web.get(f"/api/v1/incidents/{web.newest()}").json()["timeline"][-1]["text"] == f"opened as sev3: {why}"
+
+
+def test_a_window_is_not_made_longer_than_allowed_by_asking_again_under_its_name(web: WebDesk) -> None:
+    plan(web, name="deploy", **FOR_SEVEN_DAYS)
+    web.pass_time(timedelta(minutes=59))
+    assert plan(web, status=200, name="deploy", **FOR_SEVEN_DAYS)["from"] == "2026-11-23T08:00:00Z"
+    web.pass_time(timedelta(minutes=2))
+    refused = plan(web, status=409, name="deploy", **FOR_SEVEN_DAYS)
+    assert refused["error"] == (
+        "expected a window of at most 7 days in all: MW-1 began at 2026-11-23T08:00:00+00:00, and would end at "
+        "2026-11-30T09:01:00+00:00"
+    )
+    assert plan(web, status=200, name="deploy", **FOR_AN_HOUR)["to"] == "2026-11-23T10:01:00Z"
+
+
+@pytest.mark.parametrize("end", [False, True])
+def test_what_many_incidents_wait_for_changes_a_slice_at_a_time(web: WebDesk, *, end: bool) -> None:
+    plan(web, name="deploy")
+    most = 2 * MOST_AT_ONCE + 1
+    for number in range(most):
+        web.fire(f"Slow{number}", service="checkout")
+    first = web.intake.process([EndWindow(name="deploy", by="ann") if end else _longer()], web.clock.now())[0]
+    assert (first.status, first.then) == (200, WindowsChanged(after=MOST_AT_ONCE))
+    assert _moved(web) == MOST_AT_ONCE
+    if end:
+        assert web.post(f"{PATH}/deploy/end", {}).status_code == 200
+    else:
+        plan(web, status=200, name="deploy", **{"for": "2h"})
+    assert _moved(web) == most
+
+
+def _longer() -> PlanWindow:
+    return PlanWindow(plan=_plan(0, 120, name="deploy"))
+
+
+def _moved(web: WebDesk) -> int:
+    with web.store.read() as reader:
+        waiting = [one for one in reader.pending(9_999) if one.pending_until == START + timedelta(hours=1)]
+    return 2 * MOST_AT_ONCE + 1 - len(waiting)
+
+
+def test_a_store_that_fails_before_all_have_followed_is_said(web: WebDesk) -> None:
+    plan(web, name="deploy")
+    for number in range(MOST_AT_ONCE + 1):
+        web.fire(f"Slow{number}", service="checkout")
+    answers = [Answer(value=_plan(0, 60), then=WindowsChanged(after=7)), Answer(status=503, error="full")]
+    assert ask_whole(lambda _unit: answers.pop(0), _longer()) == Answer(status=503, error="full")
 
 
 # ---- the law, against a model

@@ -159,6 +159,25 @@ def test_a_backtest_plays_windows_as_they_were_and_as_the_other_rules_have_them(
     ]
 
 
+def test_a_backtest_of_a_span_within_a_window_holds_back_what_began_in_it_before_the_span(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/triaged.db"
+    store = Store(url)
+    store.migrate()
+    rules = rules_of(rulefiles.read(ruled("[]")))
+    with Replay(rules, START, readers={"am": alertmanager.read}, store=store) as lived:
+        lived.ask(PlanWindow(plan=plan(START, START + HOUR)))
+        lived.advance(START + timedelta(minutes=30))
+        sent = alert("Late", labels={"cluster": "eu-1"}, starts=START + timedelta(minutes=10))
+        lived.ask(Delivery(id="d", source="am", body=body([sent])))
+        ended = {**sent, "status": "resolved", "endsAt": (START + timedelta(minutes=40)).isoformat()}
+        lived.advance(START + timedelta(minutes=40))
+        lived.ask(Delivery(id="d", source="am", body=body([ended])))
+        lived.advance(START + 5 * HOUR)
+    store.close()
+    span = Span(since=START + timedelta(minutes=20), until=START + 4 * HOUR)
+    assert backtest(url, ruled("[]"), span, most=10).reproduced.differences == []
+
+
 def test_windows_are_kept_as_long_as_incidents(tmp_path: Path) -> None:
     with world(settings_for(tmp_path), FakeClock(START)) as daemon:
         daemon.app.writer.ask(PlanWindow(plan=plan(START, START + HOUR)))

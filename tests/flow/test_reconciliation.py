@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,9 @@ import httpx
 import pytest
 
 from fakes.alertmanager import FakeAlertmanager
+from triaged.alertmanagers import client
 from triaged.clock import FakeClock
-from triaged.config import AlertmanagerSettings, Settings
+from triaged.config import AlertmanagerSettings, Settings, SourceSettings
 from triaged.core.model import State
 from triaged.intake.units import Delivery
 from triaged.sources import alertmanager
@@ -45,6 +49,33 @@ def settings(folder: Path, *fakes: FakeAlertmanager, **more: Any) -> Settings:
 def living(folder: Path, clock: FakeClock, *fakes: FakeAlertmanager) -> Iterator[World]:
     with world(settings(folder, *fakes), clock) as one:
         yield one
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    """The URL of a server that answers a byte at a time, and never to the end."""
+    over = threading.Event()
+
+    class Drip(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+            with suppress(OSError):
+                while not over.wait(0.05):
+                    self.wfile.write(b"x: y\r\n")
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nobody reads it."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Drip)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        over.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def get(one: World, path: str) -> httpx.Response:
@@ -194,9 +225,110 @@ def test_a_group_that_arrived_truncated_is_completed_at_once(
         one.settle()
         for pod in "abc":
             fake.fire("Slow", starts=START, pod=pod)
-        one.deliver(alert("Slow", labels={"pod": "a"}), truncatedAlerts=2)
-        one.settle()
+        fake.fire("Waits", starts=START)
+        one.deliver(alert("Slow", labels={"pod": "a"}), truncatedAlerts=2, groupLabels={"alertname": "Slow"})
+        one.advance(timedelta(seconds=5))
         assert [incident.firing for incident in one.incidents()] == [3]
+
+
+def test_cut_groups_by_the_dozen_cost_a_reading_every_five_seconds(
+    tmp_path: Path, clock: FakeClock, fake: FakeAlertmanager
+) -> None:
+    with living(tmp_path, clock, fake) as one:
+        one.settle()
+        before = fake.asked.count("alerts")
+        for number in range(40):
+            name = f"Slow{number}"
+            one.deliver(alert(name), truncatedAlerts=2, groupLabels={"alertname": name})
+            one.advance(timedelta(milliseconds=250))
+        assert fake.asked.count("alerts") - before == 2
+
+
+MUTING = """
+route: {receiver: triaged, routes: [{receiver: triaged, mute_time_intervals: [always]}]}
+receivers: [{name: triaged, webhook_configs: [{url: 'http://127.0.0.1:9/'}]}, {name: 'triaged-null'}]
+"""
+
+
+def test_what_a_mute_time_mutes_opens_when_it_is_over(tmp_path: Path, clock: FakeClock, fake: FakeAlertmanager) -> None:
+    fake.config = MUTING
+    muted = fake.fire("Slow", starts=START)
+    fake.fire("Down", starts=START)
+    fake.alerts[muted].muted_by = ("always",)
+    with living(tmp_path, clock, fake) as one:
+        one.settle()
+        assert states(one) == [], "a group that waits does not know yet what is muted"
+        one.advance(timedelta(minutes=10))
+        assert states(one) == [("Down", State.OPEN)]
+        fake.alerts[muted].muted_by = ()
+        one.advance(timedelta(minutes=1))
+        assert states(one) == [("Down", State.OPEN), ("Slow", State.OPEN)]
+
+
+def test_of_one_that_mutes_and_does_not_tell_what_nothing_opens_and_the_board_says_so(
+    tmp_path: Path, clock: FakeClock, fake: FakeAlertmanager, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.config, fake.tells_mutes = MUTING, False
+    fake.fire("Slow", starts=START)
+    with living(tmp_path, clock, fake) as one:
+        one.advance(timedelta(minutes=10))
+        assert states(one) == []
+        assert "it mutes times, and does not tell what it mutes now" in get(one, "/").text
+        assert capsys.readouterr().out.count("alertmanager in doubt") == 1
+        fake.config = MUTING.replace("mute_time_intervals", "continue")
+        one.advance(timedelta(minutes=2))
+        assert states(one) == [("Slow", State.OPEN)]
+        assert "it mutes times" not in get(one, "/").text
+
+
+def test_what_goes_to_a_receiver_that_calls_nobody_does_not_open(
+    tmp_path: Path, clock: FakeClock, fake: FakeAlertmanager
+) -> None:
+    fake.config = MUTING
+    fake.fire("Watchdogs", starts=START, receiver="triaged-null")
+    with living(tmp_path, clock, fake) as one:
+        one.advance(timedelta(minutes=10))
+        assert states(one) == []
+
+
+def test_a_pattern_that_fits_no_receiver_is_told(tmp_path: Path, clock: FakeClock, fake: FakeAlertmanager) -> None:
+    fake.config = MUTING.replace("name: triaged,", "name: ops,")
+    with living(tmp_path, clock, fake) as one:
+        one.settle()
+        assert "receiver &#39;tri.*&#39; fits none that calls a webhook (ops)" in get(one, "/").text
+
+
+def test_a_clock_that_is_ahead_is_told(tmp_path: Path, clock: FakeClock, fake: FakeAlertmanager) -> None:
+    fake.started_at = START + timedelta(hours=2)
+    with living(tmp_path, clock, fake) as one:
+        one.settle()
+        assert "ends nothing: it says that it starts in 2 h" in get(one, "/").text
+
+
+def test_an_alert_that_cannot_be_read_is_kept_and_counted_once(
+    tmp_path: Path, clock: FakeClock, fake: FakeAlertmanager
+) -> None:
+    fake.fire("Slow", starts=START, note="x" * 20_000)
+    with living(tmp_path, clock, fake) as one:
+        one.advance(timedelta(minutes=10))
+        assert states(one) == []
+        found = re.findall(r"triaged_alerts_rejected_total{.*} (.*)", get(one, "/metrics").text)
+        assert [float(number) for number in found if float(number)] == [1.0]
+
+
+def test_a_member_that_drips_is_given_up_and_keeps_no_other_waiting(
+    tmp_path: Path, clock: FakeClock, fake: FakeAlertmanager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_READING_SECONDS", 0.5)
+    fake.fire("Slow", starts=START)
+    with dripping() as url:
+        slow = AlertmanagerSettings(name="slow", urls=(url,), source="other")
+        known = settings(tmp_path, fake)
+        update = {"alertmanagers": (slow, *known.alertmanagers), "sources": {"other": SourceSettings()}}
+        with world(known.model_copy(update=update), clock) as one:
+            one.settle()
+            assert states(one) == [("Slow", State.OPEN)]
+            assert "no whole answer within 0.5 s" in get(one, "/").text
 
 
 def test_the_webhook_that_comes_after_us_changes_nothing_but_the_text(
@@ -308,4 +440,4 @@ def test_it_is_asked_with_the_credential_that_its_file_holds_now(
         assert fake.authorization == sent
         file.unlink()
         one.advance(MINUTE)
-        assert "expected a file with a token" in one.app._reconcile.unreadable()[0]
+        assert "expected a file with " in one.app._reconcile.unreadable()[0]

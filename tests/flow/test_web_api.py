@@ -331,6 +331,11 @@ def test_what_is_not_there_is_404_in_json(desk: WebDesk, method: str, path: str)
     assert list(answer.json()) == ["error"]
 
 
+@pytest.mark.parametrize("path", ["/api/v1/incidents/", "/api/v1/maintenance//", "/docs/", "/-/ready/", "//"])
+def test_a_slash_at_the_end_of_an_address_leads_to_what_is_meant(desk: WebDesk, path: str) -> None:
+    assert desk.get(path).status_code == 200
+
+
 def test_another_method_is_405_and_names_the_right_one(desk: WebDesk) -> None:
     answer = desk.send("DELETE", LIST, headers={"content-type": "application/json"})
     assert answer.status_code == 405

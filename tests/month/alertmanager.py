@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from month.prometheus import Labels, Told
-from triaged.alertmanagers.wire import Answer, HeldAlert, Receiver, Silence, SilenceStatus, Status
+from triaged.alertmanagers.wire import Answer, Group, GroupedAlert, HeldAlert, Receiver, Silence, SilenceStatus, Status
 
 SNAPSHOT_EVERY: Final = timedelta(minutes=15)
 _PEER_WAITS: Final = timedelta(seconds=15)
@@ -96,7 +96,7 @@ GroupKey = tuple[str, ...]
 
 
 class Member:
-    """One process. `send` posts a body to a receiver and tells whether it was answered 2xx; `peers` gives those heard."""
+    """One process. `send` posts a body to a receiver, and tells if it was answered 2xx; `peers` are those it hears."""
 
     def __init__(
         self,
@@ -167,6 +167,8 @@ class Member:
     def collect(self, now: datetime) -> None:
         for one in [one for one in self.alerts.values() if one.ends_at < now - _COLLECTED_AFTER]:
             del self.alerts[one.labels]
+        for quiet in [one for one in self.silences.values() if one.ends_at < now - _COLLECTED_AFTER]:
+            del self.silences[quiet.id]
 
     def _insert(self, alert: Told, now: datetime) -> None:
         route = self.route(alert.labels)
@@ -308,6 +310,17 @@ class Member:
         }
         return Answer(at=now, started_at=self.started_at, alerts=alerts, silences=silences)
 
+    def groups(self, now: datetime) -> list[Group]:
+        """Each alert in a group of its own: who asks puts those with the same labels together."""
+        return [
+            Group(
+                labels=_group_labels(self.route(one.labels), one.labels),
+                receiver=Receiver(name=self.route(one.labels).receiver),
+                alerts=(GroupedAlert(status=Status(state="active", mutedBy=()), fingerprint=fingerprint(one.labels)),),
+            )
+            for one in self._held(now)
+        ]
+
 
 def _merged(former: Told, new: Told, now: datetime) -> Told:
     """Alerts.Put and Alert.Merge: one whose spans overlap is the same alert, from its earliest start (types.go)."""
@@ -335,11 +348,17 @@ def _body(key: GroupKey, route: Route, told: Sequence[tuple[Told, bool]]) -> byt
             "version": "4",
             "groupKey": "/".join(key),
             "receiver": route.receiver,
+            "groupLabels": {name: value for name, value in zip(route.group_by, key[1:], strict=True) if value},
             "status": "resolved" if all(over for _, over in shown) else "firing",
             "truncatedAlerts": len(told) - len(shown),
             "alerts": [_letter(alert, over=over) for alert, over in shown],
         }
     ).encode()
+
+
+def _group_labels(route: Route, alert: Labels) -> dict[str, str]:
+    """The labels that an alert has of those that its group is made by (dispatch.go, getGroupLabels)."""
+    return {name: value for name, value in alert if name in route.group_by}
 
 
 def _letter(alert: Told, *, over: bool) -> Mapping[str, Any]:

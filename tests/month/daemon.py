@@ -1,4 +1,4 @@
-"""The daemon in that month: the real one on one store, killed, stopped and started anew; asked only where it matters."""
+"""The daemon in that month: the real one on one store, killed, stopped, started anew, asked only where it matters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from month.alertmanager import Member
 from month.prometheus import Labels
-from triaged.alertmanagers.wire import Answer, UnreadableError
+from triaged.alertmanagers.wire import Answer, Group, UnreadableError
 from triaged.app import App
 from triaged.clock import FakeClock
 from triaged.config import Settings
@@ -50,6 +50,7 @@ class Ear:
         self.name = self.url = member.name
         self._heard = heard
         self._said: Answer | None = None
+        self._groups: list[Group] = []
 
     def seen(self, now: datetime) -> object:
         if not self.member.up or not self._heard(self.member):
@@ -60,13 +61,16 @@ class Ear:
         """The member as it stands, to be asked later."""
         return self.member.still() if self.member.up and self._heard(self.member) else None
 
-    def keep(self, said: Answer | None) -> None:
-        self._said = said
+    def keep(self, said: Answer | None, groups: list[Group]) -> None:
+        self._said, self._groups = said, groups
 
     def read(self, now: datetime) -> Answer:
         if self._said is None:
             raise UnreadableError("no answer")
         return self._said
+
+    def groups(self) -> list[Group]:
+        return self._groups
 
 
 class Daemon:
@@ -164,14 +168,15 @@ class Daemon:
         loops = [loop for loop in self.app.loops if loop.worker.name != "reconcile"]
         for _ in range(_STEPS):
             now = self._clock.now()
-            if not any([loop.worker.step(now) for loop in loops]):
+            worked = [loop.worker.step(now) for loop in loops]
+            if not any(worked):
                 break
         else:
             raise AssertionError(f"the workers did not come to rest at {self._clock.now()}")
         now = self._clock.now()
         waits = [loop.worker.next_at(now) for loop in loops if loop.worker.name not in _QUIET_WORKERS]
         self._wakes_at = min((at for at in waits if at is not None and at > now), default=None)
-        if self._settings.alertmanagers and self.app._reconcile._eager:
+        if self._settings.alertmanagers and self.app._reconcile._cut:
             self._read(now, [member.still() for member in self._members])
 
     def _changes(self) -> None:
@@ -196,8 +201,13 @@ class Daemon:
         else:
             self._catch_up()
             before = self._remembered()
-            changed = self._read(now, said) or self._remembered() != before
+            changed = self._read(now, said) or self._remembered() != before or self._waits()
             self._seen = None if changed else seen
+
+    def _waits(self) -> bool:
+        """Whether what is absent ends by time alone."""
+        assert self.app is not None
+        return any(state.memory.absent for state in self.app._reconcile._states.values())
 
     def _remembered(self) -> list[object]:
         """All but the last known ends."""
@@ -209,7 +219,7 @@ class Daemon:
         assert self.app is not None
         self.rounds += 1
         for member, then in zip(self._members, said, strict=True):
-            member.keep(None if then is None else then.answer(now))
+            member.keep(None if then is None else then.answer(now), [] if then is None else then.groups(now))
         asked = 0
         submit = self.app.writer.submit
 

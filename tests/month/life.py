@@ -13,6 +13,8 @@ DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)
 MINUTE: Final = timedelta(minutes=1)
 NOW: Final = timedelta()
+# A group is looked at when it is not quite as old as its interval says.
+_A_LITTLE: Final = timedelta(seconds=6)
 
 NODE_DOWN: Final = labels(alertname="NodeDown", cluster="eu-1", severity="critical", kind="node")
 ELSEWHERE: Final = labels(alertname="Slow", cluster="eu-1", severity="critical", team="other")
@@ -59,7 +61,7 @@ rules:
 """
 
 HEARTBEATS: Final = """
-watchdog: {match: ['alertname="Watchdog"'], every: 1h, grace: 15m, unheard: wait}
+watchdog: {match: ['alertname="Watchdog"'], every: 4h, grace: 15m, unheard: wait}
 """
 
 INHIBITIONS: Final = (Inhibition(source=("kind", "node"), target=("kind", "app"), equal="cluster"),)
@@ -75,7 +77,7 @@ def routes(most: int) -> tuple[Route, ...]:
             group_by=ours,
             wait=NOW,
             interval=five,
-            repeat=HOUR - six_seconds,
+            repeat=4 * HOUR - _A_LITTLE,
         ),
         Route(
             label=("team", "other"), receiver="other", group_by=ours, wait=MINUTE / 2, interval=five, repeat=4 * HOUR
@@ -84,9 +86,6 @@ def routes(most: int) -> tuple[Route, ...]:
             label=None, receiver="triaged", group_by=ours, wait=MINUTE / 2, interval=five, repeat=4 * HOUR, most=most
         ),
     )
-
-
-six_seconds: Final = timedelta(seconds=6)
 
 
 def lasts(random: Random, longest: timedelta) -> timedelta:

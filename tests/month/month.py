@@ -362,7 +362,12 @@ class Month:
 
     def _follow(self, now: datetime) -> None:
         """Since when each alert fires and each member holds it and keeps it quiet nowhere."""
+        held = {alert for member in self.members for alert in member.alerts}
         for alert in ALERTS:
+            if alert not in held:
+                self.told[alert] = False
+                self.quiet_since.pop(alert, None)
+                continue
             holds = [
                 one for member in self.members if member.up and (one := member.alerts.get(alert)) and one.ends_at > now
             ]
@@ -385,9 +390,8 @@ class Month:
         now = self.clock.now()
         for alert in found - self.open:
             active_at = self.active_at.get(alert)
-            assert active_at is not None and now - active_at <= 2 * MINUTE, (
-                f"{alert} opened, and is quiet since {active_at}"
-            )
+            late = active_at is None or now - active_at > 2 * MINUTE
+            assert not late, f"{alert} opened, and is quiet since {active_at}"
         for alert in found ^ self.open:
             self._note(f"{'+' if alert in found else '-'} {_name(alert)}")
         self.open = found
@@ -428,11 +432,8 @@ class Month:
         i, c = s.incidents.c, s.episodes.c
         with app.store.read() as reader:
             rows = list(reader.connection.execute(select(i.id, i.state, i.key, i.opened_at, i.firing, i.source)))
-            counted = dict(
-                reader.connection.execute(
-                    select(c.incident_id, func.count()).where(c.ended_at.is_(None)).group_by(c.incident_id)
-                ).all()
-            )
+            query = select(c.incident_id, func.count()).where(c.ended_at.is_(None)).group_by(c.incident_id)
+            counted: dict[int, int] = {row[0]: row[1] for row in reader.connection.execute(query)}
         for row in rows:
             assert row.firing == counted.get(row.id, 0), (
                 f"INC-{row.id} counts {row.firing}, has {counted.get(row.id, 0)}"

@@ -129,7 +129,7 @@ def test_a_file_without_a_secret_is_refused_at_start(tmp_path: Path, text: str) 
 
 
 def test_a_file_that_is_not_there_is_refused_at_start(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="expected a file with secrets, got: No such file"):
+    with pytest.raises(ConfigError, match="expected a file with a token, got: No such file"):
         SourceAuth(tokens_file=tmp_path / "absent")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from building import START, incident, minutes
+from triaged.cli.backtest_report import headline
 from triaged.core.model import Fold, Outcome, Severity, State
-from triaged.replay.backtest_compare import SHOWN, Compared, Kind, _groups, compare
+from triaged.replay.backtest_compare import SHOWN, Compared, Kind, Sums, _groups, compare
 from triaged.replay.backtest_outcomes import write
 from triaged.store.history import Held, Member
 
@@ -172,3 +174,10 @@ def test_groups_are_the_connected_parts_of_the_pairs(pairs: list[tuple[int, int]
 def test_instants_are_told_in_utc(compared: Callable[..., Compared]) -> None:
     (one,) = compared({1: "a"}, {}).differences
     assert one.before[0].opened_at == datetime(2026, 11, 23, 3, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("number", "expected"), [(1, "1 incident differs in"), (2, "2 incidents differ in")])
+def test_where_the_totals_stay_the_incidents_that_differ_are_counted_in_words(number: int, expected: str) -> None:
+    sums = Sums(issues=3, pages=0, response=0, resolution=0, severities={})
+    compared = Compared(before=sums, after=sums, kinds=Counter(changes=number), moved={}, fields=Counter(team=number))
+    assert headline(compared) == f"the totals stay; {expected} other ways"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from triaged.config import (
     ApiTokenSettings,
     BackendSettings,
     GitHubSettings,
+    HeartbeatSettings,
     LocalSettings,
     RetentionSettings,
     Settings,
@@ -371,21 +374,27 @@ def test_every_mistake_of_a_file_is_told_at_once(file: Path) -> None:
         ("backend: local", "1:1: backend: expected keys below it"),
         ("backend: {type: github}", "1:1: backend: expected the key github beside type: github"),
         ("backend: {github: {token: t}}", "backend.github.repository: expected this key, found none"),
-        ("backend: {github: {repository: acme, token: t}}", "backend.github.repository: expected text that matches"),
-        ("backend: {github: {repository: a/b, token: t, api_url: host}}", "api_url: expected text that matches"),
+        ("backend: {github: {repository: acme, token: t}}", "backend.github.repository: expected OWNER/NAME"),
+        ("backend: {github: {repository: a/b, token: t, api_url: host}}", "api_url: expected a URL like http://HOST"),
+        ("backend: {github: {repository: a/b, token: t, api_url: 'http://h/'}}", "expected a URL without / at"),
+        ("backend: {github: {repository: a/b, token: t, api_url: 'http://h:x'}}", "expected a URL with a port"),
         ("sources:", "sources: expected keys below it"),
-        ("sources: {EU: {}}", "sources.EU: expected text that matches"),
+        ("sources: {EU: {}}", "1:11: sources.EU: expected a name of at most 41 lower-case letters, digits, _ and -"),
+        ("sources: {heartbeats: {}}", "1:11: sources.heartbeats: expected another name: heartbeats is"),
+        ("sources: {triaged: {}}", "1:11: sources.triaged: expected another name: triaged is the daemon's own"),
         ("sources: {eu: {tokens: one}}", "sources.eu.tokens: expected a list"),
-        ("sources: {eu: {tokens: [one, ~]}}", "sources.eu.tokens.1: expected a text"),
+        ("sources: {eu: {tokens: [one, ~]}}", "sources.eu.tokens[1]: expected a text"),
         ("api_tokens: {ann: one}", "api_tokens.ann: expected keys below it"),
         ("api_tokens: {ann: {token: t, role: admin}}", "api_tokens.ann.role: expected 'act' or 'read'"),
         ("alertmanagers: {name: main}", "1:1: alertmanagers: expected a list"),
-        ("alertmanagers: [{name: a, urls: []}]", "alertmanagers.0.urls: expected at least one URL"),
-        ("alertmanagers: [{name: a, urls: ['http://me:secret@am']}]", "alertmanagers.0.urls.0: expected text that"),
+        ("alertmanagers: [{name: a, urls: []}]", "1:27: alertmanagers[0].urls: expected at least one URL"),
+        ("alertmanagers: [{name: a, urls: ['http://me:secret@am']}]", "urls[0]: expected a URL without"),
         (
             "alertmanagers: [{name: a, urls: ['http://a'], receiver: '('}]",
-            "alertmanagers.0.receiver: expected a regular",
+            "alertmanagers[0].receiver: expected a regular",
         ),
+        ("alertmanagers: [{name: '', urls: ['http://a']}]", "alertmanagers[0].name: expected a name of at most 60"),
+        ("heartbeat: {url: ftp://x}", "1:13: heartbeat.url: expected a URL like http://HOST:PORT/PATH"),
         ("alertmanagers: [{name: a, urls: ['http://a'], token_file: t, basic_auth_file: b}]", "got both"),
         (
             "alertmanagers: [{name: a, urls: ['http://a'], source: eu}]",
@@ -494,6 +503,56 @@ def test_no_secret_is_in_what_is_said_of_a_mistake(file: Path, text: str) -> Non
 )
 def test_the_place_of_the_store_is_told_without_its_credentials(store: str, place: str) -> None:
     assert Settings(store=store).store_place == place
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://x:abc", "expected a URL with a port of 1 to 65535"),
+        ("http://127.0.0.1:99999", "expected a URL with a port of 1 to 65535"),
+        ("http://x:0", "expected a URL with a port of 1 to 65535"),
+        ("http://[::1", "expected a URL like http://HOST:PORT/PATH"),
+        ("http://[zz]:80", "expected a URL like http://HOST:PORT/PATH"),
+        ("http://:80", "expected a URL with a host"),
+        ("http://", "expected a URL with a host"),
+        ("http:///path", "expected a URL with a host"),
+        ("http://a..b", "expected a URL with a host"),
+        (f"http://{'a' * 64}.example.com", "expected a URL with a host"),
+        ("http://a b", "expected a URL like http://HOST:PORT/PATH"),
+        ("http://a\tb", "expected a URL like http://HOST:PORT/PATH"),
+        ("ftp://a", "expected a URL like http://HOST:PORT/PATH"),
+        ("a:9093", "expected a URL like http://HOST:PORT/PATH"),
+        ("http://me:s3cret@am", "expected a URL without user, query and fragment"),
+        ("http://am?s3cret=1", "expected a URL without user, query and fragment"),
+        ("http://am#s3cret", "expected a URL without user, query and fragment"),
+    ],
+)
+def test_a_url_that_could_not_be_asked_is_refused_with_its_key(file: Path, url: str, expected: str) -> None:
+    said = refused(file, f"alertmanagers:\n- name: a\n  urls:\n  - http://good:9093\n  - {json.dumps(url)}\n")
+    assert said.startswith(f"config.yaml:5:5: alertmanagers[0].urls[1]: {expected}"), said
+    assert "s3cret" not in said
+    if "without user" not in expected:
+        with pytest.raises(ValueError, match=re.escape(expected)):
+            HeartbeatSettings(url=url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://am", "https://am.example.com:9093/prefix", "http://[::1]:9093", "http://10.0.0.1:1", "HTTP://am/"]
+)
+def test_a_url_that_can_be_asked_is_taken(file: Path, url: str) -> None:
+    assert loaded(file, f"alertmanagers: [{{name: a, urls: ['{url}']}}]").alertmanagers[0].urls == (url,)
+
+
+@given(url=st.text(max_size=20) | st.text(alphabet="ab.:/@[]%0129-é", max_size=20).map("http://{}".format))
+def test_whatever_is_taken_as_a_url_can_be_looked_up_and_asked(url: str) -> None:
+    try:
+        HeartbeatSettings(url=url)
+    except ValueError:
+        return
+    asked = httpx.URL(url)
+    assert asked.host
+    assert asked.port is None or 0 < asked.port < 65_536
+    asked.raw_host.decode("ascii").encode("idna")
 
 
 # ---------------------------------------------------------------- beyond loopback

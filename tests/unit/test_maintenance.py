@@ -15,7 +15,7 @@ from triaged.core.alerting import Place, place
 from triaged.core.draft import Decision
 from triaged.core.effects import Tally
 from triaged.core.episodes import Change
-from triaged.core.events import AlertFired, AlertResolved, DeadlinePassed, Event, Grew, MaintenanceChanged
+from triaged.core.events import AlertFired, AlertResolved, DeadlinePassed, Event, Grew, MaintenanceChanged, WentOver
 from triaged.core.lifecycle import begin, decide
 from triaged.core.maintenance import NO_COVER, Cover, Phase, Plan, Window, common, cover
 from triaged.core.model import CloseReason, DeadlineKind, Entry, Incident, Severity, State
@@ -117,6 +117,15 @@ def test_of_two_windows_over_an_alert_the_later_end_counts_and_for_a_sev1_that_o
     short, long = window(0, 30, whole=True), window(0, 60)
     found = held(short, long, window(0, 90, 'cluster="us-1"'))
     assert [found.of(severity) for severity in Severity] == [short, long, long, long]
+
+
+def test_windows_hold_back_what_began_within_one_of_them_and_not_what_began_before_them_all() -> None:
+    first, second, for_all = window(10, 60), window(20, 90), window(30, 40, whole=True)
+    labels = {"cluster": "eu-1"}
+    assert cover([first, second, for_all], labels, minutes(9)) == NO_COVER
+    assert cover([first, second, for_all], labels, minutes(10)) == Cover(any=second, sev1=None)
+    assert cover([first, second, for_all], labels, minutes(30)) == Cover(any=second, sev1=for_all)
+    assert cover([first, second, for_all], labels) == Cover(any=second, sev1=for_all)
 
 
 def test_several_alerts_are_held_until_the_first_of_them_is_not() -> None:
@@ -312,6 +321,38 @@ def test_a_sev2_that_joined_opens_when_the_window_ends_early_whatever_the_delay(
     over = held(window())
     wait = Wait(over, delay=15).at(1).fire(over, SEV2, delay=15).at(5).tell(MaintenanceChanged(cover=NO_COVER))
     assert wait.state is State.OPEN
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        (MaintenanceChanged(cover=NO_COVER, over=True), "still fires after maintenance (Kernel upgrade, by ann)"),
+        (
+            MaintenanceChanged(cover=NO_COVER),
+            "maintenance (Kernel upgrade, by ann) was changed and holds it back no longer",
+        ),
+        (
+            MaintenanceChanged(cover=held(window(0, 90))),
+            "maintenance until 2026-11-23 04:30 UTC (Kernel upgrade, by ann) does not hold back sev1",
+        ),
+    ],
+)
+def test_what_windows_let_go_says_why(changed: MaintenanceChanged, why: str) -> None:
+    wait = Wait(held(window(whole=True)), SEV1).at(5).tell(changed)
+    assert wait.said == [f"opened as sev1: {why}"]
+
+
+def test_what_waits_goes_over_into_an_incident_of_the_same_problem_that_was_reopened() -> None:
+    wait = Wait(held(window())).at(5).tell(WentOver(into=7))
+    assert (wait.state, wait.incident.close_reason) == (State.CLOSED, CloseReason.UNOPENED)
+    assert (wait.incident.firing, wait.incident.alerts, wait.incident.follows) == (0, 1, 7)
+    assert wait.said == ["never opened: it is the same problem as INC-7, which was reopened"]
+
+
+def test_what_has_opened_does_not_go_over() -> None:
+    wait = Wait(NO_COVER)
+    before = wait.incident
+    assert wait.at(5).tell(WentOver(into=7)).incident == before
 
 
 def test_a_change_of_windows_does_not_open_what_waits_for_the_delay_of_an_alert_outside() -> None:

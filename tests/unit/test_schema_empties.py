@@ -47,7 +47,9 @@ teams:
   b: {on_call: {rotation: [ann], from: 2026-11-23, ical: 'https://b', ical_file: /b}}
 people: {ann: {github: ann, notify: ['mailto://b']}}
 """,
-    "severities": "sev1: {at_risk: 0.5, review: {between: [48h, 72h]}, escalation: [{after: 5m, repeat: 5m, during: business}]}",
+    "severities": """
+sev1: {at_risk: 0.5, review: {between: [48h, 72h]}, escalation: [{after: 5m, repeat: 5m, during: business}]}
+""",
     "calendars": """
 a: {zone: UTC, hours: {friday: ['09:00-12:00']}, holidays: {country: DE, subdivision: BE}, closed: [2026-12-28],
     open: [2026-11-28], periods: [{from: 2026-11-20T00:00, to: 2026-12-01}]}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
@@ -13,11 +14,14 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from triaged.alertmanagers.wire import Answer, HeldAlert, Silence, UnreadableError
+from triaged.alertmanagers.configured import configured
+from triaged.alertmanagers.wire import Answer, Group, HeldAlert, Silence, UnreadableError
 from triaged.errors import DeliveryError
 
 MOST_BYTES: Final = 256 * 1024 * 1024
 _TIMEOUT_SECONDS: Final = 10.0
+# A member that drips is never silent for long: this bounds all questions of one reading together.
+_READING_SECONDS: Final = 30.0
 _LONGEST_ANSWER: Final = 64 * 1024
 _LONGEST_SAID: Final = 200
 _JSON: Final = {"content-type": "application/json"}
@@ -25,8 +29,13 @@ _JSON: Final = {"content-type": "application/json"}
 T = TypeVar("T")
 
 
+class _Config(Struct, frozen=True):
+    original: str = ""
+
+
 class _Running(Struct, frozen=True):
     uptime: datetime
+    config: _Config = _Config()
 
 
 class _Made(Struct, frozen=True):
@@ -50,23 +59,39 @@ class Client:
 
     def read(self, now: datetime) -> Answer:
         """All that it holds. Raises UnreadableError."""
-        with self._client() as client:
+        return _within(self._read(now))
+
+    def groups(self) -> list[Group]:
+        """What goes where, and what is muted. Raises UnreadableError."""
+        return _within(self._read_one("alerts/groups", list[Group]))
+
+    def silences(self) -> list[Silence]:
+        """All silences, those that ended for some days too. Raises UnreadableError."""
+        return _within(self._read_one("silences", list[Silence]))
+
+    async def _read(self, now: datetime) -> Answer:
+        async with self._client() as client:
             # The process first and last: one that restarts in between has fewer alerts than its age promises.
-            running = self._get(client, "status", _Running)
-            alerts = self._get(client, "alerts", list[HeldAlert])
+            running = await self._get(client, "status", _Running)
+            alerts = await self._get(client, "alerts", list[HeldAlert])
             quiet = any(alert.status.silencedBy for alert in alerts)
-            silences = self._get(client, "silences", list[Silence]) if quiet else []
-            again = self._get(client, "status", _Running)
+            silences = await self._get(client, "silences", list[Silence]) if quiet else []
+            again = await self._get(client, "status", _Running)
         if again.uptime != running.uptime:
             raise UnreadableError("expected one process that answers all questions, it restarted in between")
         if running.uptime.tzinfo is None:
             raise UnreadableError("/api/v2/status: expected uptime as an instant with its zone, got one without")
-        return Answer(at=now, started_at=again.uptime, alerts=alerts, silences={one.id: one for one in silences})
+        return Answer(
+            at=now,
+            started_at=again.uptime,
+            alerts=alerts,
+            silences={one.id: one for one in silences},
+            configured=configured(again.config.original),
+        )
 
-    def silences(self) -> list[Silence]:
-        """All silences, those that ended for some days too. Raises UnreadableError."""
-        with self._client() as client:
-            return self._get(client, "silences", list[Silence])
+    async def _read_one(self, what: str, shape: type[T]) -> T:
+        async with self._client() as client:
+            return await self._get(client, what, shape)
 
     def make_silence(self, silence: Mapping[str, Any]) -> str:
         """The id of a new silence. Raises DeliveryError."""
@@ -84,41 +109,47 @@ class Client:
 
     def _change(self, method: str, what: str, value: Mapping[str, Any] | None) -> bytes:
         """The answer's first bytes. Raises DeliveryError; ambiguous where it may have been done."""
-        content = None if value is None else msgspec.json.encode(value)
-        path, body = f"/api/v2/{what}", bytearray()
+        path = f"/api/v2/{what}"
         try:
-            with (
-                self._client() as client,
-                client.stream(method, f"{self.url}{path}", content=content, headers=_JSON) as answer,
-            ):
-                for chunk in answer.iter_bytes():
-                    body += chunk
-                    if len(body) > _LONGEST_ANSWER:
-                        break
-                status = answer.status_code
+            status, body = asyncio.run(self._ask(method, path, value))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise DeliveryError(f"{path}: cannot be reached: {type(error).__name__}", reason="unreachable") from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             why = f"{path}: no answer: {type(error).__name__}"
             raise DeliveryError(why, reason="unreachable", ambiguous=True) from error
         if status == 200 or (status == 404 and method == "DELETE"):
-            return bytes(body)
+            return body
         said = " ".join(body[:_LONGEST_SAID].decode(errors="replace").split())
         reason = "refused" if status in (400, 413, 422) else "status"
         # What a proxy answers for it may have been done behind it.
         raise DeliveryError(f"{path}: expected 200, got {status}: {said}", reason=reason, ambiguous=status >= 500)
 
-    def _client(self) -> httpx.Client:
-        return httpx.Client(headers=self._headers(), timeout=_TIMEOUT_SECONDS, verify=self._tls, follow_redirects=False)
+    async def _ask(self, method: str, path: str, value: Mapping[str, Any] | None) -> tuple[int, bytes]:
+        content, body = None if value is None else msgspec.json.encode(value), bytearray()
+        async with (
+            asyncio.timeout(_READING_SECONDS),
+            self._client() as client,
+            client.stream(method, f"{self.url}{path}", content=content, headers=_JSON) as answer,
+        ):
+            async for chunk in answer.aiter_bytes():
+                body += chunk
+                if len(body) > _LONGEST_ANSWER:
+                    break
+            return answer.status_code, bytes(body)
 
-    def _get(self, client: httpx.Client, what: str, shape: type[T]) -> T:
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            headers=self._headers(), timeout=_TIMEOUT_SECONDS, verify=self._tls, follow_redirects=False
+        )
+
+    async def _get(self, client: httpx.AsyncClient, what: str, shape: type[T]) -> T:
         """One answer, read up to a bound. Raises UnreadableError."""
         body = bytearray()
         try:
-            with client.stream("GET", f"{self.url}/api/v2/{what}") as answer:
+            async with client.stream("GET", f"{self.url}/api/v2/{what}") as answer:
                 if answer.status_code != 200:
                     raise UnreadableError(f"/api/v2/{what}: expected 200, got {answer.status_code}")
-                for chunk in answer.iter_bytes():
+                async for chunk in answer.aiter_bytes():
                     body += chunk
                     if len(body) > MOST_BYTES:
                         raise UnreadableError(f"/api/v2/{what}: expected at most {MOST_BYTES:,} bytes, got more")
@@ -132,6 +163,19 @@ class Client:
     def _headers(self) -> dict[str, str]:
         value = self._authorization()
         return {"authorization": value} if value else {}
+
+
+def _within(reading: Coroutine[Any, Any, T]) -> T:
+    """Its result, where it comes in time. Raises UnreadableError."""
+
+    async def bounded() -> T:
+        async with asyncio.timeout(_READING_SECONDS):
+            return await reading
+
+    try:
+        return asyncio.run(bounded())
+    except TimeoutError:
+        raise UnreadableError(f"no whole answer within {_READING_SECONDS:g} s") from None
 
 
 def basic(pair: str) -> str:

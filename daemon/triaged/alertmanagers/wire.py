@@ -11,17 +11,23 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from triaged.alertmanagers.configured import Configured
+
 
 class UnreadableError(Exception):
     """The member cannot be read; the text says what was expected and what came."""
 
 
 class Status(Struct, frozen=True):
-    """`state` is active, suppressed, or unprocessed: not yet looked at."""
+    """`state` is active, suppressed, or unprocessed: not yet looked at.
+
+    `mutedBy` names mute times, in answers about groups since 0.28; None where they are not told.
+    """
 
     state: str
     silencedBy: tuple[str, ...] = ()  # noqa: N815 - the wire's name
     inhibitedBy: tuple[str, ...] = ()  # noqa: N815
+    mutedBy: tuple[str, ...] | None = None  # noqa: N815
 
 
 class Receiver(Struct, frozen=True):
@@ -41,6 +47,21 @@ class HeldAlert(Struct, frozen=True):
     generatorURL: str = ""  # noqa: N815
 
 
+class GroupedAlert(Struct, frozen=True):
+    """An alert as far as its group tells more of it."""
+
+    status: Status
+    fingerprint: str = ""
+
+
+class Group(Struct, frozen=True):
+    """Alerts that go to one receiver together; an alert is in several where several routes take it."""
+
+    labels: dict[str, str]
+    receiver: Receiver
+    alerts: tuple[GroupedAlert, ...]
+
+
 class SilenceStatus(Struct, frozen=True):
     state: str
 
@@ -56,12 +77,16 @@ class Silence(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What one member said; `at` is when it was asked, `started_at` when its process began."""
+    """What one member said; `at` is when it was asked, `started_at` when its process began.
+
+    `configured` is None where its configuration is not told.
+    """
 
     at: datetime
     started_at: datetime
     alerts: list[HeldAlert]
     silences: Mapping[str, Silence]
+    configured: Configured | None = None
 
 
 class Readable(Protocol):
@@ -75,6 +100,10 @@ class Readable(Protocol):
 
     def read(self, now: datetime) -> Answer:
         """All that it holds. Raises UnreadableError."""
+        ...
+
+    def groups(self) -> list[Group]:
+        """What goes where, and what is muted. Raises UnreadableError."""
         ...
 
 

@@ -62,7 +62,8 @@ def headline(compared: Compared) -> str:
     if parts:
         return ", ".join(parts)
     if compared.number:
-        return f"the totals stay; {wording.count(compared.number, 'incident')} differ in other ways"
+        verb = "differs" if compared.number == 1 else "differ"
+        return f"the totals stay; {wording.count(compared.number, 'incident')} {verb} in other ways"
     return "no difference"
 
 

@@ -31,10 +31,16 @@ def check(  # noqa: PLR0913 - one for each option
         bool, typer.Option("--history/--no-history", help="Ask the store which rules no recorded alert met.")
     ] = True,
     live: Annotated[bool, typer.Option("--live", help="Read the calendars that say who is on call, too.")] = False,
+    secrets: Annotated[
+        bool, typer.Option("--secrets/--no-secrets", help="Look whether the files of secrets can be used.")
+    ] = True,
 ) -> None:
     """Validate configuration and rules: each finding with its line, what was expected, and the nearest valid word."""
     checked = Checked()
-    settings = checked.configuration(config_file or default_config())
+    file = config_file or default_config()
+    settings = checked.configuration(file)
+    if secrets and settings:
+        checked.secrets(settings, file)
     folder = rules or (settings and (settings.rules or defaults.RULES))
     files = checked.rules(folder) if folder else None
     if folder:

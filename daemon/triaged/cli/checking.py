@@ -38,10 +38,12 @@ class Checked:
         except ConfigError as error:
             if not error.findings:
                 raise
-            for finding in error.findings:
-                path = file if finding.file == str(file) else None
-                self.found.append(Told(level=Level.ERROR, finding=finding, path=path))
+            self._add_configuration(file, error.findings)
         return None
+
+    def secrets(self, settings: Settings, file: Path | None) -> None:
+        """The files of secrets without which the daemon does not start."""
+        self._add_configuration(file, config.unreadable_secrets(settings, file))
 
     def rules(self, folder: Path) -> RuleFiles | None:
         """The rules. Raises ConfigError where there is no folder."""
@@ -98,6 +100,11 @@ class Checked:
         if rota:
             self._add(Level.ERROR, folder, sorted(oncall.uncovered(files.sheet, rota, now)))
             self._add(Level.WARNING, folder, sorted(oncall.doubted(files.sheet, rota, now)))
+
+    def _add_configuration(self, file: Path | None, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            path = file if finding.file == str(file) else None
+            self.found.append(Told(level=Level.ERROR, finding=finding, path=path))
 
     def _add(self, level: Level, folder: Path, findings: Iterable[Finding]) -> None:
         self.found += [Told(level=level, finding=finding, path=folder / finding.file) for finding in findings]

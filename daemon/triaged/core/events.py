@@ -97,9 +97,19 @@ class DeadlinePassed(Struct, frozen=True, kw_only=True):
 
 
 class MaintenanceChanged(Struct, frozen=True, kw_only=True):
-    """Windows were added, moved, ended early or removed; `cover` as in Grew."""
+    """Windows were added, moved, ended early or removed; `cover` as in Grew.
+
+    `over` says that the window that holds the incident back is over, rather than changed.
+    """
 
     cover: Cover
+    over: bool = False
+
+
+class WentOver(Struct, frozen=True, kw_only=True):
+    """A person opened incident `into` again, which is of the same problem: what waits goes over into it."""
+
+    into: int
 
 
 class FoldAsked(Struct, frozen=True, kw_only=True):
@@ -216,7 +226,7 @@ Pausing = PauseAsked | ResumeAsked
 
 
 class EscalateAsked(Struct, frozen=True, kw_only=True):
-    """A person wants the next level told, the level of that number, or whom `to` names; `take_over` makes them own it."""
+    """A person wants the next level told, or the level or person that `to` names; `take_over` makes them own it."""
 
     actor: Actor
     to: str = ""
@@ -303,7 +313,7 @@ Act = (
     | EscalateAsked
     | Working
 )
-Folding = FoldAsked | ParentFolded | ParentQuiet | ParentClosed | StormGoesOn
+Folding = FoldAsked | ParentFolded | ParentQuiet | ParentClosed | StormGoesOn | WentOver
 Surroundings = (
     MaintenanceChanged | SuppressionsChanged | NotHeardOf | HeardAgain | SilencesSeen | SilenceFailed | NobodyTold
 )

@@ -59,7 +59,7 @@ class Heartbeat:
 
 
 class Sign(Struct, frozen=True, kw_only=True):
-    """What a sender says of itself: that it is alive, or has `failed`; where an alert says so, since when that fired."""
+    """What a sender says of itself: that it is alive, or has `failed`; and since when the alert fired that says so."""
 
     failed: bool = False
     started_at: datetime | None = None
@@ -69,9 +69,9 @@ class Beat(Struct, frozen=True, kw_only=True):
     """One series of a heartbeat; `labels` are those of `by` with their values.
 
     Its interval counts from the later of `since_at`, when it was first expected or somebody listened again, and
-    `seen_at`, when it was heard last. `missed_at` is since when it is missing, `failed` says that the sender itself told
-    so. `started_at` is since when the alert fired that was heard last, None where a request was; at `listened_at` the
-    daemon that listened stopped.
+    `seen_at`, when it was heard last. `missed_at` is since when it is missing, `failed` says that the sender itself
+    told so. `started_at` is since when the alert fired that was heard last, None where a request was heard; at
+    `listened_at` the daemon stopped.
     """
 
     name: str

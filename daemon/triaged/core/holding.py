@@ -6,9 +6,9 @@ from datetime import datetime
 
 from triaged.core import wording
 from triaged.core.draft import Draft
-from triaged.core.events import AlertFired
+from triaged.core.events import AlertFired, WentOver
 from triaged.core.maintenance import Cover, Window, until
-from triaged.core.model import Entry, Verdict
+from triaged.core.model import DAEMON, CloseReason, Entry, Incident, State, Verdict
 
 
 def waits(draft: Draft, event: AlertFired) -> bool:
@@ -65,6 +65,35 @@ def holds_on(draft: Draft, cover: Cover) -> bool:
     if (window.ends_at, window.words) != (incident.held_until, incident.held_for):
         draft.tell(Entry.PENDING, f"now held back by {until(window)}")
     return True
+
+
+def waits_for_one_outside(incident: Incident) -> bool:
+    """Whether what is held back waits for the delay of an alert that no window covered, which is over before them."""
+    until, held_until = incident.pending_until, incident.held_until
+    return until is not None and held_until is not None and until < held_until
+
+
+def never_opens(draft: Draft, why: str) -> None:
+    """Close what waited, without having opened it."""
+    draft.set(
+        state=State.CLOSED,
+        pending_until=None,
+        delayed_until=None,
+        closed_at=draft.now,
+        closed_by=DAEMON.name,
+        closed_by_kind=DAEMON.kind,
+        close_reason=CloseReason.UNOPENED,
+    )
+    draft.tally("incidents_closed_total", reason=str(CloseReason.UNOPENED), by="daemon")
+    draft.tell(Entry.UNOPENED, f"never opened: {why}")
+
+
+def go_over(draft: Draft, event: WentOver) -> None:
+    """What waited is part of the incident that a person opened again: its alerts fire there from now on."""
+    if draft.incident.state is State.PENDING:
+        # Its keys lead there by what it follows: also those of alerts that have ended.
+        draft.set(firing=0, follows=event.into)
+        never_opens(draft, f"it is the same problem as INC-{event.into}, which was reopened")
 
 
 def _wait_until(verdict: Verdict, window: Window | None, now: datetime) -> datetime | None:

@@ -57,6 +57,7 @@ from triaged.core.events import (
     SuppressionsChanged,
     Unacknowledged,
     Updated,
+    WentOver,
     WorkedAround,
 )
 from triaged.core.model import Entry, Incident, State
@@ -120,6 +121,8 @@ def decide(incident: Incident, event: Event, context: Context, now: datetime) ->
             timers.passed(draft, event)
         case MaintenanceChanged():
             timers.maintenance_changed(draft, event)
+        case WentOver():
+            holding.go_over(draft, event)
         case SuppressionsChanged():
             _suppressed(draft, event)
         case NotHeardOf() | HeardAgain():

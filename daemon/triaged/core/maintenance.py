@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum, unique
 from functools import lru_cache
@@ -96,10 +96,13 @@ class Cover(Struct, frozen=True, kw_only=True):
 NO_COVER = Cover()
 
 
-def cover(windows: Iterable[Window], labels: Mapping[str, str]) -> Cover:
-    """What of the running `windows` holds back an alert with these labels."""
+def cover(windows: Iterable[Window], labels: Mapping[str, str], since: datetime | None = None) -> Cover:
+    """What of the running `windows` holds back an alert with these labels that began at `since`; None: within one.
+
+    Where one of them had begun by then, the others count as well, for they began while it held the alert back.
+    """
     over = [window for window in windows if window.covers(labels)]
-    return Cover(any=_last(over), sev1=_last(window for window in over if window.all)) if over else NO_COVER
+    return Cover(any=_last(over, since), sev1=_last([window for window in over if window.all], since))
 
 
 def common(covers: Iterable[Cover]) -> Cover:
@@ -123,7 +126,9 @@ def _compiled(texts: tuple[str, ...]) -> tuple[Matcher, ...]:
     return tuple(matcher for text in texts for matcher in parse_all(text))
 
 
-def _last(windows: Iterable[Window]) -> Window | None:
+def _last(windows: Collection[Window], since: datetime | None) -> Window | None:
+    if since is not None and not any(window.begins_at <= since for window in windows):
+        return None
     return max(windows, key=lambda window: window.ends_at, default=None)
 
 

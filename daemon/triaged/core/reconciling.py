@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
@@ -66,11 +66,17 @@ class Round(Struct, frozen=True, kw_only=True):
     memory: Memory
 
 
-def compare(memory: Memory, members: Sequence[Member], ours: Mapping[str, Standing], *, eager: bool) -> Round:
+def compare(
+    memory: Memory,
+    members: Sequence[Member],
+    ours: Mapping[str, Standing],
+    *,
+    eager: Container[str] = frozenset(),
+) -> Round:
     """What this round's answers (of the members that could be read) say against our unfinished episodes.
 
-    `ours` was read before the answers: what began or ended meanwhile is not taken for missed. With `eager` what is
-    missed need not be missed twice; nor in the first round after our start.
+    `ours` was read before the answers: what began or ended meanwhile is not taken for missed. What is `eager` need not
+    be missed twice; nor is anything in the first round after our start.
     """
     if not members:
         # Two readings in a row: one that failed lies between them.
@@ -78,8 +84,8 @@ def compare(memory: Memory, members: Sequence[Member], ours: Mapping[str, Standi
         return Round(missed=(), gone={}, memory=unread)
     wanted = {fingerprint for member in members for fingerprint, found in member.alerts.items() if found.wanted}
     lacking = frozenset(wanted - ours.keys())
-    at_once = eager or not memory.read_before
-    missed = tuple(sorted(lacking if at_once else lacking & memory.waits))
+    first = not memory.read_before
+    missed = tuple(sorted(one for one in lacking if first or one in eager or one in memory.waits))
     absent = _absences(memory, members, ours)
     at = max(member.at for member in members)
     gone = {

@@ -12,9 +12,9 @@ from triaged.core.alerting import open_now
 from triaged.core.draft import Draft
 from triaged.core.effects import Audience, CommentKind, NoticeKind
 from triaged.core.events import DeadlinePassed, MaintenanceChanged, ParentQuiet
-from triaged.core.holding import holds_on
-from triaged.core.maintenance import NO_COVER, Cover
-from triaged.core.model import DAEMON, CloseReason, DeadlineKind, Entry, Objective, Outcome, State
+from triaged.core.holding import holds_on, never_opens, waits_for_one_outside
+from triaged.core.maintenance import Cover, until
+from triaged.core.model import DAEMON, CloseReason, DeadlineKind, Entry, Incident, Objective, Outcome, State
 from triaged.core.recipients import TEAM
 
 _TOLD_FROM: Final = timedelta(minutes=1)
@@ -83,13 +83,12 @@ def maintenance_changed(draft: Draft, event: MaintenanceChanged) -> None:
     incident = draft.incident
     if incident.state is not State.PENDING or incident.held_until is None or holds_on(draft, event.cover):
         return
-    if incident.pending_until is not None and incident.pending_until < incident.held_until:
-        # An alert that no window covers waits in it for its delay, which is soon over.
+    if waits_for_one_outside(incident):
         return
     delayed_until = incident.delayed_until
     draft.set(held_until=draft.now)
     if delayed_until is None or delayed_until <= draft.now or incident.judged.pages:
-        _opening(draft, NO_COVER)
+        _end_of_wait(draft, still=_no_longer(incident, event), quiet="nothing fired when maintenance let it go")
     else:
         draft.set(pending_until=delayed_until)
         draft.tell(
@@ -100,23 +99,28 @@ def maintenance_changed(draft: Draft, event: MaintenanceChanged) -> None:
 def _opening(draft: Draft, cover: Cover) -> None:
     incident = draft.incident
     over = incident.held_until is not None and incident.held_until <= draft.now
-    if incident.firing:
-        if not holds_on(draft, cover):
-            after = f"maintenance ({incident.held_for})" if over else wording.span(draft.now - incident.created_at)
-            open_now(draft, f"still fires after {after}")
+    if incident.firing and holds_on(draft, cover):
         return
-    draft.set(
-        state=State.CLOSED,
-        pending_until=None,
-        delayed_until=None,
-        closed_at=draft.now,
-        closed_by=DAEMON.name,
-        closed_by_kind=DAEMON.kind,
-        close_reason=CloseReason.UNOPENED,
-    )
-    draft.tally("incidents_closed_total", reason=str(CloseReason.UNOPENED), by="daemon")
+    after = f"maintenance ({incident.held_for})" if over else wording.span(draft.now - incident.created_at)
     when = "the maintenance was over" if over else "its delay had passed"
-    draft.tell(Entry.UNOPENED, f"never opened: nothing fired when {when}")
+    _end_of_wait(draft, still=f"still fires after {after}", quiet=f"nothing fired when {when}")
+
+
+def _end_of_wait(draft: Draft, *, still: str, quiet: str) -> None:
+    """What fires opens, what does not never will: each with its reason."""
+    if draft.incident.firing:
+        open_now(draft, still)
+    else:
+        never_opens(draft, quiet)
+
+
+def _no_longer(incident: Incident, event: MaintenanceChanged) -> str:
+    """Why windows that changed hold it back no longer."""
+    if event.over:
+        return f"still fires after maintenance ({incident.held_for})"
+    if event.cover.any is not None:
+        return f"{until(event.cover.any)} does not hold back {incident.judged}"
+    return f"maintenance ({incident.held_for}) was changed and holds it back no longer"
 
 
 def _at_risk(draft: Draft, objective: Objective) -> None:

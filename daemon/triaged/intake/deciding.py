@@ -34,6 +34,7 @@ from triaged.core.events import (
     SilenceAsked,
     StormGoesOn,
     Unacknowledged,
+    WentOver,
 )
 from triaged.core.folding import is_cause
 from triaged.core.lifecycle import begin, decide
@@ -64,11 +65,10 @@ from triaged.intake.growing import Growing
 from triaged.intake.hearing import listen
 from triaged.intake.hushing import hush
 from triaged.intake.silencing import Silencing
-from triaged.intake.units import Answer, EndWindow, Happened, PlanWindow, Rules, Stale, Suppress
+from triaged.intake.units import Answer, Happened, Planning, Rules, Stale, Suppress, WindowsChanged
 from triaged.intake.verdicts import Verdicts, decode, encode
 from triaged.ports.store import AlertRecord, Batch, Fate, Transaction, Want
 
-_MOVED: Final = 200
 _ENTRIES: Final = 30
 _CALLING: Final = (DeadlinePassed, EscalateAsked, NobodyTold, SeverityChosen, Unacknowledged)
 """Events by which people may be called in who have to know what was done."""
@@ -223,8 +223,7 @@ class Deciding:
         incident = self._incidents.get(incident_id)
         if incident is None or incident.opened_at is None:
             raise NotFoundError(f"INC-{incident_id} does not exist")
-        if isinstance(act, ReopenAsked):
-            self._refuse_second_owner(incident)
+        waiting = self._waiting(incident) if isinstance(act, ReopenAsked) else None
         if isinstance(act, MergeAsked):
             self._merge(incident, act)
         elif isinstance(act, SilenceAsked):
@@ -234,6 +233,8 @@ class Deciding:
         else:
             self._apply(incident, act)
         if isinstance(act, ReopenAsked):
+            if waiting is not None:
+                self._go_over(waiting, incident_id)
             # What joined while it was closed was not asked then.
             self._growing.time_came(incident_id)
         self.batch.acts.append((incident_id, act))
@@ -256,30 +257,20 @@ class Deciding:
         # A row that stands for nothing would come back for ever: write what stands, even when nothing changed.
         self.batch.deadlines[incident.id] = self._standing(self._incidents[incident.id])
 
-    def plan(self, asked: PlanWindow | EndWindow) -> Answer:
-        """Store, move or end a maintenance window; what it holds back follows at once.
-
-        What others hold back is asked when they are over whether a new one holds it on.
-        """
-        if isinstance(asked, PlanWindow):
-            answer = planning.plan(self._transaction, asked.plan, self._now)
-        else:
-            answer = planning.end(self._transaction, asked, self._now)
+    def plan(self, asked: Planning) -> Answer:
+        """Change maintenance windows; a slice of what they hold back follows at once, the next as the answer says."""
+        answer = planning.take(self._transaction, asked, self._now)
         self._covering.changed()
-        if answer.status == _MOVED:
-            self.windows_changed()
-        return answer
-
-    def windows_changed(self) -> None:
-        """Maintenance windows are others than before: what they hold back follows at once."""
-        self._covering.changed()
-        here = [incident.id for incident in self._incidents.values() if is_held(incident)]
-        ids = sorted({*self._transaction.held(), *here})
+        if answer.status != planning.FOLLOWS:
+            return answer
+        after = asked.after if isinstance(asked, WindowsChanged) else 0
+        ids = self._covering.held(after, self._incidents.values(), planning.MOST_AT_ONCE + 1)
         self._load(ids)
-        for incident_id in ids:
+        for incident_id in ids[: planning.MOST_AT_ONCE]:
             incident = self._incidents[incident_id]
             if is_held(incident):
-                self._apply(incident, MaintenanceChanged(cover=self._covering.incident(incident)))
+                self._apply(incident, self._covering.change(incident))
+        return replace(answer, then=planning.next_slice(ids))
 
     def grow(self) -> bool:
         """Ask the growth conditions of what joined; whether anything grew. The batch before must have been saved."""
@@ -312,10 +303,7 @@ class Deciding:
             alert = alert_of(episode)
             if episode.ended_at is not None:
                 continue
-            key = self._held(alert, episode).key.digest
-            if key not in self._owners:
-                self._owners.update(self._transaction.owners([key]))
-                self._load(filter(None, [self._owners.get(key)]))
+            self._find_owner(self._held(alert, episode).key.digest)
             self._heard(alert, episode, Step(change=Change.HEARD, at=episode.starts_at))
 
     def _ended(self, alert: Alert, last: Episode, step: Step) -> None:
@@ -335,7 +323,7 @@ class Deciding:
             verdict=verdict,
             change=Change.HEARD,
             starts_at=step.at,
-            cover=self._covering.joining(alert, incident),
+            cover=self._covering.joining(alert, incident, step.at),
         )
         self._apply(incident, fired)
         key_is_new = self._own(incident, verdict.key)
@@ -377,7 +365,7 @@ class Deciding:
             verdict=grown,
             change=change,
             starts_at=step.at,
-            cover=self._covering.alert(alert),
+            cover=self._covering.alert(alert, step.at),
             found_in=alert.found_in,
         )
         if owner is None or place(owner, fired, self._policy(owner.policy), self._now) is Place.OPEN:
@@ -634,14 +622,43 @@ class Deciding:
         self.batch.keys[key.digest] = (incident.id, key)
         return True
 
-    def _refuse_second_owner(self, incident: Incident) -> None:
-        owners = self._transaction.owners([incident.key])
-        other_id = owners.get(incident.key, incident.id)
-        if other_id == incident.id:
-            return
-        self._load([other_id])
-        if self._incidents[other_id].state.unfinished:
-            raise ActError(f"{incident.name} cannot be reopened: INC-{other_id} is open for the same problem")
+    def _find_owner(self, key: str) -> Incident | None:
+        """The incident that owns a key or owned it last, also where no alert of this batch has that key."""
+        if key not in self._owners:
+            self._owners.update(self._transaction.owners([key]))
+            self._load(filter(None, [self._owners.get(key)]))
+        return self._incidents.get(self._owners.get(key, 0))
+
+    def _waiting(self, incident: Incident) -> Incident | None:
+        """What waits to open for the same problem as one that is to be reopened; raises ActError where it is open."""
+        other = self._find_owner(incident.key)
+        if other is None or other.id == incident.id or not other.state.unfinished:
+            return None
+        if other.state is not State.PENDING:
+            raise ActError(f"{incident.name} cannot be reopened: {other.name} is open for the same problem")
+        return other
+
+    def _go_over(self, waiting: Incident, into: int) -> None:
+        """What waited fires in the incident that a person reopened: people win over delays and maintenance."""
+        episodes = self._covering.firing(waiting.id)
+        self._apply(waiting, WentOver(into=into))
+        for episode in episodes:
+            alert, incident = alert_of(episode), self._incidents[into]
+            verdict = self._held(alert, episode)
+            fired = AlertFired(
+                name=_name(alert),
+                source=alert.source,
+                verdict=self._grown(incident, verdict),
+                change=Change.BEGAN,
+                starts_at=episode.starts_at,
+            )
+            self._apply(incident, fired)
+            self._find_owner(verdict.key.digest)
+            self._own(incident, verdict.key)
+            moved = replace(episode, incident_id=into, severity=verdict.severity, verdict=self._remember(verdict))
+            self._keep(moved)
+            self.batch.growth.extend(self._growing.ended(episode, self._now))
+            self.batch.growth.extend(self._growing.began(moved, verdict.growing, self._now))
 
     def _verdict(self, alert: Alert) -> Verdict:
         found = self._verdicts.get(alert.digest)

@@ -20,7 +20,7 @@ from triaged.errors import ActError, Conflict, NotFoundError, PayloadError, Stor
 from triaged.intake.deciding import Deciding
 from triaged.intake.hearing import Hearings
 from triaged.intake.known import Known
-from triaged.intake.pulse import HEARTBEAT, Pulse, beating
+from triaged.intake.pulse import HEARTBEAT, NOT_FOLLOWED, Pulse, beating
 from triaged.intake.units import (
     Answer,
     Ask,
@@ -40,7 +40,7 @@ from triaged.intake.units import (
 )
 from triaged.intake.verdicts import Verdicts
 from triaged.metrics import Metrics
-from triaged.ports.source import Read, Reading, Rejected
+from triaged.ports.source import Cut, Read, Reading, Rejected
 from triaged.ports.store import AlertRecord, Batch, Fate, Store, Transaction
 
 log = structlog.get_logger(__name__)
@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 _CONFLICTS = 3
 _CULPRITS = 20
 _UNCHANGED = "unchanged"
-_SAME = frozenset((_UNCHANGED, HEARTBEAT))
+_SAME = frozenset((_UNCHANGED, HEARTBEAT, NOT_FOLLOWED))
 _SAME_GROUP = _SAME | {Fate.CHANGED}
 # Workers look for themselves every five seconds: only what is due before then is worth waking them.
 _SOON = timedelta(seconds=6)
@@ -63,9 +63,9 @@ class _Told:
         self.same: list[tuple[str, bytes, str]] = []
         self.counted: Counter[tuple[Metric, tuple[str, ...]]] = Counter()
         self.kept: list[str] = []
-        self.heard: set[bytes] = set()
+        self.heard: dict[bytes, str] = {}
         self.publishes = False
-        self.truncated: set[str] = set()
+        self.cut: set[tuple[str, Cut]] = set()
         self.arrived: list[tuple[str, list[str], bool]] = []
         self.deadlines = False
 
@@ -95,7 +95,7 @@ class Intake:
         known: Known,
         metrics: Metrics,
         woken: Callable[[bool, bool], None] = lambda _publishes, _deadlines: None,
-        truncated: Callable[[str], None] = lambda _source: None,
+        truncated: Callable[[str, Cut], None] = lambda _source, _cut: None,
         hearings: Hearings | None = None,
         alertmanagers: Mapping[str, str] | None = None,
     ) -> None:
@@ -110,6 +110,7 @@ class Intake:
         self._read_policy = read_policy
         self._policies: dict[str, Policy] = {}
         self._verdicts = Verdicts()
+        self._overfull: set[str] = set()
         self.known = known
         self.metrics = metrics
 
@@ -121,6 +122,7 @@ class Intake:
         """Judge by other rules from the next batch on; what old rules dropped is asked again."""
         self._rules = rules
         self._ended = 0
+        self._overfull.clear()
         self._verdicts.forget()
         self.known.clear()
 
@@ -197,8 +199,8 @@ class Intake:
                 self.known.same(fingerprint, digest, status)
         for (metric, labels), number in told.counted.items():
             (metric.labels(*labels) if labels else metric).inc(number)
-        for source in told.truncated:
-            self._truncated(source)
+        for source, cut in told.cut:
+            self._truncated(source, cut)
         if self._hearings is not None:
             for source, fingerprints, repeated in told.arrived:
                 self._hearings.taken(source, fingerprints, repeated=repeated)
@@ -220,7 +222,7 @@ class Intake:
             now,
             alertmanagers=self._alertmanagers,
         )
-        pulse = Pulse(transaction, self._rules.rule_set.heartbeats, now)
+        pulse = Pulse(transaction, self._rules.rule_set.heartbeats, now, overfull=self._overfull)
         told.answers.update(beating(pulse, units, readings))
         told.heard = pulse.heard
         ours = Reading(alerts=pulse.alerts(), rejected=())
@@ -294,8 +296,8 @@ class Intake:
         now: datetime,
     ) -> Answer:
         counts: dict[str, int] = {}
-        if reading.truncated:
-            told.truncated.add(delivery.source)
+        if reading.cut is not None:
+            told.cut.add((delivery.source, reading.cut))
         for alert in reading.alerts:
             if delivery.expects is not None and not deciding.is_at(
                 alert.fingerprint, delivery.expects.get(alert.fingerprint)
@@ -306,7 +308,8 @@ class Intake:
             if alert.digest in told.heard:
                 deciding.is_none(alert)
                 told.counted[self.metrics.received, (alert.source, str(alert.status))] += 1
-                counts[HEARTBEAT] = counts.get(HEARTBEAT, 0) + 1
+                counted_as = told.heard[alert.digest]
+                counts[counted_as] = counts.get(counted_as, 0) + 1
                 continue
             if alert.digest in failed:
                 deciding.batch.records.append(_record(delivery, alert, Fate.FAILED, failed[alert.digest], now))
@@ -405,11 +408,8 @@ def _do(deciding: Deciding, unit: Ask | Passed | RulesEnded | Suppress | Stale |
         case Happened():
             deciding.happened(unit)
             return Answer()
-        case PlanWindow() | EndWindow():
+        case PlanWindow() | EndWindow() | WindowsChanged():
             return deciding.plan(unit)
-        case WindowsChanged():
-            deciding.windows_changed()
-            return Answer()
 
 
 def _ask(deciding: Deciding, ask: Ask) -> Answer:

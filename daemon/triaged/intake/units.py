@@ -68,9 +68,13 @@ class Listen(Struct, frozen=True, kw_only=True):
 
 
 class Expect(Struct, frozen=True, kw_only=True):
-    """Other rules may expect other heartbeats; where the daemon has just `started`, each gets a whole interval."""
+    """Other rules may expect other heartbeats; where the daemon has just `started`, nobody listened for a while."""
 
     started: bool
+
+
+class Leave(Struct, frozen=True, kw_only=True):
+    """The daemon stops: nobody listens to heartbeats from now on."""
 
 
 class RulesEnded(Struct, frozen=True):
@@ -97,7 +101,9 @@ class EndWindow(Struct, frozen=True, kw_only=True):
 
 
 class WindowsChanged(Struct, frozen=True, kw_only=True):
-    """Other rules may have other maintenance windows."""
+    """Other rules may have other maintenance windows: what is held back follows, beginning after that incident."""
+
+    after: int = 0
 
 
 class Suppress(Struct, frozen=True, kw_only=True):
@@ -125,15 +131,19 @@ class Happened(Struct, frozen=True, kw_only=True):
     event: SilenceFailed | NobodyTold
 
 
-Watching = Heard | Listen | Expect
+Watching = Heard | Listen | Expect | Leave
 Planning = PlanWindow | EndWindow | WindowsChanged
 Unit = Delivery | Ask | Passed | RulesEnded | Suppress | Stale | Happened | Watching | Planning | Job
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What became of a unit: an HTTP status; `error` is for a person, `value` what a job gave."""
+    """What became of a unit: an HTTP status; `error` is for a person, `value` what a job gave.
+
+    `then` is to be asked next, where a unit was too much for one transaction.
+    """
 
     status: int = 200
     error: str = ""
     value: Any = None
+    then: WindowsChanged | None = None
     counts: Mapping[str, int] = field(default_factory=dict)

@@ -18,12 +18,19 @@ class Rejected(Struct, frozen=True, kw_only=True):
     text: str
 
 
+class Cut(Struct, frozen=True, kw_only=True):
+    """A group of which alerts were left out: for which receiver, and its labels as sorted pairs."""
+
+    receiver: str
+    labels: tuple[tuple[str, str], ...]
+
+
 class Reading(Struct, frozen=True, kw_only=True):
-    """The alerts of one body in order, and those that could not be read; `truncated` says that some were left out."""
+    """The alerts of one body in order, and those that could not be read; `cut` says that some were left out."""
 
     alerts: tuple[Alert, ...]
     rejected: tuple[Rejected, ...]
-    truncated: bool = False
+    cut: Cut | None = None
 
 
 Read = Callable[[str, bytes], Reading]

@@ -261,8 +261,8 @@ class Transaction(Protocol):
         """Store a window; with the number that it has then."""
         ...
 
-    def held(self) -> list[int]:
-        """The ids of incidents that maintenance holds back, oldest first."""
+    def held(self, after: int, most: int) -> list[int]:
+        """The ids of incidents that maintenance holds back, in their order; the first `most` above `after`."""
         ...
 
     def firing(self, incident_id: int, most: int) -> list[Episode]:

@@ -26,7 +26,7 @@ from triaged.core.events import Act, MergeAsked, SilenceAsked, SplitAsked
 from triaged.core.maintenance import Plan
 from triaged.errors import ConfigError, StoreError
 from triaged.intake.known import Known
-from triaged.intake.units import Ask, Delivery, PlanWindow, Rules, Unit
+from triaged.intake.units import Ask, Delivery, Job, Rules, Unit
 from triaged.ports.source import Read
 from triaged.ports.store import AlertRecord, Fate
 from triaged.replay.world import World
@@ -215,10 +215,11 @@ class _Playing:
                 self._found.say("alerts met a bug of this release and were left out; its log says more")
 
     def _maintain(self, plan: Plan) -> None:
-        """A recorded window, known from its beginning on as it was in the end."""
-        (answer,) = self._world.ask(PlanWindow(plan=replace(plan, number=0, name="", ended_by=None)))
-        if answer.status != 201:
-            self._found.say(f"the maintenance window {plan.id} was left out: {answer.error}")
+        """A recorded window as it was in the end, known from its beginning on, which may lie before the span."""
+        known = replace(plan, number=0, name="", ended_by=None)
+        (answer,) = self._world.ask(Job(run=lambda transaction, _now: transaction.keep_plan(known)))
+        if answer.status != 200:
+            raise StoreError(f"backtest: a recorded maintenance window could not be replayed: {answer.error}")
 
     def _act(self, acted: Acted) -> None:
         """Let the act follow the incident that holds the alert it was done on."""

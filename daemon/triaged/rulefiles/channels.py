@@ -17,6 +17,7 @@ def unconfigured(sheet: Sheet, channels: Collection[str]) -> Iterator[Finding]:
         asked = team.below("channels")
         for value in asked.items() if asked is not None and asked.length else []:
             if value.word not in channels:
-                known = f"one of the channels of the configuration: {listed(sorted(channels))}"
-                expected = known if channels else "a channel of the configuration, which has none (key channels)"
+                expected = "a channel of the configuration, which has none (key channels)"
+                if channels:
+                    expected = f"one of the channels of the configuration: {listed(sorted(channels))}"
                 yield value.noted(f"expected {expected}, got {value.word!r}", nearest(value.word, channels))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from triaged.core import conditions
@@ -23,6 +24,8 @@ KEYS: Final = {
     "unheard": "What a heartbeat is that was never heard yet.",
 }
 MOST: Final = 200
+_NAMES_OF_NOBODY: Final = ("QzxWvkJqpz", "qzxwvkjqpz", "QZXWVKJQPZ")
+"""Who takes all of these does not ask for a name that he knows."""
 
 
 def read(root: Value | None) -> tuple[Heartbeat, ...]:
@@ -50,10 +53,10 @@ def doubts(sheet: Sheet) -> Iterator[Finding]:
         key = places[heartbeat.name][0]
         if at in impossible:
             yield key.noted(f"heartbeat {heartbeat.name} can never match: its matchers clash")
-        elif all(matcher.name != "alertname" for matcher in heartbeat.match):
+        elif all(map(partial(_takes, heartbeat), _NAMES_OF_NOBODY)):
             yield key.noted(
-                f"heartbeat {heartbeat.name} takes alerts of every name: what it takes opens no incident",
-                "ask for the alertname, too",
+                f"heartbeat {heartbeat.name} takes alerts of whatever name: what it takes opens no incident",
+                "ask for one alertname",
             )
     for later, at in conditions.hidden(asked, {*range(len(matched))} - impossible).items():
         if later not in impossible:
@@ -62,6 +65,11 @@ def doubts(sheet: Sheet) -> Iterator[Finding]:
                 f"heartbeat {key.word} is never heard by its match: heartbeat {first.word} in line "
                 f"{first.node.line} takes all of it"
             )
+
+
+def _takes(heartbeat: Heartbeat, alertname: str) -> bool:
+    """Whether alerts of that name may be this heartbeat."""
+    return all(matcher.matches(alertname) for matcher in heartbeat.match if matcher.name == "alertname")
 
 
 def _heartbeat(name: str, value: Value) -> Heartbeat:

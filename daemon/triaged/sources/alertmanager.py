@@ -15,7 +15,7 @@ import msgspec
 from triaged.core.keys import fingerprint
 from triaged.core.model import Alert, AlertStatus
 from triaged.errors import PayloadError
-from triaged.ports.source import Reading, Rejected
+from triaged.ports.source import Cut, Reading, Rejected
 from triaged.sources.limits import MOST_ALERTS, limit
 from triaged.sources.mending import Unreadable, instant, loose_envelope, loose_fields
 
@@ -24,6 +24,11 @@ class _Envelope(msgspec.Struct):
     alerts: list[msgspec.Raw]
     status: str | None = None
     truncatedAlerts: msgspec.Raw = msgspec.Raw(b"0")  # noqa: N815 - the wire's name
+
+
+class _Group(msgspec.Struct):
+    receiver: str = ""
+    groupLabels: dict[str, str] = {}  # noqa: N815
 
 
 class _Fields(msgspec.Struct):
@@ -38,6 +43,7 @@ class _Fields(msgspec.Struct):
 
 
 _envelope = msgspec.json.Decoder(_Envelope)
+_group = msgspec.json.Decoder(_Group)
 _fields = msgspec.json.Decoder(_Fields)
 _EXPECTED = 'expected a JSON object with a list "alerts", as Alertmanager\'s webhook sends it'
 
@@ -63,10 +69,10 @@ def read(source: str, body: bytes) -> Reading:
     try:
         envelope = _envelope.decode(body)
         raws, group_status = [bytes(raw) for raw in envelope.alerts], envelope.status
-        truncated = bytes(envelope.truncatedAlerts) not in _NONE_LEFT_OUT
+        cut = None if bytes(envelope.truncatedAlerts) in _NONE_LEFT_OUT else _cut(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raws, group_status = loose_envelope(body, expected=_EXPECTED, problem=str(error))
-        truncated = False
+        cut = None
     if len(raws) > MOST_ALERTS:
         raise PayloadError(f"expected at most {MOST_ALERTS:,} alerts in a request, got {len(raws):,}", status=413)
     alerts: list[Alert] = []
@@ -78,7 +84,15 @@ def read(source: str, body: bytes) -> Reading:
             alerts.append(_alert(source, raw, digest, group_status, []))
         except Unreadable as error:
             rejected.append(Rejected(raw=raw, digest=digest, reason=error.reason, text=str(error)))
-    return Reading(alerts=tuple(alerts), rejected=tuple(rejected), truncated=truncated)
+    return Reading(alerts=tuple(alerts), rejected=tuple(rejected), cut=cut)
+
+
+def _cut(body: bytes) -> Cut:
+    try:
+        group = _group.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        group = _Group()
+    return Cut(receiver=group.receiver, labels=tuple(sorted(group.groupLabels.items())))
 
 
 def alone(source: str, raw: bytes, mended: list[str]) -> Alert:

@@ -55,10 +55,11 @@ def keep(connection: Connection, plan: Plan) -> int:
     return int(made[0]) if made else 0
 
 
-def held(connection: Connection) -> list[int]:
-    """The incidents that maintenance holds back, oldest first."""
-    query = select(s.incidents.c.id).where(text("state = 'pending' AND held_until IS NOT NULL"))
-    return list(connection.execute(query.order_by(s.incidents.c.id)).scalars())
+def held(connection: Connection, after: int, most: int) -> list[int]:
+    """The incidents that maintenance holds back, in their order; the first `most` above `after`."""
+    held_back = text("state = 'pending' AND held_until IS NOT NULL")
+    query = select(s.incidents.c.id).where(held_back, s.incidents.c.id > after)
+    return list(connection.execute(query.order_by(s.incidents.c.id).limit(most)).scalars())
 
 
 def forget(connection: Connection, before: datetime) -> int:

@@ -330,9 +330,9 @@ class Transaction:
         return replace(plan, number=maintenance.keep(self.connection, plan))
 
     @_translating
-    def held(self) -> list[int]:
-        """The ids of incidents that maintenance holds back, oldest first."""
-        return maintenance.held(self.connection)
+    def held(self, after: int, most: int) -> list[int]:
+        """The ids of incidents that maintenance holds back, in their order; the first `most` above `after`."""
+        return maintenance.held(self.connection, after, most)
 
     @_translating
     def firing(self, incident_id: int, most: int) -> list[Episode]:

@@ -14,7 +14,9 @@ from typing import Final
 
 import structlog
 
+from triaged import secretfile
 from triaged.errors import ConfigError
+from triaged.secretfile import Secret
 
 log = structlog.get_logger(__name__)
 
@@ -61,8 +63,6 @@ class SecretFile:
         self._keeps = keeps
         self._stamp = _stamp(path)
         self._digests = self._read()
-        if not self._digests:
-            raise ConfigError(f"{path}: expected {self._expected} on each line, found none")
 
     def digests(self) -> tuple[bytes, ...]:
         """The secrets in force now."""
@@ -74,7 +74,7 @@ class SecretFile:
 
     def _renew(self) -> None:
         try:
-            found, problem = self._read(), "it holds no secret"
+            found, problem = self._read(), ""
         except ConfigError as error:
             found, problem = (), str(error)
         if found or not self._keeps:
@@ -86,23 +86,8 @@ class SecretFile:
             log.error("secrets cannot be read", file=str(self._path), why=problem, effect=effect)
 
     def _read(self) -> tuple[bytes, ...]:
-        try:
-            lines = self._path.read_bytes().splitlines()
-        except OSError as error:
-            raise ConfigError(f"{self._path}: expected a file with secrets, got: {error.strerror}") from error
-        digests = []
-        for number, line in enumerate(lines, start=1):
-            secret = line.strip()
-            if not secret or secret.startswith(b"#"):
-                continue
-            if self._scheme == _BASIC and b":" not in secret:
-                raise ConfigError(f"{self._path}:{number}: expected {self._expected}, found no colon")
-            digests.append(_digest(self._scheme, secret))
-        return tuple(digests)
-
-    @property
-    def _expected(self) -> str:
-        return "user:password" if self._scheme == _BASIC else "a token"
+        kind = Secret.PASSWORD if self._scheme == _BASIC else Secret.TOKEN
+        return tuple(_digest(self._scheme, secret) for secret in secretfile.read(self._path, kind))
 
 
 class SourceAuth:

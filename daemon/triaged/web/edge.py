@@ -74,6 +74,8 @@ class Edge:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
+        # As the intake of alerts does: a redirect would look like success, and do nothing.
+        scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
         started = False
 
         async def answer(message: Message) -> None:

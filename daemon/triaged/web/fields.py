@@ -28,6 +28,16 @@ class Strict(BaseModel):
         return data
 
 
+def _true_or_false(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("expected true or false")  # noqa: TRY004 - pydantic reports ValueErrors only
+    return value
+
+
+Flag = Annotated[bool, BeforeValidator(_true_or_false)]
+"""JSON's own true or false: a pipeline that sends the text "false" means no."""
+
+
 def clean(text: str) -> str:
     if "\0" in text:
         raise ValueError("expected text without NUL characters")

@@ -20,7 +20,7 @@ from triaged.store import heartbeats
 from triaged.store.reading import Reader
 from triaged.web import answers
 from triaged.web.desk import Desk, TheDesk
-from triaged.web.fields import Strict
+from triaged.web.fields import Flag, Strict
 
 PREFIX: Final = "/api/v1/heartbeats"
 
@@ -48,7 +48,7 @@ class Pulse(Strict):
     labels: Annotated[dict[_LabelName, _LabelValue], Field(max_length=MOST_LABELS)] = Field(
         default={}, description="Which series it is, where the heartbeat has `by`; others are not looked at."
     )
-    failed: bool = Field(default=False, description="The work was tried and failed: it is missing at once.")
+    failed: Flag = Field(default=False, description="The work was tried and failed: it is missing at once.")
 
 
 class Series(BaseModel):

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJson
 from triaged.core.maintenance import Phase, Plan, Window
 from triaged.core.matchers import parse_all
 from triaged.errors import NotFoundError, PayloadError, StoreError
+from triaged.intake.planning import LONGEST, ask_whole
 from triaged.intake.units import Answer, EndWindow, PlanWindow
 from triaged.rulefiles.maintenance import LONGEST_REASON
 from triaged.rulefiles.words import exact_instant, some_span
@@ -23,10 +24,8 @@ from triaged.web import answers
 from triaged.web.acts import Asked
 from triaged.web.desk import Desk, TheDesk
 from triaged.web.edge import TheToken
-from triaged.web.fields import Strict
+from triaged.web.fields import Flag, Strict
 
-LONGEST: Final = timedelta(days=7)
-"""A window from a pipeline that failed half-way must not hold alerts back for ever."""
 MOST_MATCHERS: Final = 20
 MOST_LISTED: Final = 500
 _SHOWN: Final = 10
@@ -89,7 +88,7 @@ class WindowWanted(Asked):
     reason: Annotated[str, Field(max_length=LONGEST_REASON), AfterValidator(_line)] = Field(
         description="What is done, for whoever reads an incident."
     )
-    all: bool = Field(default=False, description="Hold back sev1, too.")
+    all: Flag = Field(default=False, description="Hold back sev1, too.")
     name: Annotated[str, Field(pattern=f"^{_NAME}$"), AfterValidator(_own)] | None = Field(
         default=None, description="Yours: asked again under it, a window that is not over is replaced."
     )
@@ -157,7 +156,8 @@ def list_windows(desk: TheDesk, listing: Annotated[WindowsListing, Query()]) -> 
 @router.post("", status_code=201, dependencies=[Security(_bearer)])
 def plan_window(desk: TheDesk, token: TheToken, body: WindowWanted, response: Response) -> ShownWindow:
     """Hold alerts back for planned work. 201; 200 where a window of that name was replaced."""
-    answer = _taken(desk.ask(PlanWindow(plan=body.plan(body.actor(token).name, desk.clock.now()))))
+    wanted = body.plan(body.actor(token).name, desk.clock.now())
+    answer = _taken(ask_whole(desk.ask, PlanWindow(plan=wanted)))
     response.status_code = answer.status
     # It begins when it is stored, which is later than when it was asked for.
     return _planned(answer.value, desk.clock.now())
@@ -166,11 +166,14 @@ def plan_window(desk: TheDesk, token: TheToken, body: WindowWanted, response: Re
 @router.post("/{window}/end", dependencies=[Security(_bearer)])
 def end_window(window: str, desk: TheDesk, token: TheToken, body: WindowEnd | None = None) -> ShownWindow:
     """End a window now, by its id or its name; one that is over stays as it is."""
+    if re.fullmatch(_ID, window.upper()):
+        window = window.upper()
     if not re.fullmatch(_NAME, window) or (window.upper().startswith("MW-") and not re.fullmatch(_ID, window)):
         raise NotFoundError(f"there is no maintenance window {window[:60]!r}")
     if window in {one.id for one in desk.rules().rule_set.windows}:
         raise PayloadError(f"{window} stands in the rules: end it there, by its `to`", status=409)
-    answer = _taken(desk.ask(EndWindow(name=window, by=(body or WindowEnd()).actor(token).name)))
+    by = (body or WindowEnd()).actor(token).name
+    answer = _taken(ask_whole(desk.ask, EndWindow(name=window, by=by)))
     return _planned(answer.value, desk.clock.now())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,6 +15,7 @@ from triaged.errors import ConfigError
 log = structlog.get_logger(__name__)
 
 _TIMEOUT_SECONDS: Final = 10.0
+_WITHHELD: Final = "withheld"
 
 
 class LifesignWorker:
@@ -45,9 +47,10 @@ class LifesignWorker:
             return False
         self._next_at = now + self._every
         why = self._trouble(now)
-        if why and why != self._silent:
+        # What is wrong may be told with its age: it is one silence all the same.
+        if why and self._silent != _WITHHELD:
             log.warning("heartbeat withheld", why=why)
-        self._silent = why or self._send()
+        self._silent = _WITHHELD if why else self._send()
         return True
 
     def next_at(self, now: datetime) -> datetime | None:
@@ -69,16 +72,27 @@ class LifesignWorker:
         return why
 
 
-def get(url: str) -> int:
+def get(url: str, *, seconds: float = _TIMEOUT_SECONDS) -> int:
     """The status of a GET that follows no redirect and reads no body, so that no answer can hurt.
 
-    Raises OSError, whose text holds nothing of the URL.
+    It is given up after so many seconds, however it drips. Raises OSError, whose text holds nothing of the URL.
     """
+    return asyncio.run(_get(url, seconds))
+
+
+async def _get(url: str, seconds: float) -> int:
+    # A blocking client only knows how long each single read may take.
     import httpx  # noqa: PLC0415 - costs memory, and most daemons send none
 
     try:
-        with httpx.stream("GET", url, timeout=_TIMEOUT_SECONDS, follow_redirects=False) as answer:
+        async with (
+            asyncio.timeout(seconds),
+            httpx.AsyncClient(timeout=seconds, follow_redirects=False) as client,
+            client.stream("GET", url) as answer,
+        ):
             return answer.status_code
+    except TimeoutError:
+        raise OSError(f"no answer within {seconds:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise OSError(f"no answer: {type(error).__name__}") from None
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Final
 
 import structlog
 
-from triaged.alertmanagers import letters
+from triaged.alertmanagers import letters, routing
 from triaged.alertmanagers.quiet import quiet
 from triaged.alertmanagers.wire import Answer as Said
-from triaged.alertmanagers.wire import HeldAlert, Readable, UnreadableError
+from triaged.alertmanagers.wire import Group, HeldAlert, Readable, UnreadableError
 from triaged.core.heartbeats import heartbeat_of
 from triaged.core.model import Alert
 from triaged.core.reconciling import Found, Member, Memory, Round, Standing, compare, same_start
@@ -22,6 +24,7 @@ from triaged.core.suppression import Suppression
 from triaged.errors import ConfigError
 from triaged.ids import delivery_id
 from triaged.intake.units import Answer, Delivery, Rules, Suppress, Unit
+from triaged.ports.source import Cut
 from triaged.sources import alertmanager
 from triaged.sources.mending import instant
 from triaged.store import silences, standing, suppressions
@@ -30,7 +33,11 @@ from triaged.store.reading import Reader
 log = structlog.get_logger(__name__)
 
 EVERY: Final = timedelta(seconds=60)
+_SOON: Final = timedelta(seconds=5)
+"""Between two readings, however many groups are cut."""
 _AT_ONCE: Final = 200
+_READERS: Final = 8
+_MOST_REFUSED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,17 +46,26 @@ class Watched:
 
     name: str
     source: str
-    leads_here: Callable[[str], bool]
+    ours: routing.Receivers
     members: tuple[Readable, ...]
 
 
 @dataclass(slots=True)
 class _State:
-    """What is remembered of one of them; `taken` is by fingerprint what was compared when an alert was handed in."""
+    """What is remembered of one of them; `taken` is by fingerprint what was compared when an alert was handed in.
+
+    `refused` are the texts of alerts that cannot be read and were handed in so, `seen` is since when an alert that was
+    missed was there. `failures` and `doubts` are what stands on the board, by member and by what they are about;
+    `unsaid`, that it mutes times and does not tell what.
+    """
 
     memory: Memory = field(default_factory=Memory)
     taken: dict[str, tuple[bytes | None, str]] = field(default_factory=dict)
+    refused: set[bytes] = field(default_factory=set)
     failures: dict[str, str] = field(default_factory=dict)
+    doubts: dict[str, str] = field(default_factory=dict)
+    unsaid: bool = False
+    seen: dict[str, datetime] = field(default_factory=dict)
 
 
 class ReconcileWorker:
@@ -70,88 +86,164 @@ class ReconcileWorker:
         self._ask = ask
         self._rules = rules
         self._states = {one.name: _State() for one in watched}
-        self._eager: set[str] = set()
+        self._cut: dict[str, set[Cut]] = {}
+        self._asked_at: datetime | None = None
         self._next_at: datetime | None = None
 
-    def truncated(self, source: str) -> bool:
+    def truncated(self, source: str, cut: Cut) -> bool:
         """A delivery of this source left alerts out; whether there is one to be asked for them. Thread-safe."""
         if all(one.source != source for one in self._watched):
             return False
-        self._eager.add(source)
+        self._cut.setdefault(source, set()).add(cut)
         return True
 
     def unreadable(self) -> tuple[str, ...]:
-        """Which members could not be read last, and why. Thread-safe."""
-        return tuple(f"{name} {why}" for name, state in self._states.items() for why in [*state.failures.values()])
+        """Which members could not be read last or are not to be relied on, and why. Thread-safe."""
+        told = ((name, why) for name, state in self._states.items() for why in (state.failures, state.doubts))
+        return tuple(f"{name} {why}" for name, whys in told for why in [*whys.values()])
 
     def step(self, now: datetime) -> bool:
         due = self._next_at is None or now >= self._next_at
-        eager, self._eager = self._eager, set()
+        if not due and not (self._cut and now >= self._soonest(now)):
+            return False
+        cut, self._cut = self._cut, {}
+        self._asked_at = now
         if due:
             self._next_at = now + EVERY
-        asked = [one for one in self._watched if due or one.source in eager]
-        for one in asked:
-            self._reconcile(one, now, eager=one.source in eager)
+        asked = [one for one in self._watched if due or one.source in cut]
+        # Ours first: what begins or ends while they answer is then no difference that counts.
+        with self._read() as reader:
+            ours = {one.source: standing.unfinished(reader.connection, one.source) for one in asked}
+        for one, said in zip(asked, self._said(asked, now), strict=True):
+            self._reconcile(one, said, ours[one.source], cut=cut.get(one.source, set()), now=now)
         return bool(asked)
 
     def next_at(self, now: datetime) -> datetime | None:
-        return now if self._eager else self._next_at
+        return self._soonest(now) if self._cut else self._next_at
 
-    def _reconcile(self, one: Watched, now: datetime, *, eager: bool) -> None:
+    def _soonest(self, now: datetime) -> datetime:
+        return now if self._asked_at is None else max(now, self._asked_at + _SOON)
+
+    def _said(self, asked: Sequence[Watched], now: datetime) -> list[list[Said]]:
+        """What the members of each say, all asked at once: one that does not answer keeps no other waiting."""
+        pairs = [(one, client) for one in asked for client in one.members]
+        with ThreadPoolExecutor(max_workers=max(1, min(_READERS, len(pairs)))) as pool:
+            answers = [*pool.map(lambda pair: self._answer(pair[0], pair[1], now), pairs)]
+        return [
+            [answer for (whose, _), answer in zip(pairs, answers, strict=True) if whose is one and answer is not None]
+            for one in asked
+        ]
+
+    def _reconcile(
+        self, one: Watched, said: Sequence[Said], ours: Mapping[str, Standing], *, cut: AbstractSet[Cut], now: datetime
+    ) -> None:
         state = self._states[one.name]
-        # Ours first: what begins or ends while they answer is then no difference that counts.
-        with self._read() as reader:
-            ours = standing.unfinished(reader.connection, one.source)
-        said = [answer for client in one.members if (answer := self._answer(one, state, client, now)) is not None]
         held: list[tuple[str, HeldAlert]] = []
         members = [self._member(one, answer, held) for answer in said]
+        groups = self._groups(one, state) if cut else None
+        eager = routing.cut_out(groups or (), cut, held)
         found = compare(state.memory, members, ours, eager=eager)
         texts = {fingerprint: text for fingerprint, text in held if text.status.state == "active"}
-        taken = self._take(one, state, found, texts)
+
+        def routes() -> routing.Routes:
+            asked = self._groups(one, state) if groups is None else groups
+            return routing.Routes(one.ours, said, asked)
+
+        taken = self._take(one, found, texts, routes=routes, now=now)
         ended = self._end(one, found, ours)
         if taken and ended:
             state.memory = found.memory
         state.taken = {fingerprint: seen for fingerprint, seen in state.taken.items() if fingerprint in texts}
         if said:
+            self._doubt(one, state, routing.doubts(one.ours, said, now, mutes_unsaid=state.unsaid))
             alerts = ((fingerprint, text) for fingerprint, text in held if fingerprint in ours)
             seen = {fingerprint for fingerprint, text in held if text.status.state != "unprocessed"}
             self._tell_suppressed(one, quiet(one.source, said, alerts), ours.keys() - seen, now)
 
-    def _answer(self, one: Watched, state: _State, client: Readable, now: datetime) -> Said | None:
+    def _groups(self, one: Watched, state: _State) -> list[Group]:
+        """The groups of all members that tell them."""
+        found: list[Group] = []
+        for client in one.members:
+            if client.url not in state.failures:
+                try:
+                    found.extend(client.groups())
+                except (UnreadableError, ConfigError) as error:
+                    self._unreadable(one, state, client, str(error))
+        return found
+
+    def _doubt(self, one: Watched, state: _State, now_so: Mapping[str, str]) -> None:
+        """Tell what is not to be relied on, once."""
+        for about, why in now_so.items():
+            if about not in state.doubts:
+                log.warning("alertmanager in doubt", alertmanager=one.name, why=why)
+        state.doubts = dict(now_so)
+
+    def _answer(self, one: Watched, client: Readable, now: datetime) -> Said | None:
+        state = self._states[one.name]
         try:
             answer = client.read(now)
         except (UnreadableError, ConfigError) as error:
-            if client.url not in state.failures:
-                log.warning("alertmanager unreadable", alertmanager=one.name, member=client.name, why=str(error))
-            state.failures[client.url] = f"({client.name}): {error}"
+            self._unreadable(one, state, client, str(error))
             return None
         if state.failures.pop(client.url, None) is not None:
             log.info("alertmanager readable again", alertmanager=one.name, member=client.name)
         return answer
+
+    def _unreadable(self, one: Watched, state: _State, client: Readable, why: str) -> None:
+        if client.url not in state.failures:
+            log.warning("alertmanager unreadable", alertmanager=one.name, member=client.name, why=why)
+        state.failures[client.url] = f"({client.name}): {why}"
 
     def _member(self, one: Watched, said: Said, held: list[tuple[str, HeldAlert]]) -> Member:
         """The answer by our fingerprints; adds the texts to `held`."""
         heartbeats = self._rules().rule_set.heartbeats
         alerts: dict[str, Found] = {}
         for found in said.alerts:
-            alert = _as_sent(one, letters.firing(found, one.name))
+            raw = letters.firing(found, one.name)
+            alert = _as_sent(one, raw)
+            active = found.status.state == "active"
+            routed = active and any(one.ours.include(receiver.name, said) for receiver in found.receivers)
+            if alert is None and routed:
+                self._refuse(one, raw)
             if alert is None or heartbeat_of(heartbeats, alert) is not None:
                 continue
-            active = found.status.state == "active"
-            routed = active and any(one.leads_here(receiver.name) for receiver in found.receivers)
             ends_at = instant(found.endsAt, "endsAt", [])
             alerts[alert.fingerprint] = Found(wanted=routed, starts_at=alert.starts_at, ends_at=ends_at)
             held.append((alert.fingerprint, found))
         return Member(at=said.at, started_at=said.started_at, alerts=alerts)
 
-    def _take(self, one: Watched, state: _State, found: Round, held: Mapping[str, HeldAlert]) -> bool:
-        """Hand in what was missed; whether all of it was stored. What rules drop, they drop once."""
+    def _refuse(self, one: Watched, raw: bytes) -> None:
+        """Hand in, once, what cannot be read: as from its webhook it is kept raw, counted and shown."""
+        refused = self._states[one.name].refused
+        digest = blake2b(raw, digest_size=16).digest()
+        if digest not in refused and len(refused) < _MOST_REFUSED and self._deliver(one.source, [raw], {}):
+            refused.add(digest)
+
+    def _take(
+        self,
+        one: Watched,
+        found: Round,
+        held: Mapping[str, HeldAlert],
+        *,
+        routes: Callable[[], routing.Routes],
+        now: datetime,
+    ) -> bool:
+        """Hand in what was missed and would be sent to us now; whether all of it was stored.
+
+        What rules drop, they drop once.
+        """
+        state = self._states[one.name]
         judged_by = self._rules().rule_set.hash
         with self._read() as reader:
             last = standing.newest(reader.connection, found.missed)
         digests = {fingerprint: episode.digest for fingerprint, episode in last.items()}
         stored = True
-        wanted = [one for one in found.missed if state.taken.get(one) != (digests.get(one), judged_by)]
+        wanted = [each for each in found.missed if state.taken.get(each) != (digests.get(each), judged_by)]
+        if wanted:
+            here = routes()
+            state.unsaid = here.unsaid
+            state.seen = {each: state.seen.get(each, now) for each in wanted}
+            wanted = [each for each in wanted if here.lead_here(held[each]) and now - state.seen[each] >= here.patience]
         for some in _slices(wanted):
             raws = []
             for fingerprint in some:

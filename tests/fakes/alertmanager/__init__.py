@@ -9,6 +9,8 @@
         fake.loses = 1          # does what it is told, and cuts the connection instead of answering
         fake.refuses = 400      # answers changes so, and does nothing
         fake.answers = b""      # makes a silence, and answers this instead of its id
+        fake.config = "…"       # what it says of its configuration
+        fake.tells_mutes = False  # is older than 0.28
 
 What it does is held against the real one in tests/e2e/test_reconciliation.py.
 """
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,6 +38,7 @@ class Held:
     receivers: tuple[str, ...]
     state: str = "active"
     inhibited_by: tuple[str, ...] = ()
+    muted_by: tuple[str, ...] = ()
 
 
 @dataclass
@@ -51,6 +54,10 @@ class FakeAlertmanager:
     loses: int = 0
     refuses: int = 0
     answers: bytes | None = None
+    config: str = ""
+    group_by: tuple[str, ...] = ("alertname",)
+    tells_mutes: bool = True
+    asked: list[str] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
     meanwhile: Callable[[], object] | None = None
 
@@ -159,6 +166,7 @@ class FakeAlertmanager:
         self.alerts.clear()
 
     def answer(self, path: str) -> tuple[int, bytes]:
+        self.asked.append(path.removeprefix("/api/v2/"))
         if self.meanwhile is not None:
             happens, self.meanwhile = self.meanwhile, None
             happens()
@@ -168,7 +176,10 @@ class FakeAlertmanager:
             return 200, self.garbage
         match path.removeprefix("/api/v2/"):
             case "status":
-                return 200, json.dumps({"uptime": _shown(self.started_at), "versionInfo": {}}).encode()
+                told = {"uptime": _shown(self.started_at), "versionInfo": {}, "config": {"original": self.config}}
+                return 200, json.dumps(told).encode()
+            case "alerts/groups":
+                return 200, json.dumps([*self._groups()]).encode()
             case "alerts":
                 return 200, json.dumps(
                     [self._alert(*pair) for pair in self.alerts.items() if self._held(pair[1])]
@@ -201,6 +212,16 @@ class FakeAlertmanager:
             "receivers": [{"name": name} for name in held.receivers],
             "status": {"state": state, "silencedBy": silenced, "inhibitedBy": list(held.inhibited_by)},
         }
+
+    def _groups(self) -> Iterator[dict[str, Any]]:
+        for fingerprint, held in self.alerts.items():
+            labels = {name: value for name, value in held.labels.items() if name in self.group_by}
+            alert = self._alert(fingerprint, held)
+            if self.tells_mutes:
+                state = "suppressed" if held.muted_by else alert["status"]["state"]
+                alert["status"] |= {"mutedBy": list(held.muted_by), "state": state}
+            for receiver in alert["receivers"]:
+                yield {"labels": labels, "receiver": receiver, "alerts": [alert]}
 
     def _silence(self, ref: str, one: dict[str, Any]) -> dict[str, Any]:
         state = "active" if one["ends_at"] > self.clock.now() else "expired"
