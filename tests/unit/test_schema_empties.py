@@ -75,6 +75,7 @@ generator_url: c
 - {test: c, steps: [{at: 0m, post: {a: b}, expect: {firing: 1, round: 1}}, {at: 1m, resolve: {a: b}},
    {at: 1m, resolve: [{a: b}]}, {at: 2m, act: ack, for: 1h, of: {a: b}}, {at: 2m, act: merge, into: {a: b}},
    {at: 2m, act: escalate, to: a, take_over: true, expect: {level: 1, owner: a, due: {escalation: 5m}}},
+   {at: 2m, act: pause, until: 2026-11-23T05:00Z, reason: vendor}, {at: 2m, act: eta, none: true},
    {at: 3m, act: close, reason: completed, summary: a, root_cause: b, fix: c, prevention: d}]}
 """,
 }

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from triaged.core.model import Severity
+from triaged.core.model import Role, Severity
 from triaged.replay.ruletests.acting import FIELDS, REASONS
 from triaged.replay.ruletests.expecting import DUE, EXPECTATIONS, KEYS
 from triaged.replay.ruletests.reading import DOES, FIRING_KEYS, START, STEP_KEYS, TEST_KEYS
 from triaged.rulefiles.sketch import DRAFT, SOMETHING, Schema, schema_of
-from triaged.rulefiles.words import SHAPES, instant, some_span, span
+from triaged.rulefiles.words import SHAPES, exact_instant, instant, some_span, span
 
 GLOB = "tests/*.yaml"
 TEXT: Schema = {"type": "string"}
@@ -38,6 +38,11 @@ ACT_FIELDS: dict[str, Schema] = {
     "severity": {"enum": [severity.value for severity in Severity]},
     "into": SOME_LABELS,
     "take_over": {"type": "boolean"},
+    "role": {"enum": [role.value for role in Role]},
+    "eta": {**SHAPES[some_span]},
+    "in": {**SHAPES[some_span]},
+    "none": {"type": "boolean"},
+    "until": {**SHAPES[exact_instant]},
 }
 
 
