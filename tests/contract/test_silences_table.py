@@ -124,6 +124,13 @@ def test_what_is_asked_for_and_over_in_one_batch_is_never_made(store: Store) -> 
     assert front(store) == other
 
 
+def test_of_several_in_one_batch_only_the_last_of_an_incident_is_made(store: Store) -> None:
+    newest = save(store, WANTED, replace(WANTED, incident_id=13), replace(WANTED, by="bob"))
+    with store.read() as reader:
+        assert [(row.id, row.by) for row in silences.of_incident(reader.connection, 12)] == [(newest, "bob")]
+        assert len(silences.of_incident(reader.connection, 13)) == 1
+
+
 def test_a_store_of_our_own_lets_the_claims_of_the_dead_go(store: Store) -> None:
     one = save(store, WANTED)
     claim(store, one)

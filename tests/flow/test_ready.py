@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from process.daemon import Daemon
+from waiting import wait_until
 from world import alert, body
 
 
@@ -42,6 +43,13 @@ def rows(daemon: Daemon) -> dict[str, int]:
         return {name: store.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names}
 
 
+def is_told(daemon: Daemon) -> bool:
+    """Whether all notices have been taken up."""
+    with closing(sqlite3.connect(daemon.folder / "triaged.db")) as store:
+        waiting: int = store.execute("SELECT count(*) FROM notices WHERE done_at IS NULL").fetchone()[0]
+        return not waiting
+
+
 def test_it_is_not_ready_while_the_disk_is_full_and_ready_again_afterwards(daemon: Daemon) -> None:
     with no_space(daemon):
         for _ in range(2):
@@ -65,6 +73,7 @@ def test_an_alert_that_found_the_disk_full_is_503_and_taken_in_when_it_comes_aga
 
 
 def test_asking_whether_it_is_ready_leaves_nothing_in_the_store(daemon: Daemon) -> None:
+    wait_until(lambda: is_told(daemon), what="the notices of what opened")
     before = rows(daemon)
     for _ in range(3):
         assert daemon.get("/-/ready").status_code == 200

@@ -261,8 +261,49 @@ def test_what_a_mute_time_mutes_opens_when_it_is_over(tmp_path: Path, clock: Fak
         one.advance(timedelta(minutes=10))
         assert states(one) == [("Down", State.OPEN)]
         fake.alerts[muted].muted_by = ()
-        one.advance(timedelta(minutes=1))
+        one.advance(timedelta(minutes=2))
         assert states(one) == [("Down", State.OPEN), ("Slow", State.OPEN)]
+
+
+def test_after_a_restart_groups_are_given_time_to_learn_what_is_muted(
+    tmp_path: Path, clock: FakeClock, fake: FakeAlertmanager
+) -> None:
+    fake.config = MUTING
+    fake.alerts[fake.fire("Slow", starts=START)].muted_by = ("always",)
+    with living(tmp_path, clock, fake) as one:
+        one.advance(timedelta(minutes=5))
+        fake.restart()
+        again = fake.fire("Slow", starts=START)
+        one.advance(timedelta(seconds=70))
+        fake.alerts[again].muted_by = ("always",)
+        one.advance(timedelta(minutes=30))
+        assert states(one) == []
+
+
+def test_what_is_muted_anew_does_not_profit_from_having_been_there(
+    tmp_path: Path, clock: FakeClock, fake: FakeAlertmanager
+) -> None:
+    fake.config = MUTING.replace("route: {", "route: {group_wait: 3m, ")
+    muted = fake.fire("Slow", starts=START)
+    with living(tmp_path, clock, fake) as one:
+        one.advance(timedelta(minutes=1))
+        fake.end(muted)
+        one.advance(timedelta(minutes=2))
+        again = fake.fire("Slow", starts=clock.now())
+        one.advance(timedelta(minutes=2))
+        fake.alerts[again].muted_by = ("always",)
+        one.advance(timedelta(minutes=30))
+        assert states(one) == []
+
+
+def test_what_one_member_mutes_is_muted(tmp_path: Path, clock: FakeClock, fake: FakeAlertmanager) -> None:
+    with FakeAlertmanager(clock) as other, living(tmp_path, clock, fake, other) as one:
+        for member in (fake, other):
+            member.config = MUTING
+            member.fire("Slow", starts=START)
+        fake.alerts[next(iter(fake.alerts))].muted_by = ("always",)
+        one.advance(timedelta(minutes=30))
+        assert states(one) == []
 
 
 def test_of_one_that_mutes_and_does_not_tell_what_nothing_opens_and_the_board_says_so(

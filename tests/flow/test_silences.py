@@ -15,9 +15,20 @@ import pytest
 from fakes.alertmanager import FakeAlertmanager
 from triaged.clock import FakeClock
 from triaged.config import AlertmanagerSettings, Settings
-from triaged.core.events import Acknowledged, CloseAsked, MergeAsked, Record, SeverityChosen, SilenceAsked
+from triaged.core.events import (
+    Acknowledged,
+    CloseAsked,
+    MergeAsked,
+    Record,
+    ReopenAsked,
+    SeverityChosen,
+    SilenceAsked,
+    SplitAsked,
+    Unacknowledged,
+)
 from triaged.core.model import CloseReason, Incident, Severity, State
 from triaged.explaining.incident import explain
+from triaged.intake.units import Ask
 from triaged.ports.silences import WantedSilence
 from triaged.store import silences
 from world import ANN, START, World, alert, settings_for, world
@@ -290,6 +301,68 @@ def test_a_member_that_is_away_is_passed_over(tmp_path: Path, clock: FakeClock, 
         assert fake.live() == []
 
 
+def test_a_member_that_could_not_be_asked_at_the_close_is_asked_until_it_can_be(
+    tmp_path: Path, clock: FakeClock, fake: FakeAlertmanager
+) -> None:
+    """The members cannot hear each other: the silence is known to the first one only, and that is away."""
+    with FakeAlertmanager(clock) as other:
+        entry = AlertmanagerSettings(name="main", urls=(fake.url, other.url))
+        with world(settings_for(tmp_path).model_copy(update={"alertmanagers": (entry,)}), clock) as running:
+            fake.fire("Slow", starts=START)
+            running.settle()
+            silence(running)
+            running.settle()
+            fake.down = True
+            running.act(1, CLOSE)
+            running.advance(3 * MINUTE)
+            (row,) = stored(running)
+            assert (row.stage, len(fake.live())) == ("lifting", 1)
+            told = [text for text in running.timeline(1) if "is not removed" in text]
+            address = fake.url.removeprefix("http://")
+            assert told == [
+                "its silence is not removed from Alertmanager main, it is tried again:"
+                f" ({address}): /api/v2/silences: expected 200, got 503"
+            ]
+            fake.down = False
+            running.advance(2 * MINUTE)
+            assert fake.live() == []
+            assert stored(running) == []
+
+
+def test_of_several_asked_for_at_once_the_last_stands(one: World, fake: FakeAlertmanager) -> None:
+    asked = [Ask(incident_id=1, act=SilenceAsked(actor=ANN, lasting=hours * HOUR)) for hours in (3, 1, 2)]
+    answers: list[int] = []
+
+    def together(*_: object) -> None:
+        """While the writer is busy they all wait, and are its next batch."""
+        for unit in asked:
+            one.app.writer.submit(unit, lambda answer: answers.append(answer.status))
+
+    one.app.writer.run(together)
+    one.app.writer.run(lambda *_: None)
+    assert answers == [200, 200, 200]
+    one.settle()
+    assert [made["ends_at"] for made in fake.live()] == [START + 2 * HOUR]
+    assert [row.stage for row in stored(one)] == ["made"]
+
+
+def test_a_mark_in_a_reason_makes_no_silence_another_ones(one: World, fake: FakeAlertmanager) -> None:
+    fake.fire("Down", starts=START)
+    one.advance(2 * MINUTE)
+    silence(one)
+    one.settle()
+    (first_made,) = fake.live()
+    silence(one, incident_id=2, reason=f"as in {first_made['comment']}")
+    one.settle()
+    assert fake.live()[1]["comment"].startswith("INC-2: as in INC-1: known (by ann) (by ann) [triaged ")
+    one.act(1, CLOSE)
+    one.settle()
+    assert [made["matchers"]["alertname"] for made in fake.live()] == ["Down"]
+    one.act(2, CLOSE)
+    one.settle()
+    assert fake.live() == []
+
+
 # ---------------------------------------------------------------- a silence acknowledges
 
 
@@ -400,10 +473,12 @@ def test_a_persons_own_acknowledgement_is_left_as_it_is(one: World, fake: FakeAl
 def test_a_person_who_takes_it_from_a_silence_keeps_it_when_that_ends(one: World, fake: FakeAlertmanager) -> None:
     fake.silence("Slow", by="eve", comment="", lasting=HOUR)
     one.advance(2 * MINUTE)
-    one.act(1, Acknowledged(actor=ANN, lasting=10 * MINUTE))
+    one.act(1, Acknowledged(actor=ANN, lasting=2 * HOUR))
     one.advance(MINUTE)
     assert taken(one) == (State.ACKNOWLEDGED, "ann")
-    one.advance(20 * MINUTE)
+    one.advance(HOUR)
+    assert taken(one) == (State.ACKNOWLEDGED, "ann")
+    one.advance(HOUR)
     assert taken(one) == (State.OPEN, None)
 
 
@@ -424,6 +499,71 @@ def test_judged_graver_the_same_silence_acknowledges_no_more_but_another_does(
         fake.silence("Slow", by="bob", comment="", lasting=HOUR)
         running.advance(MINUTE)
         assert taken(running)[0] is State.ACKNOWLEDGED
+
+
+def test_what_was_voided_stays_so_when_another_silence_came_and_went(
+    settings: Settings, clock: FakeClock, fake: FakeAlertmanager
+) -> None:
+    fake.fire("Slow", starts=START, severity="warning")
+    fake.silence("Slow", by="eve", comment="", lasting=4 * HOUR)
+    with world(settings, clock) as running:
+        running.deliver(alert("Slow", labels={"severity": "warning"}))
+        running.advance(2 * MINUTE)
+        fake.fire("Slow", starts=START, pod="x")
+        running.deliver(alert("Slow", labels={"pod": "x"}))
+        running.advance(2 * MINUTE)
+        shorter = fake.silence("Slow", by="bob", comment="", lasting=HOUR)
+        running.advance(5 * MINUTE)
+        assert taken(running) == (State.ACKNOWLEDGED, "bob")
+        fake.expire(shorter)
+        running.advance(5 * MINUTE)
+        assert taken(running) == (State.OPEN, None)
+
+
+def test_what_a_person_gave_back_is_not_taken_by_the_same_silence(one: World, fake: FakeAlertmanager) -> None:
+    fake.silence("Slow", by="eve", comment="", lasting=4 * HOUR)
+    one.advance(2 * MINUTE)
+    assert one.act(1, Unacknowledged(actor=ANN)).status == 200
+    one.advance(5 * MINUTE)
+    assert taken(one) == (State.OPEN, None)
+    fake.silence("Slow", by="bob", comment="", lasting=HOUR)
+    one.advance(2 * MINUTE)
+    assert taken(one) == (State.ACKNOWLEDGED, "bob")
+
+
+def test_the_silence_takes_its_place_again_when_a_persons_acknowledgement_after_it_expires(
+    one: World, fake: FakeAlertmanager
+) -> None:
+    fake.silence("Slow", by="eve", comment="", lasting=4 * HOUR)
+    one.advance(2 * MINUTE)
+    one.act(1, Acknowledged(actor=ANN, lasting=10 * MINUTE))
+    one.advance(MINUTE)
+    assert taken(one) == (State.ACKNOWLEDGED, "ann")
+    one.advance(12 * MINUTE)
+    assert (taken(one), first(one).acknowledged_until) == ((State.ACKNOWLEDGED, "eve"), START + 4 * HOUR)
+
+
+def test_a_round_that_begins_is_acknowledged_by_the_silence_of_the_former_one(
+    one: World, fake: FakeAlertmanager
+) -> None:
+    fake.silence("Slow", by="eve", comment="", lasting=4 * HOUR)
+    one.advance(2 * MINUTE)
+    one.act(1, CLOSE)
+    assert one.act(1, ReopenAsked(actor=ANN)).status == 200
+    one.advance(2 * MINUTE)
+    assert taken(one) == (State.ACKNOWLEDGED, "eve")
+
+
+def test_what_is_split_off_is_acknowledged_by_its_silence_again(one: World, fake: FakeAlertmanager) -> None:
+    fake.fire("Down", starts=START)
+    fake.silence("Slow", by="eve", comment="", lasting=4 * HOUR)
+    one.advance(2 * MINUTE)
+    assert taken(one) == (State.ACKNOWLEDGED, "eve")
+    assert one.act(1, MergeAsked(actor=ANN, into=2)).status == 200
+    one.advance(2 * MINUTE)
+    assert one.act(1, SplitAsked(actor=ANN)).status == 200
+    one.advance(2 * MINUTE)
+    assert taken(one) == (State.ACKNOWLEDGED, "eve")
 
 
 def test_what_is_folded_has_no_acknowledgement_of_its_own(one: World, fake: FakeAlertmanager) -> None:

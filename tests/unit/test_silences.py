@@ -21,9 +21,10 @@ from triaged.core.events import (
     SilenceAsked,
     SilenceFailed,
     SilencesSeen,
+    Unacknowledged,
 )
 from triaged.core.lifecycle import decide
-from triaged.core.model import Actor, ActorKind, CloseReason, DeadlineKind, Incident, Outcome, Severity, State
+from triaged.core.model import Actor, ActorKind, CloseReason, DeadlineKind, Incident, Outcome, Process, Severity, State
 from triaged.core.objectives import standing
 from triaged.core.silences import LONGEST, Reach, Silenced, comment, covering, creator, matchers
 from triaged.core.suppression import Hush, Suppression, marked, operation_in
@@ -105,6 +106,9 @@ def test_the_comment_is_one_line_with_number_reason_and_name_and_its_mark_is_fou
     assert len(marked(comment(7, "r" * 1_000, "a" * 125), OPERATION)) < 500
     assert operation_in(marked(said, OPERATION)) == OPERATION
     assert operation_in("[triaged 0123]") == ""
+    assert operation_in(marked(marked(said, "0" * 32), OPERATION)) == OPERATION
+    assert operation_in(f"{marked('as in', OPERATION)} (by ann)") == ""
+    assert comment(7, f" as in{marked('', OPERATION)}", "ann") == "INC-7: as in (by ann)"
     assert replace(quiet(), comment=marked(said, OPERATION)).operation == OPERATION
     assert replace(quiet(), comment=marked(said, OPERATION)).words.endswith(": INC-7: the deploy (by ann)")
 
@@ -324,13 +328,29 @@ def test_what_is_still_silent_when_one_of_them_ends_may_acknowledge_it_later() -
     assert seen(replace(ended, firing=1), rows[1]).incident.acknowledged_by == "bob"
 
 
-def test_the_same_set_acknowledges_once_but_a_new_one_does() -> None:
-    spent = replace(acknowledged(), state=State.OPEN, by_silence=False, acknowledged_by=None, acknowledged_until=None)
+def test_voided_silences_acknowledge_no_more_but_a_new_one_does() -> None:
+    spent = replace(incident(), process=Process(voided=("s",)))
     assert seen(spent, quiet()).incident == spent
     both = (quiet(), quiet("f", "t", minutes(40), "bob"))
     assert seen(spent, *both).incident.acknowledged_by == "bob"
     two = replace(spent, alerts=2, firing=2)
     assert seen(two, quiet(), quiet("g", "t", minutes(90), "bob")).incident.acknowledged_by == "eve"
+
+
+def test_a_voided_silence_that_lasts_longer_takes_nothing_from_the_one_that_acknowledges() -> None:
+    spent = replace(incident(), process=Process(voided=("s",)))
+    taken = seen(spent, quiet(until=minutes(90)), quiet("f", "t", minutes(40), "bob")).incident
+    assert (taken.acknowledged_by, taken.silences) == ("bob", ("t",))
+    again = seen(taken, quiet(until=minutes(90)), quiet("f", "t", minutes(40), "bob")).incident
+    assert again == taken
+    assert seen(again, quiet(until=minutes(90)), ended=("t",)).incident.state is State.OPEN
+
+
+def test_given_back_its_silences_are_voided_and_a_persons_own_acknowledgement_voids_none() -> None:
+    given = decided(acknowledged(), Unacknowledged(actor=ANN)).incident
+    assert (given.state, given.process.voided) == (State.OPEN, ("s",))
+    theirs = decided(acknowledged(), Acknowledged(actor=ANN)).incident
+    assert decided(theirs, Unacknowledged(actor=ANN)).incident.process.voided == ()
 
 
 def test_a_person_takes_it_over_and_other_acts_do_not_make_it_last_longer() -> None:

@@ -45,20 +45,35 @@ class Alertmanager:
 
     def find(self, operation: str) -> list[str]:
         """The ids of silences with this mark that have not ended. Raises DeliveryError where no member can be read."""
-        return [ref for _, refs in self._marked(operation) for ref in refs]
+        found, _ = self._marked(operation)
+        return [ref for _, refs in found for ref in refs]
 
     def remove(self, operation: str) -> int:
-        """End the silences with this mark; how many there were. Raises DeliveryError. Idempotent."""
+        """End the silences with this mark wherever they are; how many there were. Idempotent.
+
+        Raises DeliveryError where a member could not be asked: it may be the only one that has heard of them.
+        """
         removed: set[str] = set()
-        for member, refs in self._marked(operation):
+        found, missed = self._marked(operation)
+        failure: DeliveryError | None = None
+        for member, refs in found:
             for ref in refs:
                 # The next member may not have heard of it yet.
                 if ref not in removed:
-                    member.remove_silence(ref)
-                    removed.add(ref)
+                    try:
+                        member.remove_silence(ref)
+                    except DeliveryError as error:
+                        failure = error
+                    else:
+                        removed.add(ref)
+        if failure is not None:
+            raise failure
+        if missed:
+            raise DeliveryError("; ".join(missed), reason="unreachable")
         return len(removed)
 
-    def _marked(self, operation: str) -> list[tuple[Changeable, list[str]]]:
+    def _marked(self, operation: str) -> tuple[list[tuple[Changeable, list[str]]], list[str]]:
+        """By member the ids of those that have not ended, and what is wrong with members that cannot be read."""
         found: list[tuple[Changeable, list[str]]] = []
         failures: list[str] = []
         for member in self.members:
@@ -71,7 +86,7 @@ class Alertmanager:
             found.append((member, mine))
         if not found:
             raise DeliveryError("; ".join(failures) or f"{self.name} has no member", reason="unreachable")
-        return found
+        return found, failures
 
 
 def _instant(at: datetime) -> str:

@@ -15,6 +15,8 @@ from triaged.ports.source import Cut
 _AHEAD: Final = timedelta(minutes=1)
 """So far a member's clock may be ahead of ours without a word."""
 _SHOWN: Final = 5
+_SETTLES: Final = timedelta(minutes=1)
+"""For so long a member of a cluster waits for the others after its start (--cluster.settle-timeout)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,29 +36,38 @@ class Routes:
     """Which alerts the groups of these answers would send us now.
 
     `/api/v2/alerts` knows nothing of mute times, its groups do since 0.28. Of an older Alertmanager that mutes times
-    nobody knows what it mutes now: nothing leads here, and `unsaid` says so. A group tells what is muted once it has
-    waited: so long, `patience`, an alert must have been there.
+    nobody knows what it mutes now: nothing leads here, and `unsaid` says so. What any member mutes in a group is muted.
     """
 
     def __init__(self, receivers: Receivers, said: Sequence[Answer], groups: Iterable[Group]) -> None:
         told = [answer.configured for answer in said if answer.configured is not None and answer.configured.mutes]
-        muting = bool(told)
-        self.patience = max((each.longest_wait for each in told), default=timedelta())
         self.unsaid = False
-        self._here: set[str] = set()
+        self._patience = max((each.longest_wait for each in told), default=timedelta())
+        self._settled_at = max(answer.started_at for answer in said) + _SETTLES + self._patience if told else None
+        calls: dict[tuple[str, str, tuple[tuple[str, str], ...]], bool] = {}
         for group in groups:
-            if not all(receivers.include(group.receiver.name, answer) for answer in said):
+            name = group.receiver.name
+            if not all(receivers.include(name, answer) for answer in said):
                 continue
+            labels = tuple(sorted(group.labels.items()))
             for alert in group.alerts:
                 muted_by = alert.status.mutedBy
-                if muted_by is None and muting:
-                    self.unsaid = True
-                elif not muted_by:
-                    self._here.add(alert.fingerprint)
+                self.unsaid |= muted_by is None and bool(told)
+                at = (alert.fingerprint, name, labels)
+                calls[at] = calls.get(at, True) and not muted_by and not (muted_by is None and told)
+        self._here = {fingerprint for (fingerprint, _, _), calls_us in calls.items() if calls_us}
 
     def lead_here(self, held: HeldAlert) -> bool:
         """Whether some group would send us the alert."""
         return held.fingerprint in self._here
+
+    def sure(self, since: datetime, now: datetime) -> bool:
+        """Whether that can be relied on, of an alert that led here since then.
+
+        A group learns what is muted when it has waited, and all groups are new after a start, until which a cluster
+        lets pass a minute, too.
+        """
+        return now - since >= self._patience and (self._settled_at is None or now >= self._settled_at)
 
 
 def cut_out(groups: Iterable[Group], cut: AbstractSet[Cut], held: Iterable[tuple[str, HeldAlert]]) -> AbstractSet[str]:

@@ -83,6 +83,13 @@ class Draft:
         """Change where people are with it."""
         self.set(process=replace(self.incident.process, **changes))
 
+    def void_silences(self) -> None:
+        """Those that acknowledged it last do so no more; others may."""
+        incident = self.incident
+        if incident.silences:
+            self.proceed(voided=tuple(sorted({*incident.process.voided, *incident.silences})))
+            self.set(silences=())
+
     def tell(self, entry: Entry, text: str, *, by: Actor = DAEMON, at: datetime | None = None) -> None:
         self.timeline.append(
             TimelineEntry(incident_id=self.incident.id, at=at or self.now, entry=entry, by=by.name, text=text)

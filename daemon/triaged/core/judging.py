@@ -71,6 +71,7 @@ def _end_acknowledgement(draft: Draft) -> None:
     else:
         return
     by = incident.acknowledged_by
+    draft.void_silences()
     objectives.start_response(draft)
     draft.tell(
         Entry.ACKNOWLEDGEMENT_ENDED,

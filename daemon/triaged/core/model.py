@@ -254,7 +254,8 @@ class Process(Struct, frozen=True, kw_only=True, omit_defaults=True):
     told since somebody was last asked for (`asked_at`), the last of them at `told_at`; the next one is told at
     `escalates_at`, because of `escalates_for` where it is not time alone. `updated_at` is when
     stakeholders were told last, `update_due_at` when they are to be told next, `nudged` how often the update that is
-    due was asked for. `update` is what they were told last, the one of that number (`updates`).
+    due was asked for. `update` is what they were told last, the one of that number (`updates`). `voided` are silences
+    that acknowledge it no more in this round: it was judged graver, or a person gave back what they did.
     """
 
     owner: str = ""
@@ -275,6 +276,7 @@ class Process(Struct, frozen=True, kw_only=True, omit_defaults=True):
     escalates_for: str = ""
     update: Update | None = None
     updates: int = 0
+    voided: tuple[str, ...] = ()
 
 
 NO_PROCESS = Process()

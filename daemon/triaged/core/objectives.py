@@ -102,11 +102,12 @@ def start_round(draft: Draft) -> None:
         round=draft.incident.round + 1,
         round_at=draft.now,
         covered=None,
+        silences=(),
         resolution_outcome=None,
         resolution_at_risk=False,
         **_targets(draft, Objective.RESOLUTION, draft.now),
     )
-    draft.proceed(pauses=())
+    draft.proceed(pauses=(), voided=())
     start_response(draft)
 
 

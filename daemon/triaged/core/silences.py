@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from triaged.core.keys import ALONE
-from triaged.core.suppression import Hush, Suppression
+from triaged.core.suppression import Hush, Suppression, unmarked
 
 LONGEST: Final = timedelta(hours=4)
 USUALLY: Final = timedelta(hours=1)
@@ -67,8 +67,11 @@ def matchers(pairs: Iterable[tuple[str, str]], firing: Sequence[Mapping[str, str
 
 
 def comment(incident_id: int, reason: str, by: str) -> str:
-    """`INC-7: the deployment is known (by ann)`: what a silence in an Alertmanager says of itself, on one line."""
-    said = " ".join(reason.split())[:_LONGEST_REASON]
+    """`INC-7: the deployment is known (by ann)`: what a silence in an Alertmanager says of itself, on one line.
+
+    A reason that was copied from another silence brings no mark with it.
+    """
+    said = unmarked(reason)[:_LONGEST_REASON]
     return f"INC-{incident_id}{f': {said}' if said else ''} (by {by})"
 
 

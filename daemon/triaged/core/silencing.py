@@ -65,27 +65,35 @@ def failed(draft: Draft, event: SilenceFailed) -> None:
 
 
 def seen(draft: Draft, event: SilencesSeen) -> None:
-    """Where silences cover all that fires, their creator has taken it, once a set of silences; until they end.
+    """Where silences cover all that fires, their creator has taken it, until they end; not by voided ones alone.
 
     What a person has taken is theirs, and what is folded is its parent's matter.
     """
     incident = draft.incident
     if incident.parent is not None or not incident.state.working:
         return
-    whole = covering(event.rows, incident.firing, draft.now)
+    found = _found(draft, event)
     if incident.state is State.OPEN:
-        fresh = [row for row in event.rows if row.ref not in incident.silences]
-        found = covering(fresh, incident.firing, draft.now) or whole
-        if found is not None and not set(found.refs) <= set(incident.silences):
+        if found is not None:
             objectives.responded(draft)
             draft.set(state=State.ACKNOWLEDGED, covered=incident.judged, by_silence=True)
             _last(draft, found)
     elif incident.by_silence:
-        if whole is not None:
-            _last(draft, whole)
+        if found is not None:
+            _last(draft, found)
         elif _is_over(event, incident.silences):
             end_acknowledgement(draft)
             draft.publish()
+
+
+def _found(draft: Draft, event: SilencesSeen) -> Silenced | None:
+    """The silences that cover all that fires: where those that are not voided do not, together with some that are."""
+    voided, firing = set(draft.incident.process.voided), draft.incident.firing
+    fresh = covering([row for row in event.rows if row.ref not in voided], firing, draft.now)
+    if fresh is not None:
+        return fresh
+    found = covering(event.rows, firing, draft.now)
+    return None if found is None or voided.issuperset(found.refs) else found
 
 
 def _last(draft: Draft, found: Silenced) -> None:

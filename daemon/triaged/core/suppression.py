@@ -12,6 +12,7 @@ from msgspec import Struct
 from triaged.core import wording
 
 _MARK: Final = re.compile(r" ?\[triaged ([0-9a-f]{32})\]")
+_LAST_MARK: Final = re.compile(_MARK.pattern + r"\s*\Z")
 
 
 def marked(comment: str, operation: str) -> str:
@@ -20,9 +21,14 @@ def marked(comment: str, operation: str) -> str:
 
 
 def operation_in(comment: str) -> str:
-    """The id in the mark of a silence that we made, "" where a comment has none."""
-    found = _MARK.search(comment)
+    """The id in the mark at the end of the comment of a silence that we made, "" where it has none there."""
+    found = _LAST_MARK.search(comment)
     return found[1] if found else ""
+
+
+def unmarked(text: str) -> str:
+    """The text without marks, on one line."""
+    return " ".join(_MARK.sub("", text).split())
 
 
 @unique
@@ -61,7 +67,7 @@ class Suppression(Struct, frozen=True, kw_only=True):
         if self.hush is Hush.INHIBITION:
             return f"inhibited by {self.by}"
         until = "" if self.ends_at is None else f" until {wording.instant(self.ends_at)}"
-        said = " ".join(_MARK.sub("", self.comment).split())
+        said = unmarked(self.comment)
         comment = f": {said}" if said else ""
         return f"silenced by {self.by}{until}{comment}"
 

@@ -76,6 +76,8 @@ def _give_back(draft: Draft, event: Unacknowledged) -> None:
     if State.ACKNOWLEDGED not in (incident.state, incident.former_state):
         raise ActError(f"{incident.name} is {incident.state}: expected one that somebody has acknowledged")
     former = incident.acknowledged_by
+    if incident.by_silence:
+        draft.void_silences()
     draft.set(acknowledged_by=None, acknowledged_until=None, by_silence=False)
     draft.set(**{"former_state" if watched else "state": State.OPEN})
     whose = "gives it back" if event.actor.name == former else f"ends the acknowledgement by {former}"

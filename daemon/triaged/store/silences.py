@@ -35,7 +35,10 @@ _NEXT: Final = select(func.min(_c.due_at)).where(_ALIVE, _c.due_at > _NOW)
 
 
 def save(connection: Connection, wanted: Iterable[MakeSilence], lifted: Iterable[int], now: datetime) -> None:
-    """Write what is wanted, each in place of what its incident had; what those `lifted` had is to be removed."""
+    """Write what is wanted, each in place of what its incident had; what those `lifted` had is to be removed.
+
+    What is replaced or lifted in the batch in which it was asked for was never sent: it is over.
+    """
     new = list(wanted)
     former = sorted({*lifted, *(one.incident_id for one in new)})
     if not former:
@@ -45,7 +48,9 @@ def save(connection: Connection, wanted: Iterable[MakeSilence], lifted: Iterable
         update(s.silences).where(stands).values(stage=Stage.LIFTING.value, due_at=to_us(now), attempts=0)
     )
     gone = set(lifted)
-    for one in new:
+    last = {one.incident_id: at for at, one in enumerate(new)}
+    for at, one in enumerate(new):
+        stays = last[one.incident_id] == at and one.incident_id not in gone
         row = WantedSilence(
             id=0,
             incident_id=one.incident_id,
@@ -55,8 +60,7 @@ def save(connection: Connection, wanted: Iterable[MakeSilence], lifted: Iterable
             reason=one.reason,
             asked_at=now,
             ends_at=one.ends_at,
-            # Asked for and closed in one batch: it was never sent.
-            stage=Stage.OVER if one.incident_id in gone else Stage.WANTED,
+            stage=Stage.WANTED if stays else Stage.OVER,
             due_at=now,
         )
         values = dict(zip(s.SILENCE.names, s.SILENCE.encode(row), strict=True))

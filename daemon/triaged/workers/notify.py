@@ -72,7 +72,7 @@ class NotifyWorker:
                 return False
             row = reader.incident(notice.incident_id)
             plan = self._plan(notice, None if row is None else row.incident, reader, now)
-        if plan.outcome == "nobody" and notice.audience is Audience.RESPONDERS:
+        if plan.outcome == "nobody" and plan.words and notice.audience is Audience.RESPONDERS:
             # Before it is settled: asked twice it is one, and not at all would leave nobody told.
             self._ask(Happened(incident_id=notice.incident_id, event=NobodyTold(key=notice.key)))
         self._run(lambda transaction, at: _settle(transaction.connection, notice, plan, at))
@@ -95,9 +95,9 @@ class NotifyWorker:
             on_call=lambda team: rota.now(team, now),
         )
         meant = directory.answer(notice.recipients, incident.team)
-        if self._addresses.silent and meant:
+        if self._addresses.silent:
             names = wording.listing([str(one) for one in meant], most=_SHOWN)
-            words = f"no channel is configured: {names} would be told ({_what(notice)})"
+            words = f"no channel is configured: {names} would be told ({_what(notice)})" if meant else ""
             return _Plan(outcome="silent", words=words)
         places = [(one, place) for one in meant for place in self._addresses.places(one)]
         if not places:

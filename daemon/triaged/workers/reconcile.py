@@ -54,8 +54,8 @@ class Watched:
 class _State:
     """What is remembered of one of them; `taken` is by fingerprint what was compared when an alert was handed in.
 
-    `refused` are the texts of alerts that cannot be read and were handed in so, `seen` is since when an alert that was
-    missed was there. `failures` and `doubts` are what stands on the board, by member and by what they are about;
+    `refused` are the texts of alerts that cannot be read and were handed in so, `seen` is since when an alert that
+    was missed leads here. `failures` and `doubts` are what stands on the board, by member and by what they are about;
     `unsaid`, that it mutes times and does not tell what.
     """
 
@@ -242,8 +242,11 @@ class ReconcileWorker:
         if wanted:
             here = routes()
             state.unsaid = here.unsaid
+            wanted = [each for each in wanted if here.lead_here(held[each])]
             state.seen = {each: state.seen.get(each, now) for each in wanted}
-            wanted = [each for each in wanted if here.lead_here(held[each]) and now - state.seen[each] >= here.patience]
+            wanted = [each for each in wanted if here.sure(state.seen[each], now)]
+        else:
+            state.seen = {}
         for some in _slices(wanted):
             raws = []
             for fingerprint in some:
