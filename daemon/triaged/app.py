@@ -155,20 +155,11 @@ class App:
             self.metrics,
         )
         members = {one.name: members_of(one) for one in settings.alertmanagers}
-        self.silences = Loop(
-            SilencesWorker(
-                {
-                    settings.source_of(one): Alertmanager(name=one.name, members=members[one.name])
-                    for one in settings.alertmanagers
-                },
-                read=self.store.read,
-                run=self.writer.run,
-                ask=self.writer.ask,
-                clock=self.clock,
-                operation_id=operation_id,
-            ),
-            self.clock,
-            self.metrics,
+        self.silences = self._silencing(
+            {
+                settings.source_of(one): Alertmanager(name=one.name, members=members[one.name])
+                for one in settings.alertmanagers
+            }
         )
         self._reconcile = ReconcileWorker(
             [watched(settings, one, members[one.name]) for one in settings.alertmanagers],
@@ -215,7 +206,7 @@ class App:
         if settings.heartbeat is not None:
             self.loops = (*self.loops, self._lifesign(settings.heartbeat))
         if settings.alertmanagers:
-            self.loops = (*self.loops, self.reconcile, self.silences)
+            self.loops = (*self.loops, self.reconcile, *self.silences)
         self.application = self._application()
         self.door = Inside(
             self.application,
@@ -372,6 +363,23 @@ class App:
         worker = LifesignWorker(url, every=settings.every, trouble=self._trouble, get=get)
         return Loop(worker, self.clock, self.metrics)
 
+    def _silencing(self, alertmanagers: Mapping[str, Alertmanager]) -> tuple[Loop, ...]:
+        """What makes and removes silences: in each Alertmanager for itself, so that none waits for another."""
+
+        def loop(source: str | None) -> Loop:
+            worker = SilencesWorker(
+                alertmanagers,
+                source,
+                read=self.store.read,
+                run=self.writer.run,
+                ask=self.writer.ask,
+                clock=self.clock,
+                operation_id=operation_id,
+            )
+            return Loop(worker, self.clock, self.metrics)
+
+        return tuple(loop(source) for source in (*sorted(alertmanagers), None))
+
     def _notifying(self) -> tuple[Loop, tuple[Loop, ...]]:
         """What takes notices up, and what sends them: each channel for itself, so that none waits for another."""
 
@@ -501,7 +509,7 @@ class App:
         """What a person asks for; a silence is to be made, or removed, at once."""
         answer = self.writer.ask(unit)
         if isinstance(unit, Ask) and isinstance(unit.act, SilenceAsked | CloseAsked):
-            self.silences.wake()
+            _wake_all(self.silences)
         return answer
 
     def _woken(self, publishes: bool, deadlines: bool) -> None:

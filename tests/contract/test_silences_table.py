@@ -131,6 +131,23 @@ def test_of_several_in_one_batch_only_the_last_of_an_incident_is_made(store: Sto
         assert len(silences.of_incident(reader.connection, 13)) == 1
 
 
+def test_each_source_has_a_front_of_its_own_and_what_is_due_longest_goes_first(store: Store) -> None:
+    one, two = save(store, WANTED), save(store, replace(WANTED, incident_id=13, source="eu"))
+    three = save(store, replace(WANTED, incident_id=14))
+    failed = claim(store, one)
+    assert failed is not None
+    with store.begin() as transaction:
+        silences.record(transaction.connection, failed, replace(failed, due_at=minutes(2.5), attempts=1))
+    with store.read() as reader:
+        ask = reader.connection
+        assert silences.front(ask, minutes(3), source="alertmanager") == three
+        assert silences.front(ask, minutes(3), source="eu") == two
+        assert silences.front(ask, minutes(3), known=["alertmanager"]) == two
+        assert silences.front(ask, minutes(3), known=["alertmanager", "eu"]) is None
+        assert silences.next_due(ask, NOW, source="eu") is None
+        assert silences.next_due(ask, NOW, source="alertmanager") == minutes(2.5)
+
+
 def test_a_store_of_our_own_lets_the_claims_of_the_dead_go(store: Store) -> None:
     one = save(store, WANTED)
     claim(store, one)

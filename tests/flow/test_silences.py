@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from fakes.alertmanager import FakeAlertmanager
 from triaged.clock import FakeClock
-from triaged.config import AlertmanagerSettings, Settings
+from triaged.config import AlertmanagerSettings, Settings, SourceSettings
 from triaged.core.events import (
     Acknowledged,
     CloseAsked,
@@ -31,6 +32,7 @@ from triaged.explaining.incident import explain
 from triaged.intake.units import Ask
 from triaged.ports.silences import WantedSilence
 from triaged.store import silences
+from waiting import wait_until
 from world import ANN, START, World, alert, settings_for, world
 
 MINUTE = timedelta(minutes=1)
@@ -327,6 +329,36 @@ def test_a_member_that_could_not_be_asked_at_the_close_is_asked_until_it_can_be(
             running.advance(2 * MINUTE)
             assert fake.live() == []
             assert stored(running) == []
+
+
+def test_one_that_hangs_keeps_no_other_waiting(tmp_path: Path, clock: FakeClock, fake: FakeAlertmanager) -> None:
+    with FakeAlertmanager(clock) as slow:
+        entries = (
+            AlertmanagerSettings(name="main", urls=(fake.url,)),
+            AlertmanagerSettings(name="eu", urls=(slow.url,), source="eu"),
+        )
+        settings = settings_for(tmp_path).model_copy(
+            update={"alertmanagers": entries, "sources": {"eu": SourceSettings()}}
+        )
+        slow.fire("Slow", starts=START, cluster="eu-2")
+        with world(settings, clock) as running:
+            running.settle()
+            fake.fire("Slow", starts=START)
+            running.advance(2 * MINUTE)
+            (first_one, second) = running.incidents()
+            assert (first_one.source, second.source) == ("eu", "alertmanager")
+            slow.hangs = threading.Event()
+            silence(running, incident_id=1)
+            silence(running, incident_id=2)
+            steps = [threading.Thread(target=loop.worker.step, args=(clock.now(),)) for loop in running.app.silences]
+            for step in steps:
+                step.start()
+            wait_until(lambda: len(fake.live()) == 1, what="the one that does not hang to be told")
+            assert (slow.changes, slow.live()) == (["POST /api/v2/silences"], [])
+            slow.hangs.set()
+            for step in steps:
+                step.join()
+            assert len(slow.live()) == 1
 
 
 def test_of_several_asked_for_at_once_the_last_stands(one: World, fake: FakeAlertmanager) -> None:

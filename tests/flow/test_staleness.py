@@ -289,6 +289,25 @@ def test_where_an_alertmanager_is_asked_nothing_is_guessed(tmp_path: Path, clock
                 assert reader.connection.execute(select(s.hearings)).all() == []
 
 
+def test_the_mark_goes_when_an_alertmanager_is_asked_from_now_on(tmp_path: Path, clock: FakeClock) -> None:
+    with world(settings_for(tmp_path), clock) as one:
+        post(one, alert())
+        repeat(one, alert())
+        one.advance(4 * REPEAT)
+        assert rows(one)
+    with FakeAlertmanager(clock) as fake:
+        asked = AlertmanagerSettings(name="main", urls=(fake.url,), receiver="triaged")
+        with world(settings_for(tmp_path).model_copy(update={"alertmanagers": [asked]}), clock) as again:
+            again.app.loops = tuple(loop for loop in again.app.loops if loop is not again.app.reconcile)
+            again.settle()
+            assert rows(again) == {}
+            again.advance(4 * REPEAT)
+            assert told(again)[1:] == [
+                "whether it was heard of counts no more: its Alertmanager is asked; it was not since"
+                " 2026-11-23 10:00 UTC"
+            ]
+
+
 def test_a_silence_is_shown_and_told_on_github_and_closes_nothing(tmp_path: Path, clock: FakeClock) -> None:
     with FakeGitHub(now=clock.now) as fake, world(settings_for(tmp_path, fake), clock) as one:
         post(one, alert())

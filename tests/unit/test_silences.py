@@ -197,6 +197,12 @@ def test_whoever_silences_it_has_not_forgotten_it() -> None:
         ),
         (
             incident(),
+            SilenceAsked(actor=ANN, lasting=LONGEST + timedelta(seconds=1)),
+            REACH,
+            "expected a silence of at most 4 h, got 4 h 1 s",
+        ),
+        (
+            incident(),
             SilenceAsked(actor=ANN),
             None,
             "INC-12 cannot be silenced: its alerts come from the source alertmanager, for which the configuration names"

@@ -66,9 +66,10 @@ class NotHeardOf(Struct, frozen=True, kw_only=True):
 
 
 class HeardAgain(Struct, frozen=True, kw_only=True):
-    """That is over: something of it was heard."""
+    """That is over: something of it was heard, or (`asked`) who sends its alerts is asked from now on."""
 
     unheard: Unheard
+    asked: bool = False
 
 
 class Grew(Struct, frozen=True, kw_only=True):

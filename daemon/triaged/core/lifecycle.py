@@ -225,7 +225,9 @@ def _listened(draft: Draft, event: NotHeardOf | HeardAgain) -> None:
     """People see that nobody knows whether it still fires; it goes on as if it did."""
     unheard = event.unheard
     if isinstance(event, HeardAgain):
-        draft.tell(Entry.HEARD_AGAIN, f"heard of again; nothing was since {wording.instant(unheard.since_at)}")
+        since = wording.instant(unheard.since_at)
+        asked = f"whether it was heard of counts no more: its Alertmanager is asked; it was not since {since}"
+        draft.tell(Entry.HEARD_AGAIN, asked if event.asked else f"heard of again; nothing was since {since}")
     else:
         draft.tell(Entry.UNHEARD, unheard.words)
         hint = "It may have ended unseen, be silenced, or its sender may be cut off: nobody here can tell."

@@ -26,7 +26,7 @@ def ask(draft: Draft, event: SilenceAsked) -> None:
         allowed = "open, acknowledged, verifying"
         raise ActError(f"{incident.name} is {incident.state} and cannot be silenced: expected one that is {allowed}")
     if lasting > LONGEST:
-        raise ActError(f"expected a silence of at most {wording.span(LONGEST)}, got {wording.span(lasting)}")
+        raise ActError(f"expected a silence of at most {wording.span(LONGEST)}, got {wording.exactly(lasting)}")
     if reach is None:
         raise ActError(
             f"{incident.name} cannot be silenced: its alerts come from the source {incident.source}, for which the"

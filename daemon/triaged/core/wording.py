@@ -32,6 +32,17 @@ def span(length: timedelta) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
+def exactly(length: timedelta) -> str:
+    """`4 h 1 s`: a span to the second, for what is refused because of it; its sign dropped."""
+    left = int(abs(length.total_seconds()))
+    parts = []
+    for unit, seconds in _UNITS:
+        count, left = divmod(left, seconds)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts) or "0 s"
+
+
 @lru_cache(maxsize=4_096)
 def instant(at: datetime) -> str:
     """`2026-11-23 08:09 UTC`: an instant to the minute, in UTC."""

@@ -73,12 +73,12 @@ def listen(transaction: Transaction, asked: Stale, incidents: Mapping[int, Incid
         if incident.last_begun_at is None or incident.last_begun_at <= one.since_at:
             rows[one.incident_id] = one
             events[one.incident_id] = NotHeardOf(unheard=one)
-    for incident_id in asked.ended:
+    for incident_id in (*asked.ended, *asked.asked):
         incident = incidents.get(incident_id)
         if incident_id in before:
             rows[incident_id] = None
             if incident is not None and _waits(incident):
-                events[incident_id] = HeardAgain(unheard=before[incident_id])
+                events[incident_id] = HeardAgain(unheard=before[incident_id], asked=incident_id in asked.asked)
     return rows, events
 
 

@@ -114,14 +114,18 @@ class Suppress(Struct, frozen=True, kw_only=True):
 
 
 class Stale(Struct, frozen=True, kw_only=True):
-    """Of some incidents nothing was heard for long; of others something was heard again."""
+    """Of some incidents nothing was heard for long; of others something was heard again.
+
+    Of those that are `asked` for now, that does not count any more.
+    """
 
     began: tuple[Unheard, ...]
     ended: tuple[int, ...]
+    asked: tuple[int, ...] = ()
 
     @property
     def incident_ids(self) -> list[int]:
-        return [*(one.incident_id for one in self.began), *self.ended]
+        return [*(one.incident_id for one in self.began), *self.ended, *self.asked]
 
 
 class Happened(Struct, frozen=True, kw_only=True):

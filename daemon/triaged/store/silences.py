@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -24,11 +24,11 @@ _row = [_c[name] for name in s.SILENCE.names]
 _NOW: Final[ColumnElement[Any]] = bindparam("now")
 _ALIVE: Final = _c.stage != Stage.OVER.value
 _FREE: Final = or_(_c.claimed_until.is_(None), _c.claimed_until < _NOW)
-# What is to be made goes before what it replaces: in between nothing would be silent.
+# What is to be made goes before what it replaces, due at the same instant: in between nothing would be silent.
 _FIRST: Final = (
     select(_c.id)
     .where(_ALIVE, _c.due_at <= _NOW, _FREE)
-    .order_by(case((_c.stage == Stage.WANTED.value, 0), else_=1), _c.id)
+    .order_by(_c.due_at, case((_c.stage == Stage.WANTED.value, 0), else_=1), _c.id)
     .limit(1)
 )
 _NEXT: Final = select(func.min(_c.due_at)).where(_ALIVE, _c.due_at > _NOW)
@@ -68,15 +68,20 @@ def save(connection: Connection, wanted: Iterable[MakeSilence], lifted: Iterable
         connection.execute(s.silences.insert().values(values))
 
 
-def front(connection: Connection, now: datetime) -> int | None:
-    """The number of the silence with which there is something to do now."""
-    found: int | None = connection.execute(_FIRST, {"now": to_us(now)}).scalar()
+def front(
+    connection: Connection, now: datetime, *, source: str | None = None, known: Collection[str] = ()
+) -> int | None:
+    """The number of the silence of `source` (None: of none that is `known`) with which there is something to do now."""
+    query = _FIRST.where(_of(source, known))
+    found: int | None = connection.execute(query, {"now": to_us(now)}).scalar()
     return found
 
 
-def next_due(connection: Connection, now: datetime) -> datetime | None:
-    """When there is something to do after `now`; None: nothing is planned."""
-    found = connection.execute(_NEXT, {"now": to_us(now)}).scalar()
+def next_due(
+    connection: Connection, now: datetime, *, source: str | None = None, known: Collection[str] = ()
+) -> datetime | None:
+    """When there is something to do after `now`, of those that `front` looks at; None: nothing is planned."""
+    found = connection.execute(_NEXT.where(_of(source, known)), {"now": to_us(now)}).scalar()
     return None if found is None else from_us(found)
 
 
@@ -151,6 +156,10 @@ def key_pairs(connection: Connection, key: str) -> tuple[tuple[str, str], ...]:
     """The names and values of a key; none where nothing owns it."""
     found = connection.execute(select(s.incident_keys.c.pairs).where(s.incident_keys.c.key == key)).scalar()
     return () if found is None else tuple((name, value) for name, value in msgspec.json.decode(found))
+
+
+def _of(source: str | None, known: Collection[str]) -> ColumnElement[bool]:
+    return _c.source.not_in(sorted(known)) if source is None else _c.source == source
 
 
 def _mine(claimed: WantedSilence) -> ColumnElement[bool]:

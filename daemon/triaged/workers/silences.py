@@ -37,13 +37,17 @@ _TOLD_AFTER: Final = 3
 
 
 class SilencesWorker:
-    """One silence a step. Several processes may run it on one store: claims are leases."""
+    """One silence of one source a step, so that an Alertmanager that hangs keeps no other waiting.
+
+    Several processes may run it on one store: claims are leases.
+    """
 
     name = "silences"
 
     def __init__(  # noqa: PLR0913 - the worker's collaborators, given once
         self,
         alertmanagers: Mapping[str, Alertmanager],
+        source: str | None,
         *,
         read: Callable[[], AbstractContextManager[Reader]],
         run: Callable[[Callable[[Any, datetime], Any]], Any],
@@ -51,8 +55,12 @@ class SilencesWorker:
         clock: Clock,
         operation_id: Callable[[], str],
     ) -> None:
-        """`alertmanagers` are those that can be asked, by the source whose alerts they hold."""
+        """`alertmanagers` are those that can be asked, by the source whose alerts they hold.
+
+        With no `source` it works on what belongs to none of them: it was asked for under another configuration.
+        """
         self._alertmanagers = alertmanagers
+        self._source = source
         self._read = read
         self._run = run
         self._ask = ask
@@ -61,7 +69,7 @@ class SilencesWorker:
 
     def step(self, now: datetime) -> bool:
         with self._read() as reader:
-            number = silences.front(reader.connection, now)
+            number = silences.front(reader.connection, now, source=self._source, known=self._alertmanagers)
         if number is None:
             return False
         operation = self._operation_id()
@@ -72,7 +80,7 @@ class SilencesWorker:
 
     def next_at(self, now: datetime) -> datetime | None:
         with self._read() as reader:
-            return silences.next_due(reader.connection, now)
+            return silences.next_due(reader.connection, now, source=self._source, known=self._alertmanagers)
 
     def _work(self, one: WantedSilence, now: datetime) -> None:
         if now >= one.ends_at:

@@ -110,24 +110,28 @@ class StalenessWorker:
             next_at = min((now + SPANS * least for least, _ in intervals.values()), default=None)
             ids = [one for one in staleness.working(reader.connection) if self._of_sources or one in told]
             began: list[Unheard] = []
+            asked: list[int] = []
             ended = dict.fromkeys(told)
             for incident_id, alerts in staleness.listened(reader.connection, ids):
                 found = quiet(alerts, self._of_sources, listening_since=self._since)
                 since_at = max(alert.heard_at for alert in alerts)
-                if incident_id in told and since_at <= told[incident_id].since_at:
+                if incident_id in told and any(alert.source in self._but for alert in alerts):
+                    asked.append(incident_id)
+                    del ended[incident_id]
+                elif incident_id in told and since_at <= told[incident_id].since_at:
                     del ended[incident_id]
                 elif found is not None and found.at <= now and incident_id not in told:
                     every = int(found.every.total_seconds())
                     began.append(Unheard(incident_id=incident_id, since_at=found.since_at, every_seconds=every))
                 elif found is not None and next_at is not None and found.at > now:
                     next_at = min(next_at, found.at)
-        self._tell(began, list(ended))
+        self._tell(began, list(ended), asked)
         self._look_at = next_at
 
-    def _tell(self, began: Sequence[Unheard], ended: Sequence[int]) -> None:
-        for at in range(0, max(len(began), len(ended)), _AT_ONCE):
+    def _tell(self, began: Sequence[Unheard], ended: Sequence[int], asked: Sequence[int]) -> None:
+        for at in range(0, max(len(began), len(ended), len(asked)), _AT_ONCE):
             some = slice(at, at + _AT_ONCE)
-            answer = self._ask(Stale(began=tuple(began[some]), ended=tuple(ended[some])))
+            answer = self._ask(Stale(began=tuple(began[some]), ended=tuple(ended[some]), asked=tuple(asked[some])))
             if answer.status == _UNAVAILABLE:
                 raise StoreError(answer.error)
         if began:

@@ -9,6 +9,7 @@
         fake.loses = 1          # does what it is told, and cuts the connection instead of answering
         fake.refuses = 400      # answers changes so, and does nothing
         fake.answers = b""      # makes a silence, and answers this instead of its id
+    fake.hangs = Event()    # changes nothing and answers no change until that is set
         fake.config = "…"       # what it says of its configuration
         fake.tells_mutes = False  # is older than 0.28
 
@@ -54,6 +55,7 @@ class FakeAlertmanager:
     loses: int = 0
     refuses: int = 0
     answers: bytes | None = None
+    hangs: threading.Event | None = None
     config: str = ""
     group_by: tuple[str, ...] = ("alertname",)
     tells_mutes: bool = True
@@ -134,6 +136,8 @@ class FakeAlertmanager:
     def change(self, what: str, body: bytes) -> tuple[int, bytes]:
         """Make or end a silence as it is asked by HTTP."""
         self.changes.append(what)
+        if self.hangs is not None:
+            self.hangs.wait(timeout=30)
         if self.down or self.refuses:
             return self.refuses or 503, b'"told so"'
         if what == "POST /api/v2/silences":
