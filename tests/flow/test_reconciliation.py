@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from fakes.alertmanager import FakeAlertmanager
 from triaged.alertmanagers import client
@@ -307,15 +308,15 @@ def test_what_one_member_mutes_is_muted(tmp_path: Path, clock: FakeClock, fake: 
 
 
 def test_of_one_that_mutes_and_does_not_tell_what_nothing_opens_and_the_board_says_so(
-    tmp_path: Path, clock: FakeClock, fake: FakeAlertmanager, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, clock: FakeClock, fake: FakeAlertmanager
 ) -> None:
     fake.config, fake.tells_mutes = MUTING, False
     fake.fire("Slow", starts=START)
-    with living(tmp_path, clock, fake) as one:
+    with capture_logs() as told, living(tmp_path, clock, fake) as one:
         one.advance(timedelta(minutes=10))
         assert states(one) == []
         assert "it mutes times, and does not tell what it mutes now" in get(one, "/").text
-        assert capsys.readouterr().out.count("alertmanager in doubt") == 1
+        assert [entry["event"] for entry in told].count("alertmanager in doubt") == 1
         fake.config = MUTING.replace("mute_time_intervals", "continue")
         one.advance(timedelta(minutes=2))
         assert states(one) == [("Slow", State.OPEN)]
