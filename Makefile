@@ -29,8 +29,8 @@ run: $(VENV)/.runtime ## the daemon with your configuration: make run CONFIG=FIL
 # Two halves at once, on two cores: the second one's output follows the first one's.
 test: $(VENV)/.dev parts ## every test, with coverage
 	@rm -f .coverage .coverage.*; mkdir -p .cache
-	@COVERAGE_FILE=.coverage.two $(PYTEST) tests/unit tests/contract tests/e2e tests/flow/test_[m-z]*.py > .cache/two.log 2>&1 & two=$$!; \
-		COVERAGE_FILE=.coverage.one $(PYTEST) tests/flow/test_[a-l]*.py tests/process; one=$$?; \
+	@COVERAGE_FILE=.coverage.two $(PYTEST) tests/unit tests/contract tests/e2e tests/flow/test_[o-z]*.py > .cache/two.log 2>&1 & two=$$!; \
+		COVERAGE_FILE=.coverage.one $(PYTEST) tests/flow/test_[a-n]*.py tests/process; one=$$?; \
 		wait $$two; two=$$?; cat .cache/two.log; rm -f .cache/two.log; test $$one -eq 0 -a $$two -eq 0
 	@$(BIN)/coverage combine --quiet
 	@echo "coverage of triaged (branches, at least 90 %):"
