@@ -24,6 +24,7 @@ _message = [_m[name] for name in s.MESSAGE.names]
 _NOW: Final[ColumnElement[Any]] = bindparam("now")
 _FREE: Final = or_(_m.claimed_until.is_(None), _m.claimed_until < _NOW)
 _FIRST: Final = select(*_notice).where(_n.done_at.is_(None)).order_by(_n.rank, _n.id).limit(1)
+_WAITING: Final = select(*_notice).where(_n.done_at.is_(None)).order_by(_n.rank, _n.id).limit(bindparam("most"))
 _FRONT: Final = (
     select(*_message)
     .where(_m.done_at.is_(None), _m.channel == bindparam("channel"), _m.due_at <= _NOW, _FREE)
@@ -51,6 +52,15 @@ def first_waiting(connection: Connection) -> Notice | None:
     """The gravest notice that nobody has taken up, the oldest of equals."""
     row = connection.execute(_FIRST).first()
     return None if row is None else s.NOTICE.decode(tuple(row))
+
+
+def waiting(connection: Connection, most: int) -> list[Notice]:
+    """The gravest of those that nobody has taken up; of each incident one, as the next may depend on it."""
+    found: dict[int, Notice] = {}
+    for row in connection.execute(_WAITING, {"most": most}):
+        notice = s.NOTICE.decode(tuple(row))
+        found.setdefault(notice.incident_id, notice)
+    return [*found.values()]
 
 
 def take_up(connection: Connection, notice: Notice, outcome: str, now: datetime) -> bool:

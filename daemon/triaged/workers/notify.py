@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Final
@@ -33,6 +33,8 @@ _PAGED: Final = frozenset({NoticeKind.UPDATE, NoticeKind.UPDATE_DUE, NoticeKind.
 """What a paging service is not told: it would wake somebody. That it is over it is told by its key."""
 _CALLS: Final = frozenset(NoticeKind) - _PAGED
 _SHOWN: Final = 10
+_AT_ONCE: Final = 50
+"""In a storm: each by itself would be a transaction, and the writer has alerts to take in."""
 
 
 class _Plan(Struct, frozen=True, kw_only=True):
@@ -44,7 +46,7 @@ class _Plan(Struct, frozen=True, kw_only=True):
 
 
 class NotifyWorker:
-    """One notice a step, gravest first. Several processes may run it on one store: a notice is taken up once."""
+    """Some notices a step, gravest first. Several processes may run it on one store: a notice is taken up once."""
 
     name = "notify"
 
@@ -67,33 +69,39 @@ class NotifyWorker:
 
     def step(self, now: datetime) -> bool:
         with self._read() as reader:
-            notice = notices.first_waiting(reader.connection)
-            if notice is None:
+            waiting = notices.waiting(reader.connection, _AT_ONCE)
+            if not waiting:
                 return False
-            row = reader.incident(notice.incident_id)
-            plan = self._plan(notice, None if row is None else row.incident, reader, now)
-        if plan.outcome == "nobody" and plan.words and notice.audience is Audience.RESPONDERS:
-            # Before it is settled: asked twice it is one, and not at all would leave nobody told.
-            self._ask(Happened(incident_id=notice.incident_id, event=NobodyTold(key=notice.key)))
-        self._run(lambda transaction, at: _settle(transaction.connection, notice, plan, at))
-        if plan.messages:
+            directory = self._directory(reader, now)
+            plans = [(notice, self._plan(notice, reader, directory, now)) for notice in waiting]
+        for notice, plan in plans:
+            if plan.outcome == "nobody" and plan.words and notice.audience is Audience.RESPONDERS:
+                # Before it is settled: asked twice it is one, and not at all would leave nobody told.
+                self._ask(Happened(incident_id=notice.incident_id, event=NobodyTold(key=notice.key)))
+        self._run(lambda transaction, at: _settle_all(transaction.connection, plans, at))
+        if any(plan.messages for _, plan in plans):
             self._wake()
         return True
 
     def next_at(self, now: datetime) -> datetime | None:
         return None
 
-    def _plan(self, notice: Notice, incident: Incident | None, reader: Reader, now: datetime) -> _Plan:
-        if incident is None or is_overtaken(notice, incident):
-            return _Plan(outcome="overtaken")
+    def _directory(self, reader: Reader, now: datetime) -> Directory:
+        """Whom words mean now."""
         rules = self._rules()
         rota = shifts.rota(rules, reader.connection)
-        directory = Directory(
+        return Directory(
             teams=rules.teams,
             people=rules.people,
             channels=self._addresses.channels,
             on_call=lambda team: rota.now(team, now),
         )
+
+    def _plan(self, notice: Notice, reader: Reader, directory: Directory, now: datetime) -> _Plan:
+        row = reader.incident(notice.incident_id)
+        if row is None or is_overtaken(notice, row.incident):
+            return _Plan(outcome="overtaken")
+        incident = row.incident
         meant = directory.answer(notice.recipients, incident.team)
         if self._addresses.silent:
             names = wording.listing([str(one) for one in meant], most=_SHOWN)
@@ -119,6 +127,11 @@ class NotifyWorker:
 def is_overtaken(notice: Notice, incident: Incident) -> bool:
     """Whether it is too late to tell: it is over, or another incident tells of it."""
     return incident.parent is not None or (notices.is_over(incident) and notice.kind not in AT_THE_END)
+
+
+def _settle_all(connection: Any, plans: Iterable[tuple[Notice, _Plan]], now: datetime) -> None:
+    for notice, plan in plans:
+        _settle(connection, notice, plan, now)
 
 
 def _settle(connection: Any, notice: Notice, plan: _Plan, now: datetime) -> None:
