@@ -147,6 +147,17 @@ def test_a_sev1_tells_on_call_management_and_stakeholders_at_once(
     assert told(running) == ["initial notification: channel news told", "opened: ann, channel page told"]
 
 
+def test_a_level_whose_team_has_no_channel_goes_on_to_who_is_on_call(
+    settings: Settings, clock: FakeClock, mail: Mailbox
+) -> None:
+    assert settings.rules is not None
+    services = settings.rules / "services.yaml"
+    services.write_text(services.read_text().replace("platform: {channels: [ops], ", "platform: {"))
+    with world(settings, clock) as one:
+        fire(one, sev=3)
+        assert [sent.to for sent in mail.mails] == [("ann@example.com",)]
+
+
 def test_a_sev4_tells_stakeholders_nothing(running: World, news: Receiver) -> None:
     fire(running, sev=4)
     running.advance(120 * MINUTE)

@@ -75,7 +75,7 @@ class NotifyWorker:
             directory = self._directory(reader, now)
             plans = [(notice, self._plan(notice, reader, directory, now)) for notice in waiting]
         for notice, plan in plans:
-            if plan.outcome == "nobody" and plan.words and notice.audience is Audience.RESPONDERS:
+            if plan.outcome == "nobody" and notice.audience is Audience.RESPONDERS:
                 # Before it is settled: asked twice it is one, and not at all would leave nobody told.
                 self._ask(Happened(incident_id=notice.incident_id, event=NobodyTold(key=notice.key)))
         self._run(lambda transaction, at: _settle_all(transaction.connection, plans, at))
