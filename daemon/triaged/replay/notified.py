@@ -28,7 +28,7 @@ class Notified:
         """Answer what waits at this instant; what finds nobody is said to the write path, and may bring more."""
         while True:
             with world.store.read() as reader:
-                notice = notices.first_waiting(reader.connection)
+                notice = next(iter(notices.waiting(reader.connection, 1)), None)
                 if notice is None:
                     return
                 row = reader.incident(notice.incident_id)

@@ -23,7 +23,6 @@ _notice = [_n[name] for name in s.NOTICE.names]
 _message = [_m[name] for name in s.MESSAGE.names]
 _NOW: Final[ColumnElement[Any]] = bindparam("now")
 _FREE: Final = or_(_m.claimed_until.is_(None), _m.claimed_until < _NOW)
-_FIRST: Final = select(*_notice).where(_n.done_at.is_(None)).order_by(_n.rank, _n.id).limit(1)
 _WAITING: Final = select(*_notice).where(_n.done_at.is_(None)).order_by(_n.rank, _n.id).limit(bindparam("most"))
 _FRONT: Final = (
     select(*_message)
@@ -48,14 +47,11 @@ class Paged(Struct, frozen=True, kw_only=True):
     wanted: PageState
 
 
-def first_waiting(connection: Connection) -> Notice | None:
-    """The gravest notice that nobody has taken up, the oldest of equals."""
-    row = connection.execute(_FIRST).first()
-    return None if row is None else s.NOTICE.decode(tuple(row))
-
-
 def waiting(connection: Connection, most: int) -> list[Notice]:
-    """The gravest of those that nobody has taken up; of each incident one, as the next may depend on it."""
+    """The gravest of those that nobody has taken up, the oldest of equals; of each incident one.
+
+    What is said of its next one may depend on this.
+    """
     found: dict[int, Notice] = {}
     for row in connection.execute(_WAITING, {"most": most}):
         notice = s.NOTICE.decode(tuple(row))
