@@ -26,6 +26,7 @@ from triaged.store import notices
 from triaged.store.reading import Reader
 from triaged.workers.accounts import account
 from triaged.workers.addresses import Addresses
+from triaged.workers.backoff import backoff
 from triaged.workers.letters import Desk, letter_of, page_of, several
 from triaged.workers.notify import Run, is_overtaken
 
@@ -36,7 +37,6 @@ WITHIN: Final = timedelta(minutes=1)
 """So many letters an address gets singly within that time; what comes then is one letter."""
 MOST_IN_ONE: Final = 50
 GIVEN_UP_AFTER: Final = timedelta(hours=6)
-_SHORTEST_BACKOFF: Final = timedelta(seconds=5)
 _LONGEST_BACKOFF: Final = timedelta(minutes=10)
 _LOOKED_AT: Final = 200
 _MOST_PAGE_ATTEMPTS: Final = 40
@@ -248,7 +248,7 @@ class PostWorker:
                 ended = notices.ended(one, Ending.GIVEN_UP, now, attempts=attempts, failure=failure)
                 after.append((one, ended))
                 continue
-            due_at = max(now + _backoff(attempts), error.retry_at or now)
+            due_at = max(now + backoff(attempts, _LONGEST_BACKOFF), error.retry_at or now)
             intended_at = one.intended_at if error.ambiguous else None
             again = replace(one, attempts=attempts, failure=failure, due_at=due_at, intended_at=intended_at)
             after.append((one, again))
@@ -300,7 +300,7 @@ class PostWorker:
             self._count("failed")
             log.warning("page not updated", channel=self._channel, incident=paged.incident_id, error=str(error))
             if attempts < _MOST_PAGE_ATTEMPTS:
-                self._lane.page_failures[key] = (attempts, now + _backoff(attempts))
+                self._lane.page_failures[key] = (attempts, now + backoff(attempts, _LONGEST_BACKOFF))
                 return True
         self._lane.page_failures.pop(key, None)
         self._run(lambda tx, _: notices.page_shows(tx.connection, paged))
@@ -322,7 +322,3 @@ _PACE: Final = timedelta(seconds=1)
 
 def _place(message: Message) -> Place:
     return message.channel, message.name, message.place
-
-
-def _backoff(attempts: int) -> timedelta:
-    return min(_SHORTEST_BACKOFF * int(2 ** min(attempts - 1, 10)), _LONGEST_BACKOFF)

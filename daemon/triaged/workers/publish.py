@@ -24,12 +24,12 @@ from triaged.ports.store import PendingComment, Publication, Waiting, Write
 from triaged.store import queue
 from triaged.store.codec import to_json, to_us
 from triaged.store.reading import Reader
+from triaged.workers.backoff import backoff
 
 log = structlog.get_logger(__name__)
 
 # How long after the request it is looked for, until the backend has settled.
 SEARCH_AFTER: Final = tuple(timedelta(seconds=s) for s in (2, 5, 15, 60))
-_SHORTEST_BACKOFF: Final = timedelta(seconds=5)
 _LONGEST_BACKOFF: Final = timedelta(minutes=1)
 _GIVEN_UP: Final = timedelta(minutes=15)
 _URGENT_RANK: Final = 1
@@ -215,8 +215,7 @@ class PublishWorker:
         """Write the failure down where people see it, and when the next try is; never a hot loop, never a last try."""
         now = self._clock.now()
         attempts = item.attempts + 1
-        backoff = min(_SHORTEST_BACKOFF * 2 ** min(attempts - 1, 10), _LONGEST_BACKOFF)
-        wait = SEARCH_AFTER[0] if error.ambiguous and attempts == 1 else backoff
+        wait = SEARCH_AFTER[0] if error.ambiguous and attempts == 1 else backoff(attempts, _LONGEST_BACKOFF)
         # Where the backend gives up for good a person can still mend it: another try a quarter of an hour later.
         retry_at = max(error.retry_at or now, now + wait) if error.retry_at or error.ambiguous else now + _GIVEN_UP
         changes: dict[str, Any] = {"attempts": attempts, "due_at": to_us(retry_at), "failure": str(error)[:500]}

@@ -25,13 +25,13 @@ from triaged.intake.units import Answer, Happened, Unit
 from triaged.ports.silences import WantedSilence
 from triaged.store import silences
 from triaged.store.reading import Reader
+from triaged.workers.backoff import backoff
 
 log = structlog.get_logger(__name__)
 
 SETTLED_AFTER: Final = timedelta(seconds=15)
 """By then a request that went out is done or never will be, and the members of a cluster have told each other."""
 _SEARCH_AFTER: Final = timedelta(seconds=2)
-_SHORTEST_BACKOFF: Final = timedelta(seconds=5)
 _LONGEST_BACKOFF: Final = timedelta(minutes=1)
 _TOLD_AFTER: Final = 3
 
@@ -136,8 +136,7 @@ class SilencesWorker:
         """Tell people, at the third time or where it is given up; never a hot loop, no try after its end."""
         now, attempts = self._clock.now(), one.attempts + 1
         refused = error.reason == "refused" and one.stage is Stage.WANTED
-        backoff = min(_SHORTEST_BACKOFF * 2 ** min(attempts - 1, 10), _LONGEST_BACKOFF)
-        wait = _SEARCH_AFTER if error.ambiguous and attempts == 1 else backoff
+        wait = _SEARCH_AFTER if error.ambiguous and attempts == 1 else backoff(attempts, _LONGEST_BACKOFF)
         log.warning(
             "silence not removed" if one.stage is Stage.LIFTING else "silence not made",
             incident=one.incident_id,
