@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from dripping import dripping
 from fakes.services import Mailbox, Receiver, mail_server
+from triaged.channels import paging
 from triaged.channels.apprise import Apprise
 from triaged.channels.opening import by_relay, checked, open_channel, pages, service_of
 from triaged.channels.paging import key
@@ -238,3 +240,11 @@ def test_a_chat_gets_nothing_alive_of_what_others_wrote(
     text = json.dumps(service.bodies[0], ensure_ascii=False)
     assert "INC-1" in text
     assert not re.search(r"@(here|everyone|U1)|<!channel|<@|\]\(http|href=\"http://evil|://evil", text)
+
+
+def test_a_paging_service_that_only_drips_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "_SECONDS", 0.3)
+    with dripping() as url, pytest.raises(DeliveryError, match="no answer") as raised:
+        paging.post(url, {}, {})
+    assert raised.value.ambiguous
+    assert raised.value.reason == "timeout"

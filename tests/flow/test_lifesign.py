@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from dripping import dripping
 from triaged.app import App
 from triaged.clock import FakeClock
 from triaged.config import HeartbeatSettings
@@ -130,29 +130,8 @@ def test_an_answer_that_never_ends_is_not_read(watcher: Watcher) -> None:
 
 @pytest.mark.parametrize("drip", [b"X", b"X: y\r\n"])
 def test_an_answer_that_only_drips_is_given_up_in_time(drip: bytes) -> None:
-    """Each byte comes long before a single read would be given up."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    given_up = threading.Event()
-
-    def answer() -> None:
-        connection, _ = listener.accept()
-        with connection:
-            connection.sendall(b"HTTP/1.1 200 OK\r\n")
-            while not given_up.wait(0.02):
-                try:
-                    connection.sendall(drip)
-                except OSError:
-                    return
-
-    thread = threading.Thread(target=answer)
-    thread.start()
-    try:
-        with pytest.raises(OSError, match=r"^no answer within 0.3 s$"):
-            get(f"http://127.0.0.1:{listener.getsockname()[1]}/{SECRET}", seconds=0.3)
-    finally:
-        given_up.set()
-        thread.join()
-        listener.close()
+    with dripping(drip) as url, pytest.raises(OSError, match=r"^no answer within 0.3 s$"):
+        get(f"{url}/{SECRET}", seconds=0.3)
 
 
 def test_where_nobody_answers_the_url_is_not_told(watcher: Watcher) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from dripping import dripping
 from fakes.alertmanager import FakeAlertmanager
 from triaged.alertmanagers import client
 from triaged.clock import FakeClock
@@ -50,33 +49,6 @@ def settings(folder: Path, *fakes: FakeAlertmanager, **more: Any) -> Settings:
 def living(folder: Path, clock: FakeClock, *fakes: FakeAlertmanager) -> Iterator[World]:
     with world(settings(folder, *fakes), clock) as one:
         yield one
-
-
-@contextmanager
-def dripping() -> Iterator[str]:
-    """The URL of a server that answers a byte at a time, and never to the end."""
-    over = threading.Event()
-
-    class Drip(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.wfile.write(b"HTTP/1.1 200 OK\r\n")
-            with suppress(OSError):
-                while not over.wait(0.05):
-                    self.wfile.write(b"x: y\r\n")
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Nobody reads it."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Drip)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def get(one: World, path: str) -> httpx.Response:

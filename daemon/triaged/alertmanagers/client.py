@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import ssl
 from collections.abc import Callable, Coroutine, Mapping
@@ -17,6 +16,7 @@ from msgspec import Struct
 from triaged.alertmanagers.configured import configured
 from triaged.alertmanagers.wire import Answer, Group, HeldAlert, Silence, UnreadableError
 from triaged.errors import DeliveryError
+from triaged.outbound import within
 
 MOST_BYTES: Final = 256 * 1024 * 1024
 _TIMEOUT_SECONDS: Final = 10.0
@@ -59,15 +59,15 @@ class Client:
 
     def read(self, now: datetime) -> Answer:
         """All that it holds. Raises UnreadableError."""
-        return _within(self._read(now))
+        return _whole(self._read(now))
 
     def groups(self) -> list[Group]:
         """What goes where, and what is muted. Raises UnreadableError."""
-        return _within(self._read_one("alerts/groups", list[Group]))
+        return _whole(self._read_one("alerts/groups", list[Group]))
 
     def silences(self) -> list[Silence]:
         """All silences, those that ended for some days too. Raises UnreadableError."""
-        return _within(self._read_one("silences", list[Silence]))
+        return _whole(self._read_one("silences", list[Silence]))
 
     async def _read(self, now: datetime) -> Answer:
         async with self._client() as client:
@@ -111,7 +111,7 @@ class Client:
         """The answer's first bytes. Raises DeliveryError; ambiguous where it may have been done."""
         path = f"/api/v2/{what}"
         try:
-            status, body = asyncio.run(self._ask(method, path, value))
+            status, body = within(_READING_SECONDS, self._ask(method, path, value))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise DeliveryError(f"{path}: cannot be reached: {type(error).__name__}", reason="unreachable") from error
         except (httpx.HTTPError, TimeoutError) as error:
@@ -127,7 +127,6 @@ class Client:
     async def _ask(self, method: str, path: str, value: Mapping[str, Any] | None) -> tuple[int, bytes]:
         content, body = None if value is None else msgspec.json.encode(value), bytearray()
         async with (
-            asyncio.timeout(_READING_SECONDS),
             self._client() as client,
             client.stream(method, f"{self.url}{path}", content=content, headers=_JSON) as answer,
         ):
@@ -165,15 +164,11 @@ class Client:
         return {"authorization": value} if value else {}
 
 
-def _within(reading: Coroutine[Any, Any, T]) -> T:
+def _whole(reading: Coroutine[Any, Any, T]) -> T:
     """Its result, where it comes in time. Raises UnreadableError."""
 
-    async def bounded() -> T:
-        async with asyncio.timeout(_READING_SECONDS):
-            return await reading
-
     try:
-        return asyncio.run(bounded())
+        return within(_READING_SECONDS, reading)
     except TimeoutError:
         raise UnreadableError(f"no whole answer within {_READING_SECONDS:g} s") from None
 

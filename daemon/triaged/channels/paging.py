@@ -18,6 +18,7 @@ import httpx
 from triaged.channels.writing import Format, subject, write
 from triaged.core.model import Severity
 from triaged.errors import ConfigError, DeliveryError
+from triaged.outbound import within
 from triaged.ports.channel import Letter, PageState
 
 PAGING: Final = frozenset({"pagerduty", "opsgenie"})
@@ -124,12 +125,19 @@ def key(text: str) -> str:
 def post(url: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> int:
     """The status of one POST; follows nothing, reads no answer. Raises DeliveryError, whose text holds no URL."""
     try:
-        with httpx.stream("POST", url, headers=headers, json=body, timeout=_SECONDS, follow_redirects=False) as answer:
-            return answer.status_code
+        return within(_SECONDS, _post(url, headers, body))
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL) as error:
         raise DeliveryError(f"no connection: {type(error).__name__}", reason="unreachable") from None
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, TimeoutError) as error:
         raise DeliveryError(f"no answer: {type(error).__name__}", reason="timeout", ambiguous=True) from None
+
+
+async def _post(url: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> int:
+    async with (
+        httpx.AsyncClient(timeout=_SECONDS, follow_redirects=False) as client,
+        client.stream("POST", url, headers=headers, json=body) as answer,
+    ):
+        return answer.status_code
 
 
 def _details(letter: Letter) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from triaged.errors import ConfigError
+from triaged.outbound import within
 
 log = structlog.get_logger(__name__)
 
@@ -77,22 +77,21 @@ def get(url: str, *, seconds: float = _TIMEOUT_SECONDS) -> int:
 
     It is given up after so many seconds, however it drips. Raises OSError, whose text holds nothing of the URL.
     """
-    return asyncio.run(_get(url, seconds))
+    try:
+        return within(seconds, _get(url, seconds))
+    except TimeoutError:
+        raise OSError(f"no answer within {seconds:g} s") from None
 
 
 async def _get(url: str, seconds: float) -> int:
-    # A blocking client only knows how long each single read may take.
     import httpx  # noqa: PLC0415 - costs memory, and most daemons send none
 
     try:
         async with (
-            asyncio.timeout(seconds),
             httpx.AsyncClient(timeout=seconds, follow_redirects=False) as client,
             client.stream("GET", url) as answer,
         ):
             return answer.status_code
-    except TimeoutError:
-        raise OSError(f"no answer within {seconds:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise OSError(f"no answer: {type(error).__name__}") from None
 
