@@ -1,4 +1,4 @@
-"""A server whose answers begin, and never end: a byte or a line at a time, each long before a read would be given up."""
+"""A server whose answers begin and never end: a bit at a time, each long before a read would be given up."""
 
 from __future__ import annotations
 
