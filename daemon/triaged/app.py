@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import os
 import signal
@@ -11,7 +10,7 @@ import socket
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from operator import itemgetter
@@ -22,15 +21,11 @@ import structlog
 import uvloop
 from fastapi import FastAPI
 
-from triaged import defaults, rulefiles, secretfile
+from triaged import configured, defaults, rulefiles
 from triaged.alertmanagers.asking import Alertmanager
-from triaged.alertmanagers.routing import Receivers
-from triaged.alertmanagers.wire import Readable
-from triaged.channels.opening import checked
 from triaged.clock import Clock, SystemClock
-from triaged.config import AlertmanagerSettings, HeartbeatSettings, Settings, SourceSettings
+from triaged.config import HeartbeatSettings, Settings
 from triaged.core.events import CloseAsked, SilenceAsked
-from triaged.core.matchers import whole
 from triaged.core.recipients import PEOPLE
 from triaged.door.doors import Door, doors
 from triaged.door.inside import Inside
@@ -45,7 +40,7 @@ from triaged.intake.known import Known, Mirrored
 from triaged.intake.units import Answer, Ask, Delivery, Job, Leave, Rules, RulesEnded, Unit, WindowsChanged
 from triaged.intake.writer import Writer
 from triaged.metrics import Metrics
-from triaged.ports.backend import Backend, Issue, Places
+from triaged.ports.backend import Issue
 from triaged.ports.mapping import SourceMapping
 from triaged.ports.source import Cut
 from triaged.ports.store import Fate
@@ -55,7 +50,6 @@ from triaged.sources import alertmanager
 from triaged.sources.sns import Handshake
 from triaged.store import queue, suppressions
 from triaged.store.reading import Reader
-from triaged.store.store import Store
 from triaged.store.transaction import Transaction
 from triaged.store.trouble import trouble
 from triaged.web.api import build
@@ -71,7 +65,7 @@ from triaged.workers.loop import Loop
 from triaged.workers.notify import NotifyWorker
 from triaged.workers.post import Lane, PostWorker
 from triaged.workers.publish import PublishWorker
-from triaged.workers.reconcile import ReconcileWorker, Watched
+from triaged.workers.reconcile import ReconcileWorker
 from triaged.workers.reload import ReloadWorker, Signature, signature
 from triaged.workers.report import gather
 from triaged.workers.retention import RetentionWorker
@@ -81,13 +75,12 @@ from triaged.workers.staleness import StalenessWorker
 from triaged.workers.subscribe import SubscribeWorker, fetch
 
 if TYPE_CHECKING:
-    from triaged.alertmanagers.client import Client
+    pass
 
 log = structlog.get_logger(__name__)
 
 _POLICY_FILES: Final = ("severities.yaml", "calendars.yaml")
 _STOP_SECONDS: Final = 15.0
-_PATIENCE: Final = timedelta(seconds=1)
 _PEOPLE_AT_ONCE: Final = 3
 # The threads share one interpreter lock; the default of 5 ms lets a worker starve the writer.
 _SWITCH_SECONDS: Final = 0.0005
@@ -108,12 +101,12 @@ class App:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.metrics = Metrics()
-        self.store = open_store(settings)
+        self.store = configured.open_store(settings)
         # On PostgreSQL another replica may have changed an alert since: there the stored digest alone decides.
         self.known = Mirrored() if self.store.alone else Known()
         self._folder = settings.rules or defaults.RULES
         self.former = Former()
-        self._auths = {name: _auth(settings, name) for name in settings.source_names}
+        self._auths = {name: configured.source_auth(settings, name) for name in settings.source_names}
         self._closed: tuple[str, ...] = ()
         self._reloading = threading.Lock()
         self._watch = ReloadWorker(self._folder, self.reload)
@@ -138,8 +131,8 @@ class App:
             alertmanagers={settings.source_of(one): one.name for one in settings.alertmanagers},
         )
         self.writer = Writer(self.intake, self.clock, answered=lambda: self.door.flush(), died=self._died)
-        self.backend = backend(settings, self.clock, self.metrics)
-        self._places = places(settings)
+        self.backend = configured.open_backend(settings, self.clock, self.metrics)
+        self._places = configured.places(settings)
         self.publish = Loop(
             PublishWorker(
                 self.backend,
@@ -154,7 +147,7 @@ class App:
             self.clock,
             self.metrics,
         )
-        members = {one.name: members_of(one) for one in settings.alertmanagers}
+        members = {one.name: configured.members_of(one) for one in settings.alertmanagers}
         self.silences = self._silencing(
             {
                 settings.source_of(one): Alertmanager(name=one.name, members=members[one.name])
@@ -162,7 +155,7 @@ class App:
             }
         )
         self._reconcile = ReconcileWorker(
-            [watched(settings, one, members[one.name]) for one in settings.alertmanagers],
+            [configured.watched(settings, one, members[one.name]) for one in settings.alertmanagers],
             read=self.store.read,
             ask=self.writer.ask,
             rules=lambda: self.intake.rules,
@@ -200,7 +193,7 @@ class App:
             Loop(worker, self.clock, self.metrics)
             for worker in (ends, heartbeats, shifts, self._staleness, self._watch)
         ]
-        self._addresses = Addresses(_channels(settings), lambda: self.intake.rules.rule_set)
+        self._addresses = Addresses(configured.channel_urls(settings), lambda: self.intake.rules.rule_set)
         self.notify, self.posts = self._notifying()
         self.loops = (self.publish, self.deadlines, self.retention, self.subscribe, *of_rules, self.notify, *self.posts)
         if settings.heartbeat is not None:
@@ -223,7 +216,7 @@ class App:
 
     def serve(self, log_level: str = "info") -> int:
         """Run until SIGTERM or SIGINT; the process's exit status. Raises ConfigError where the address is taken."""
-        listener = _listener(self.settings, self.clock)
+        listener = configured.open_listener(self.settings, self.clock)
         self.start()
         try:
             uvloop.run(self._serve(listener, log_level))
@@ -358,7 +351,7 @@ class App:
         return self._serving and not self._dead and self.writer.ask(Job(run=_prove)).status == 200
 
     def _lifesign(self, settings: HeartbeatSettings) -> Loop:
-        url = partial(_secret, settings.url, settings.url_file, Secret.URL)
+        url = partial(configured.secret_of, settings.url, settings.url_file, Secret.URL)
         url()
         worker = LifesignWorker(url, every=settings.every, trouble=self._trouble, get=get)
         return Loop(worker, self.clock, self.metrics)
@@ -539,128 +532,6 @@ class App:
         self.metrics.reloaded_at.set(self.clock.now().timestamp())
 
 
-def backend(settings: Settings, clock: Clock, metrics: Metrics) -> Backend:
-    """The configured backend; only its own packages are loaded."""
-    if settings.backend.type == "local":
-        from triaged.backends.local import LocalBackend  # noqa: PLC0415 - one backend a process
-
-        return LocalBackend(settings.backend.local.directory, clock=clock)
-    from triaged.backends.github.backend import GitHubBackend  # noqa: PLC0415 - as above
-    from triaged.backends.github.settings import Settings as GitHub  # noqa: PLC0415 - as above
-    from triaged.backends.github.transport import Surroundings  # noqa: PLC0415 - as above
-
-    github = settings.backend.github
-    if github is None:
-        raise ConfigError("backend.github: expected repository and token_file beside type: github")
-
-    def observe(operation: str, outcome: str, span: float) -> None:
-        metrics.backend_requests.labels("github", operation, outcome).inc()
-        metrics.backend_seconds.labels("github", operation, outcome).observe(span)
-        if made.rate_limit_remaining is not None:
-            metrics.rate_limit_remaining.labels("github").set(made.rate_limit_remaining)
-
-    def pause(span: float) -> None:
-        clock.wait(threading.Event(), timedelta(seconds=span))
-
-    token = partial(_secret, github.token, github.token_file, Secret.TOKEN)
-    token()
-    made = GitHubBackend(
-        GitHub(repository=github.repository, api_url=github.api_url, token=token),
-        Surroundings(now=clock.now, pause=pause, observe=observe),
-    )
-    return made
-
-
-def members_of(one: AlertmanagerSettings) -> tuple[Client, ...]:
-    """The members of a configured Alertmanager. Raises ConfigError where its credential cannot be read."""
-    from triaged.alertmanagers.client import Client, basic  # noqa: PLC0415 - a daemon without them loads none of it
-
-    def authorization() -> str:
-        if one.basic_auth_file is not None:
-            return basic(secretfile.first(one.basic_auth_file, Secret.PASSWORD))
-        return f"Bearer {secretfile.first(one.token_file, Secret.TOKEN)}" if one.token_file is not None else ""
-
-    authorization()
-    return tuple(Client(url, authorization) for url in one.urls)
-
-
-def watched(settings: Settings, one: AlertmanagerSettings, members: tuple[Readable, ...]) -> Watched:
-    """A configured Alertmanager, to be asked what it holds."""
-    return Watched(
-        name=one.name,
-        source=settings.source_of(one),
-        ours=Receivers(pattern=one.receiver, fits=whole(one.receiver)),
-        members=members,
-    )
-
-
-def places(settings: Settings) -> Places:
-    """Where the configured backend makes issues."""
-    github = settings.backend.github if settings.backend.type == "github" else None
-    return (
-        Places() if github is None else Places(common=github.repository, restricted=github.restricted_repository or "")
-    )
-
-
-def open_store(settings: Settings, *, new: bool = True) -> Store:
-    """The configured store; without `new` only one that is there. Raises ConfigError where there is none to have."""
-    file = Path(settings.store.removeprefix("sqlite:///"))
-    if not new and settings.store.startswith("sqlite:///") and not file.is_file():
-        raise ConfigError(f"store: expected a database at {file}, found none")
-    try:
-        return Store(settings.store, replica=socket.gethostname())
-    except OSError as error:
-        raise ConfigError(f"store: cannot make {file.parent}: {error.strerror}") from error
-
-
-def _channels(settings: Settings) -> dict[str, Callable[[], str]]:
-    """What gives the URL of each channel. Raises ConfigError where one cannot be read, or means nothing."""
-    channels: dict[str, Callable[[], str]] = {
-        name: partial(_secret, one.url, one.url_file, Secret.URL) for name, one in settings.channels.items()
-    }
-    for name, url in channels.items():
-        try:
-            checked(url())
-        except ConfigError as error:
-            raise ConfigError(f"channels.{name}: {error}") from None
-    return channels
-
-
-def _secret(text: str | None, file: Path | None, kind: Secret) -> str:
-    """A secret, read anew each time: its file may be rotated while the daemon runs."""
-    return secretfile.first(file, kind) if file is not None else text or ""
-
-
-def _auth(settings: Settings, name: str) -> SourceAuth:
-    source = settings.sources.get(name, SourceSettings())
-    return SourceAuth(source.tokens, tokens_file=source.tokens_file, basic_auth_file=source.basic_auth_file)
-
-
-def _listener(settings: Settings, clock: Clock) -> socket.socket:
-    """The socket on which requests come in. Raises ConfigError where its address cannot be had.
-
-    After a kill -9 the former daemon's door may hold the address for a moment longer than its daemon lived.
-    """
-    until = clock.now() + _PATIENCE
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    while True:
-        try:
-            listener.bind((settings.host, settings.port))
-            break
-        except (OSError, UnicodeError) as error:
-            taken = getattr(error, "errno", None) == errno.EADDRINUSE
-            if taken and clock.now() < until:
-                clock.wait(threading.Event(), _PATIENCE / 20)
-                continue
-            listener.close()
-            raise ConfigError(f"listen: cannot use {settings.listen}: {getattr(error, 'strerror', error)}") from error
-    listener.listen(2_048)
-    listener.setblocking(False)
-    return listener
-
-
 def _wake_all(loops: Iterable[Loop]) -> None:
     for loop in loops:
         loop.wake()
@@ -678,9 +549,3 @@ def _expect_same(folder: Path, read: Signature) -> None:
 
 def _prove(transaction: Transaction, _now: datetime) -> None:
     transaction.prove_writable(operation_id())
-
-
-def default_config() -> Path | None:
-    """The configuration that is used when none is named: ./config.yaml where there is one."""
-    found = Path("config.yaml")
-    return found if found.is_file() else None

@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from triaged import config, logs, rulefiles
-from triaged.app import default_config, open_store
 from triaged.cli import backtest_report as report
 from triaged.cli.terminal import screen
 from triaged.clock import SystemClock
+from triaged.configured import default_config, open_store
 from triaged.errors import ConfigError
 from triaged.replay.backtest import backtest, extent
 from triaged.rulefiles.words import some_span

@@ -9,10 +9,10 @@ import typer
 from rich.console import Console
 
 from triaged import defaults
-from triaged.app import default_config
 from triaged.cli.checking import Checked
 from triaged.cli.findings import Format, Level, counted, write_github, write_json, write_text
 from triaged.cli.terminal import told
+from triaged.configured import default_config
 from triaged.core import wording
 from triaged.rulefiles import RuleFiles
 

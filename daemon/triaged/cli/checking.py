@@ -9,10 +9,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from triaged import config, rulefiles
-from triaged.app import open_store
 from triaged.cli.findings import Level, Told
 from triaged.clock import SystemClock
 from triaged.config import Settings
+from triaged.configured import open_store
 from triaged.core.oncall import Reading, Rota
 from triaged.errors import ConfigError, DeliveryError, Finding, StoreError
 from triaged.replay.met import met

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from triaged import config
-from triaged.app import App, default_config, open_store
+from triaged.app import App
+from triaged.configured import default_config, open_store
 
 app = typer.Typer(help="The store: migrate, back up, take in again what had failed.", no_args_is_help=True)
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="Configuration; ./config.yaml where there is one.")]

@@ -13,11 +13,12 @@ from typing import Annotated
 import typer
 
 from triaged import config, defaults, rulefiles
-from triaged.app import default_config, open_store, rules_of
+from triaged.app import rules_of
 from triaged.cli.terminal import screen, told
 from triaged.cli.why import Why
 from triaged.clock import SystemClock
 from triaged.config import Settings
+from triaged.configured import default_config, open_store
 from triaged.core import heartbeats, storm
 from triaged.core.keys import fingerprint
 from triaged.core.matchers import Operator, parse_all

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from triaged import config, logs
-from triaged.app import App, default_config
+from triaged.app import App
+from triaged.configured import default_config
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="Configuration; ./config.yaml where there is one.")]
 

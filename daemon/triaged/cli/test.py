@@ -10,10 +10,11 @@ import typer
 from rich.console import Console
 
 from triaged import config, defaults, rulefiles
-from triaged.app import default_config, rules_of
+from triaged.app import rules_of
 from triaged.cli.check import ConfigFile
 from triaged.cli.terminal import told
 from triaged.clock import SystemClock, seconds
+from triaged.configured import default_config
 from triaged.core import wording
 from triaged.errors import ConfigError
 from triaged.replay.ruletests import telling

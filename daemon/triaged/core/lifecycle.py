@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 from triaged.core import (
     acts,
@@ -23,6 +23,7 @@ from triaged.core.draft import Context, Decision, Draft
 from triaged.core.effects import CommentKind
 from triaged.core.events import (
     Acknowledged,
+    Act,
     AlertFired,
     AlertResolved,
     Assigned,
@@ -62,6 +63,9 @@ from triaged.core.events import (
 )
 from triaged.core.model import Entry, Incident, State
 from triaged.errors import ActError
+
+_OF_ITSELF: Final = (SplitAsked, ReopenAsked, Noted)
+"""What may be asked of one that is folded: what somebody finds out is worth keeping wherever they are."""
 
 
 def begin(  # noqa: PLR0913 - the facts of a birth; each has one source in intake
@@ -131,9 +135,6 @@ def decide(incident: Incident, event: Event, context: Context, now: datetime) ->
             silencing.seen(draft, event)
         case SilenceFailed():
             silencing.failed(draft, event)
-        case SilenceAsked():
-            _refuse_folded(incident)
-            silencing.ask(draft, event)
         case FoldAsked():
             folding.fold_if_asked(draft, event)
         case ParentFolded():
@@ -144,53 +145,47 @@ def decide(incident: Incident, event: Event, context: Context, now: datetime) ->
             acts.close(draft, event.close)
         case StormGoesOn():
             draft.set(storm_until=event.until)
-        case MergeAsked():
-            _refuse_folded(incident)
-            folding.merge(draft, event)
-        case SplitAsked():
-            folding.split(draft, event)
-        case ReopenAsked():
-            acts.reopen_by_person(draft, event)
-        case Acknowledged():
-            _refuse_folded(incident)
-            acts.acknowledge(draft, event)
-        case SeverityChosen():
-            _refuse_folded(incident)
-            acts.choose_severity(draft, event)
-        case ResolveAsked():
-            _refuse_folded(incident)
-            acts.resolve(draft, event)
-        case CloseAsked():
-            _refuse_folded(incident)
-            acts.close(draft, event)
-        case PauseAsked():
-            _refuse_folded(incident)
-            pausing.pause(draft, event)
-        case ResumeAsked():
-            _refuse_folded(incident)
-            pausing.resume(draft, event)
-        case EscalateAsked():
-            _refuse_folded(incident)
-            acts.escalate(draft, event)
         case NobodyTold():
             escalation.nobody(draft, event)
-        case Noted():
-            # What somebody finds out is worth keeping wherever they are.
-            working.work(draft, event)
-        case Unacknowledged() | Assigned() | RoleGiven() | Updated() | Expected() | WorkedAround():
-            _refuse_folded(incident)
-            working.work(draft, event)
         case _:
-            assert_never(event)
+            _act(draft, event)
     cadence.follow(draft)
     escalation.follow(draft)
     return draft.done()
 
 
-def _refuse_folded(incident: Incident) -> None:
-    """The acts on the parent hold for what is folded into it."""
-    if incident.parent is not None and incident.state.unfinished:
+def _act(draft: Draft, event: Act) -> None:  # noqa: C901 - a table
+    """What a person asks for; what is asked of the parent holds for all that is folded into it."""
+    incident = draft.incident
+    if incident.parent is not None and incident.state.unfinished and not isinstance(event, _OF_ITSELF):
         raise ActError(f"{incident.name} is folded into INC-{incident.parent}: act on that, or split it off first")
+    match event:
+        case Acknowledged():
+            acts.acknowledge(draft, event)
+        case SeverityChosen():
+            acts.choose_severity(draft, event)
+        case ResolveAsked():
+            acts.resolve(draft, event)
+        case CloseAsked():
+            acts.close(draft, event)
+        case ReopenAsked():
+            acts.reopen_by_person(draft, event)
+        case MergeAsked():
+            folding.merge(draft, event)
+        case SplitAsked():
+            folding.split(draft, event)
+        case SilenceAsked():
+            silencing.ask(draft, event)
+        case PauseAsked():
+            pausing.pause(draft, event)
+        case ResumeAsked():
+            pausing.resume(draft, event)
+        case EscalateAsked():
+            acts.escalate(draft, event)
+        case Noted() | Unacknowledged() | Assigned() | RoleGiven() | Updated() | Expected() | WorkedAround():
+            working.work(draft, event)
+        case _:
+            assert_never(event)
 
 
 def title(event: AlertFired) -> str:

@@ -1,0 +1,160 @@
+"""What the configuration names, opened: store, backend, channels, Alertmanagers, the listening socket."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from triaged import secretfile
+from triaged.alertmanagers.routing import Receivers
+from triaged.alertmanagers.wire import Readable
+from triaged.channels.opening import checked
+from triaged.clock import Clock
+from triaged.config import AlertmanagerSettings, Settings, SourceSettings
+from triaged.core.matchers import whole
+from triaged.errors import ConfigError
+from triaged.metrics import Metrics
+from triaged.ports.backend import Backend, Places
+from triaged.secretfile import Secret
+from triaged.store.store import Store
+from triaged.web.auth import SourceAuth
+from triaged.workers.reconcile import Watched
+
+if TYPE_CHECKING:
+    from triaged.alertmanagers.client import Client
+
+_PATIENCE: Final = timedelta(seconds=1)
+
+
+def open_backend(settings: Settings, clock: Clock, metrics: Metrics) -> Backend:
+    """The configured backend; only its own packages are loaded."""
+    if settings.backend.type == "local":
+        from triaged.backends.local import LocalBackend  # noqa: PLC0415 - one backend a process
+
+        return LocalBackend(settings.backend.local.directory, clock=clock)
+    from triaged.backends.github.backend import GitHubBackend  # noqa: PLC0415 - as above
+    from triaged.backends.github.settings import Settings as GitHub  # noqa: PLC0415 - as above
+    from triaged.backends.github.transport import Surroundings  # noqa: PLC0415 - as above
+
+    github = settings.backend.github
+    if github is None:
+        raise ConfigError("backend.github: expected repository and token_file beside type: github")
+
+    def observe(operation: str, outcome: str, span: float) -> None:
+        metrics.backend_requests.labels("github", operation, outcome).inc()
+        metrics.backend_seconds.labels("github", operation, outcome).observe(span)
+        if made.rate_limit_remaining is not None:
+            metrics.rate_limit_remaining.labels("github").set(made.rate_limit_remaining)
+
+    def pause(span: float) -> None:
+        clock.wait(threading.Event(), timedelta(seconds=span))
+
+    token = partial(secret_of, github.token, github.token_file, Secret.TOKEN)
+    token()
+    made = GitHubBackend(
+        GitHub(repository=github.repository, api_url=github.api_url, token=token),
+        Surroundings(now=clock.now, pause=pause, observe=observe),
+    )
+    return made
+
+
+def members_of(one: AlertmanagerSettings) -> tuple[Client, ...]:
+    """The members of a configured Alertmanager. Raises ConfigError where its credential cannot be read."""
+    from triaged.alertmanagers.client import Client, basic  # noqa: PLC0415 - a daemon without them loads none of it
+
+    def authorization() -> str:
+        if one.basic_auth_file is not None:
+            return basic(secretfile.first(one.basic_auth_file, Secret.PASSWORD))
+        return f"Bearer {secretfile.first(one.token_file, Secret.TOKEN)}" if one.token_file is not None else ""
+
+    authorization()
+    return tuple(Client(url, authorization) for url in one.urls)
+
+
+def watched(settings: Settings, one: AlertmanagerSettings, members: tuple[Readable, ...]) -> Watched:
+    """A configured Alertmanager, to be asked what it holds."""
+    return Watched(
+        name=one.name,
+        source=settings.source_of(one),
+        ours=Receivers(pattern=one.receiver, fits=whole(one.receiver)),
+        members=members,
+    )
+
+
+def places(settings: Settings) -> Places:
+    """Where the configured backend makes issues."""
+    github = settings.backend.github if settings.backend.type == "github" else None
+    return (
+        Places() if github is None else Places(common=github.repository, restricted=github.restricted_repository or "")
+    )
+
+
+def open_store(settings: Settings, *, new: bool = True) -> Store:
+    """The configured store; without `new` only one that is there. Raises ConfigError where there is none to have."""
+    file = Path(settings.store.removeprefix("sqlite:///"))
+    if not new and settings.store.startswith("sqlite:///") and not file.is_file():
+        raise ConfigError(f"store: expected a database at {file}, found none")
+    try:
+        return Store(settings.store, replica=socket.gethostname())
+    except OSError as error:
+        raise ConfigError(f"store: cannot make {file.parent}: {error.strerror}") from error
+
+
+def channel_urls(settings: Settings) -> dict[str, Callable[[], str]]:
+    """What gives the URL of each channel. Raises ConfigError where one cannot be read, or means nothing."""
+    urls: dict[str, Callable[[], str]] = {
+        name: partial(secret_of, one.url, one.url_file, Secret.URL) for name, one in settings.channels.items()
+    }
+    for name, url in urls.items():
+        try:
+            checked(url())
+        except ConfigError as error:
+            raise ConfigError(f"channels.{name}: {error}") from None
+    return urls
+
+
+def secret_of(text: str | None, file: Path | None, kind: Secret) -> str:
+    """A secret, read anew each time: its file may be rotated while the daemon runs."""
+    return secretfile.first(file, kind) if file is not None else text or ""
+
+
+def source_auth(settings: Settings, name: str) -> SourceAuth:
+    source = settings.sources.get(name, SourceSettings())
+    return SourceAuth(source.tokens, tokens_file=source.tokens_file, basic_auth_file=source.basic_auth_file)
+
+
+def open_listener(settings: Settings, clock: Clock) -> socket.socket:
+    """The socket on which requests come in. Raises ConfigError where its address cannot be had.
+
+    After a kill -9 the former daemon's door may hold the address for a moment longer than its daemon lived.
+    """
+    until = clock.now() + _PATIENCE
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    while True:
+        try:
+            opened.bind((settings.host, settings.port))
+            break
+        except (OSError, UnicodeError) as error:
+            taken = getattr(error, "errno", None) == errno.EADDRINUSE
+            if taken and clock.now() < until:
+                clock.wait(threading.Event(), _PATIENCE / 20)
+                continue
+            opened.close()
+            raise ConfigError(f"listen: cannot use {settings.listen}: {getattr(error, 'strerror', error)}") from error
+    opened.listen(2_048)
+    opened.setblocking(False)
+    return opened
+
+
+def default_config() -> Path | None:
+    """The configuration that is used when none is named: ./config.yaml where there is one."""
+    found = Path("config.yaml")
+    return found if found.is_file() else None
