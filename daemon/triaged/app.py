@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from operator import itemgetter
@@ -40,7 +40,7 @@ from triaged.intake.known import Known, Mirrored
 from triaged.intake.units import Answer, Ask, Delivery, Job, Leave, Rules, RulesEnded, Unit, WindowsChanged
 from triaged.intake.writer import Writer
 from triaged.metrics import Metrics
-from triaged.ports.backend import Issue
+from triaged.ports.backend import Issue, Kind
 from triaged.ports.mapping import SourceMapping
 from triaged.ports.source import Cut
 from triaged.ports.store import Fate
@@ -55,27 +55,32 @@ from triaged.store.trouble import trouble
 from triaged.web.api import build
 from triaged.web.auth import ApiTokens, Role, SourceAuth, TokenSource
 from triaged.web.desk import Desk
-from triaged.workers import ical
+from triaged.workers import bridge, ical
 from triaged.workers.addresses import Addresses
+from triaged.workers.assemble import AssembleWorker
 from triaged.workers.deadlines import DeadlinesWorker
+from triaged.workers.downtime import DowntimeWorker
 from triaged.workers.ends import EndsWorker
+from triaged.workers.evidence import EvidenceWorker
 from triaged.workers.heartbeats import HeartbeatsWorker
 from triaged.workers.lifesign import LifesignWorker, get
 from triaged.workers.loop import Loop
 from triaged.workers.notify import NotifyWorker
 from triaged.workers.post import Lane, PostWorker
-from triaged.workers.publish import PublishWorker
+from triaged.workers.problems import ProblemsWorker, gather_problem, on_problem
+from triaged.workers.publish import PublishWorker, on_incident
 from triaged.workers.reconcile import ReconcileWorker
 from triaged.workers.reload import ReloadWorker, Signature, signature
 from triaged.workers.report import gather
 from triaged.workers.retention import RetentionWorker
+from triaged.workers.reviews import gather_review, on_review
 from triaged.workers.shifts import ShiftsWorker
 from triaged.workers.silences import SilencesWorker
 from triaged.workers.staleness import StalenessWorker
 from triaged.workers.subscribe import SubscribeWorker, fetch
 
 if TYPE_CHECKING:
-    pass
+    from triaged.prometheus.client import Prometheus
 
 log = structlog.get_logger(__name__)
 
@@ -105,6 +110,8 @@ class App:
         # On PostgreSQL another replica may have changed an alert since: there the stored digest alone decides.
         self.known = Mirrored() if self.store.alone else Known()
         self._folder = settings.rules or defaults.RULES
+        self._prometheus = configured.open_prometheus(settings)
+        self._changes = configured.open_changes(settings, self.clock, self.metrics)
         self.former = Former()
         self._auths = {name: configured.source_auth(settings, name) for name in settings.source_names}
         self._closed: tuple[str, ...] = ()
@@ -127,8 +134,11 @@ class App:
             metrics=self.metrics,
             woken=self._woken,
             truncated=self._truncated,
+            assembles=self._call_together,
             hearings=self.hearings,
             alertmanagers={settings.source_of(one): one.name for one in settings.alertmanagers},
+            channels=(*settings.channels,),
+            asks_health=settings.prometheus is not None,
         )
         self.writer = Writer(self.intake, self.clock, answered=lambda: self.door.flush(), died=self._died)
         self.backend = configured.open_backend(settings, self.clock, self.metrics)
@@ -143,6 +153,7 @@ class App:
                 clock=self.clock,
                 operation_id=operation_id,
                 interval=timedelta(seconds=10 if settings.backend.type == "github" else 1),
+                heed={Kind.INCIDENT: on_incident, Kind.REVIEW: on_review, Kind.PROBLEM: on_problem},
             ),
             self.clock,
             self.metrics,
@@ -189,15 +200,32 @@ class App:
         shifts = ShiftsWorker(
             lambda: self.intake.rules.rule_set, read=self.store.read, run=self.writer.run, ask=ical.ask
         )
+        problems = ProblemsWorker(
+            lambda: self.intake.rules.rule_set.problems, read=self.store.read, ask=self.writer.ask
+        )
+        downtime = DowntimeWorker(lambda: self.intake.rules.rule_set, read=self.store.read, ask=self.writer.ask)
         of_rules = [
             Loop(worker, self.clock, self.metrics)
-            for worker in (ends, heartbeats, shifts, self._staleness, self._watch)
+            for worker in (ends, heartbeats, shifts, self._staleness, self._watch, problems, downtime)
         ]
+        self._assemble = AssembleWorker(
+            configured.bridge_hook(settings),
+            bridge.ask,
+            rules=lambda: self.intake.rules,
+            former=self.former,
+            read=self.store.read,
+            ask=self.writer.ask,
+            public_url=settings.public_url,
+        )
+        self.assemble = Loop(self._assemble, self.clock, self.metrics)
         self._addresses = Addresses(configured.channel_urls(settings), lambda: self.intake.rules.rule_set)
         self.notify, self.posts = self._notifying()
         self.loops = (self.publish, self.deadlines, self.retention, self.subscribe, *of_rules, self.notify, *self.posts)
+        self.loops = (*self.loops, self.assemble, self._looking_around())
         if settings.heartbeat is not None:
             self.loops = (*self.loops, self._lifesign(settings.heartbeat))
+        if self._prometheus is not None:
+            self.loops = (*self.loops, self._asking(self._prometheus))
         if settings.alertmanagers:
             self.loops = (*self.loops, self.reconcile, *self.silences)
         self.application = self._application()
@@ -270,6 +298,8 @@ class App:
         for loop in self.loops:
             loop.stop(_STOP_SECONDS)
         self.backend.close()
+        if self._changes is not None:
+            self._changes.close()
         self._hear_out()
         self.writer.close()
         if not self._dead:
@@ -373,6 +403,27 @@ class App:
 
         return tuple(loop(source) for source in (*sorted(alertmanagers), None))
 
+    def _asking(self, prometheus: Prometheus) -> Loop:
+        """What asks the health queries of services."""
+        from triaged.workers.health import HealthWorker  # noqa: PLC0415 - a daemon without one loads none of it
+
+        worker = HealthWorker(
+            prometheus, rules=lambda: self.intake.rules.rule_set, read=self.store.read, ask=self.writer.ask
+        )
+        return Loop(worker, self.clock, self.metrics)
+
+    def _looking_around(self) -> Loop:
+        """What looks for evidence."""
+        worker = EvidenceWorker(
+            self._prometheus,
+            self._changes,
+            rules=lambda: self.intake.rules.rule_set,
+            read=self.store.read,
+            ask=self.writer.ask,
+            pieces=self.metrics.evidence,
+        )
+        return Loop(worker, self.clock, self.metrics)
+
     def _notifying(self) -> tuple[Loop, tuple[Loop, ...]]:
         """What takes notices up, and what sends them: each channel for itself, so that none waits for another."""
 
@@ -455,6 +506,7 @@ class App:
             sends=self._sends,
             unreadable=self._reconcile.unreadable,
             silenceable=frozenset(settings.source_of(one) for one in settings.alertmanagers),
+            places=self._places,
             sources=lambda: tuple(sorted({door.source for door in self.door.doors.values()})),
         )
         return build(desk)
@@ -496,7 +548,27 @@ class App:
             places=self._places,
             chosen=chosen,
         )
-        return None if report is None else render(report)
+        return self._render_review(reader, incident_id, chosen) if report is None else render(report)
+
+    def _render_review(self, reader: Reader, number: int, chosen: str) -> Issue | None:
+        from triaged.backends.review import render  # noqa: PLC0415 - as above
+
+        told = gather_review(
+            reader,
+            number,
+            rules=self.intake.rules,
+            former=self.former,
+            public_url=self.settings.public_url,
+            places=self._places,
+            chosen=chosen,
+        )
+        return self._render_problem(reader, number, chosen) if told is None else render(told)
+
+    def _render_problem(self, reader: Reader, number: int, chosen: str) -> Issue | None:
+        from triaged.backends.problem import render  # noqa: PLC0415 - as above
+
+        told = gather_problem(reader, number, public_url=self.settings.public_url, places=self._places, chosen=chosen)
+        return None if told is None else render(told)
 
     def _asked(self, unit: Unit) -> Answer:
         """What a person asks for; a silence is to be made, or removed, at once."""
@@ -512,6 +584,10 @@ class App:
             self.notify.wake()
         if deadlines:
             self.deadlines.wake()
+
+    def _call_together(self, incident_ids: Sequence[int]) -> None:
+        self._assemble.tell(incident_ids)
+        self.assemble.wake()
 
     def _truncated(self, source: str, cut: Cut) -> None:
         if self._reconcile.truncated(source, cut):

@@ -27,7 +27,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from triaged import secretfile, urls
-from triaged.core import heartbeats, storm
+from triaged.backends.github import keyfile
+from triaged.core import heartbeats, reports, storm
 from triaged.core.matchers import whole
 from triaged.core.recipients import ON_CALL, PEOPLE, TEAM
 from triaged.errors import SHOWN_FINDINGS, ConfigError, Finding
@@ -39,8 +40,9 @@ from triaged.secretfile import Secret
 _FORBID = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 _PREFIX: Final = "TRIAGED_"
 _MOST_YEARS: Final = 100
-OWN_SOURCES: Final = (heartbeats.SOURCE, storm.SOURCE)
-"""Whose alerts the daemon makes: nobody may send as they."""
+_PRIVATE_KEY: Final = ("backend", "github", "app", "private_key_file")
+OWN_SOURCES: Final = (heartbeats.SOURCE, storm.SOURCE, reports.SOURCE)
+"""Whose alerts the daemon makes, also of what people report: nobody may send as they."""
 # What Kubernetes sets in every pod beside a service of our name:
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _KUBERNETES: Final = re.compile(
@@ -113,6 +115,28 @@ _MemberUrl = Annotated[str, AfterValidator(urls.bare), _in_schema(r"https?://[^\
 _ApiUrl = Annotated[str, AfterValidator(urls.base), _in_schema(r"https?://[^\s@?#]*[^\s@?#/]")]
 
 
+def _text_of_number(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+_APP_ID: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}"
+_AppId = Annotated[
+    str,
+    BeforeValidator(_text_of_number),
+    AfterValidator(_shaped(_APP_ID, "the App's id, such as 123456, or its client id, such as Iv23liXXXXXXXXXXXXXX")),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": f"^{_APP_ID}$"}]}),
+]
+
+
+class GitHubAppSettings(BaseModel):
+    """A GitHub App; its installation is found by the repository, unless it is named."""
+
+    model_config = _FORBID
+    id: _AppId
+    private_key_file: Path
+    installation_id: Annotated[int, Field(gt=0)] | None = None
+
+
 class GitHubSettings(BaseModel):
     """The repository where issues are opened, another one for restricted incidents, and the credential for both."""
 
@@ -120,13 +144,17 @@ class GitHubSettings(BaseModel):
     repository: _Repository
     restricted_repository: _Repository | None = None
     api_url: _ApiUrl = "https://api.github.com"
+    app: GitHubAppSettings | None = None
     token: str | None = Field(default=None, repr=False)
     token_file: Path | None = None
+    webhook_secret_file: Path | None = None
 
     @model_validator(mode="after")
-    def _one_token(self) -> GitHubSettings:
-        if (self.token is None) == (self.token_file is None):
-            raise ValueError("expected either token_file (better) or token")
+    def _one_credential(self) -> GitHubSettings:
+        named = {"app": self.app, "token_file": self.token_file, "token": self.token}
+        given = [name for name, value in named.items() if value is not None]
+        if len(given) != 1:
+            raise ValueError(f"expected one of app (best), token_file and token, got {' and '.join(given) or 'none'}")
         return self
 
 
@@ -224,6 +252,20 @@ class ChannelSettings(BaseModel):
         return self
 
 
+class BridgeSettings(BaseModel):
+    """A service that makes bridges for major incidents: a URL, which is asked by POST, or a file with it."""
+
+    model_config = _FORBID
+    hook_url: _SecretUrl | None = Field(default=None, repr=False)
+    hook_url_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_url(self) -> BridgeSettings:
+        if (self.hook_url is None) == (self.hook_url_file is None):
+            raise ValueError("expected either hook_url_file (better) or hook_url")
+        return self
+
+
 class AlertmanagerSettings(BaseModel):
     """An Alertmanager, or the members of one cluster, whose alerts come in at the door of `source`."""
 
@@ -258,6 +300,21 @@ class AlertmanagerSettings(BaseModel):
         return self
 
 
+class PrometheusSettings(BaseModel):
+    """The Prometheus, or what answers as it does, that is asked for values: charts, health."""
+
+    model_config = _FORBID
+    url: _MemberUrl
+    token_file: Path | None = None
+    basic_auth_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> PrometheusSettings:
+        if self.token_file is not None and self.basic_auth_file is not None:
+            raise ValueError("expected token_file or basic_auth_file, got both")
+        return self
+
+
 class Settings(BaseSettings):
     """All of it. Paths are absolute: relative ones in a file are relative to the file's folder."""
 
@@ -279,7 +336,9 @@ class Settings(BaseSettings):
     retention: RetentionSettings = RetentionSettings()
     heartbeat: HeartbeatSettings | None = None
     alertmanagers: tuple[AlertmanagerSettings, ...] = ()
+    prometheus: PrometheusSettings | None = None
     channels: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")], ChannelSettings] = {}
+    bridge: BridgeSettings | None = None
     insecure_no_auth: bool = False
 
     @field_validator("channels")
@@ -419,13 +478,34 @@ def unreadable_secrets(settings: Settings, file: Path | None) -> tuple[Finding, 
     """One finding for each file of secrets with which no daemon would start: gone, empty, or of another form."""
     node = None if file is None else _composed(file)
     findings = []
+    hint = "where they lie on another machine, check with --no-secrets"
     for path, secrets, kind in _secret_files(settings):
         try:
             secretfile.read(secrets, kind)
         except ConfigError as error:
-            hint = "where they lie on another machine, check with --no-secrets"
             findings.append(_found_at(file, node, path, str(error), hint))
+    key = _private_key_file(settings)
+    if key is not None:
+        try:
+            keyfile.load(key)
+        except ConfigError as error:
+            findings.append(_found_at(file, node, _PRIVATE_KEY, str(error), hint))
     return tuple(findings)
+
+
+def doubtful_secrets(settings: Settings, file: Path | None) -> tuple[Finding, ...]:
+    """One finding for each file of secrets that others on this machine may use."""
+    key = _private_key_file(settings)
+    doubt = "" if key is None else keyfile.doubt(key)
+    if not doubt:
+        return ()
+    node = None if file is None else _composed(file)
+    return (_found_at(file, node, _PRIVATE_KEY, doubt, "chmod 600 FILE; in Kubernetes the secret's defaultMode: 0440"),)
+
+
+def _private_key_file(settings: Settings) -> Path | None:
+    github = settings.backend.github if settings.backend.type == "github" else None
+    return github.app.private_key_file if github is not None and github.app is not None else None
 
 
 def _secret_files(settings: Settings) -> Iterator[tuple[tuple[str, ...], Path, Secret]]:
@@ -434,6 +514,7 @@ def _secret_files(settings: Settings) -> Iterator[tuple[tuple[str, ...], Path, S
     named: list[tuple[tuple[str, ...], Path | None, Secret]] = []
     if settings.backend.type == "github" and github is not None:
         named.append((("backend", "github", "token_file"), github.token_file, Secret.TOKEN))
+        named.append((("backend", "github", "webhook_secret_file"), github.webhook_secret_file, Secret.TOKEN))
     for name, source in settings.sources.items():
         named.append((("sources", name, "tokens_file"), source.tokens_file, Secret.TOKEN))
         named.append((("sources", name, "basic_auth_file"), source.basic_auth_file, Secret.PASSWORD))
@@ -441,9 +522,14 @@ def _secret_files(settings: Settings) -> Iterator[tuple[tuple[str, ...], Path, S
         named.append((("api_tokens", name, "token_file"), token.token_file, Secret.TOKEN))
     if heartbeat is not None:
         named.append((("heartbeat", "url_file"), heartbeat.url_file, Secret.URL))
+    if settings.bridge is not None:
+        named.append((("bridge", "hook_url_file"), settings.bridge.hook_url_file, Secret.URL))
     for at, one in enumerate(settings.alertmanagers):
         named.append((("alertmanagers", str(at), "token_file"), one.token_file, Secret.TOKEN))
         named.append((("alertmanagers", str(at), "basic_auth_file"), one.basic_auth_file, Secret.PASSWORD))
+    if (prometheus := settings.prometheus) is not None:
+        named.append((("prometheus", "token_file"), prometheus.token_file, Secret.TOKEN))
+        named.append((("prometheus", "basic_auth_file"), prometheus.basic_auth_file, Secret.PASSWORD))
     for path, secrets, kind in named:
         if secrets is not None:
             yield path, secrets, kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import socket
 import threading
@@ -16,7 +17,7 @@ from triaged.alertmanagers.routing import Receivers
 from triaged.alertmanagers.wire import Readable
 from triaged.channels.opening import checked
 from triaged.clock import Clock
-from triaged.config import AlertmanagerSettings, Settings, SourceSettings
+from triaged.config import AlertmanagerSettings, PrometheusSettings, Settings, SourceSettings
 from triaged.core.matchers import whole
 from triaged.errors import ConfigError
 from triaged.metrics import Metrics
@@ -28,6 +29,9 @@ from triaged.workers.reconcile import Watched
 
 if TYPE_CHECKING:
     from triaged.alertmanagers.client import Client
+    from triaged.backends.github.settings import Settings as GitHub
+    from triaged.prometheus.client import Prometheus
+    from triaged.workers.changes import Changes
 
 _PATIENCE: Final = timedelta(seconds=1)
 
@@ -39,12 +43,7 @@ def open_backend(settings: Settings, clock: Clock, metrics: Metrics) -> Backend:
 
         return LocalBackend(settings.backend.local.directory, clock=clock)
     from triaged.backends.github.backend import GitHubBackend  # noqa: PLC0415 - as above
-    from triaged.backends.github.settings import Settings as GitHub  # noqa: PLC0415 - as above
     from triaged.backends.github.transport import Surroundings  # noqa: PLC0415 - as above
-
-    github = settings.backend.github
-    if github is None:
-        raise ConfigError("backend.github: expected repository and token_file beside type: github")
 
     def observe(operation: str, outcome: str, span: float) -> None:
         metrics.backend_requests.labels("github", operation, outcome).inc()
@@ -55,26 +54,73 @@ def open_backend(settings: Settings, clock: Clock, metrics: Metrics) -> Backend:
     def pause(span: float) -> None:
         clock.wait(threading.Event(), timedelta(seconds=span))
 
+    made = GitHubBackend(github_of(settings), Surroundings(now=clock.now, pause=pause, observe=observe))
+    return made
+
+
+def github_of(settings: Settings) -> GitHub:
+    """Where GitHub is, and as whom it is asked. Raises ConfigError where token or private key cannot be read."""
+    from triaged.backends.github import keyfile  # noqa: PLC0415 - as above
+    from triaged.backends.github.settings import App  # noqa: PLC0415 - as above
+    from triaged.backends.github.settings import Settings as GitHub  # noqa: PLC0415 - as above
+
+    github = settings.backend.github
+    if github is None:
+        raise ConfigError("backend.github: expected repository and app or token_file beside type: github")
+    if github.app is not None:
+        key = partial(keyfile.load, github.app.private_key_file)
+        key()
+        number = github.app.installation_id
+        app = App(id=github.app.id, key=key, home=github.repository, installation_id=number)
+        return GitHub(repository=github.repository, api_url=github.api_url, app=app)
     token = partial(secret_of, github.token, github.token_file, Secret.TOKEN)
     token()
-    made = GitHubBackend(
-        GitHub(repository=github.repository, api_url=github.api_url, token=token),
-        Surroundings(now=clock.now, pause=pause, observe=observe),
-    )
-    return made
+    return GitHub(repository=github.repository, api_url=github.api_url, token=token)
+
+
+def open_changes(settings: Settings, clock: Clock, metrics: Metrics) -> Changes | None:
+    """Who knows the recent changes of code: GitHub, where it is configured. Raises ConfigError as `github_of` does."""
+    if settings.backend.github is None:
+        return None
+    from triaged.backends.github.transport import Surroundings  # noqa: PLC0415 - as above
+    from triaged.workers.changes import Changes  # noqa: PLC0415 - as above
+
+    def observe(operation: str, outcome: str, span: float) -> None:
+        metrics.backend_requests.labels("github", operation, outcome).inc()
+        metrics.backend_seconds.labels("github", operation, outcome).observe(span)
+
+    def pause(span: float) -> None:
+        clock.wait(threading.Event(), timedelta(seconds=span))
+
+    return Changes(github_of(settings), Surroundings(now=clock.now, pause=pause, observe=observe))
 
 
 def members_of(one: AlertmanagerSettings) -> tuple[Client, ...]:
     """The members of a configured Alertmanager. Raises ConfigError where its credential cannot be read."""
-    from triaged.alertmanagers.client import Client, basic  # noqa: PLC0415 - a daemon without them loads none of it
+    from triaged.alertmanagers.client import Client  # noqa: PLC0415 - a daemon without them loads none of it
 
-    def authorization() -> str:
-        if one.basic_auth_file is not None:
-            return basic(secretfile.first(one.basic_auth_file, Secret.PASSWORD))
-        return f"Bearer {secretfile.first(one.token_file, Secret.TOKEN)}" if one.token_file is not None else ""
-
+    authorization = partial(_authorization, one)
     authorization()
     return tuple(Client(url, authorization) for url in one.urls)
+
+
+def open_prometheus(settings: Settings) -> Prometheus | None:
+    """The configured Prometheus, None without. Raises ConfigError where its credential cannot be read."""
+    if settings.prometheus is None:
+        return None
+    from triaged.prometheus.client import Prometheus  # noqa: PLC0415 - as above
+
+    authorization = partial(_authorization, settings.prometheus)
+    authorization()
+    return Prometheus(settings.prometheus.url, authorization)
+
+
+def _authorization(one: AlertmanagerSettings | PrometheusSettings) -> str:
+    """The header's value, "" for none: read anew each time, a file may be rotated."""
+    if one.basic_auth_file is not None:
+        pair = secretfile.first(one.basic_auth_file, Secret.PASSWORD)
+        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+    return f"Bearer {secretfile.first(one.token_file, Secret.TOKEN)}" if one.token_file is not None else ""
 
 
 def watched(settings: Settings, one: AlertmanagerSettings, members: tuple[Readable, ...]) -> Watched:
@@ -117,6 +163,15 @@ def channel_urls(settings: Settings) -> dict[str, Callable[[], str]]:
         except ConfigError as error:
             raise ConfigError(f"channels.{name}: {error}") from None
     return urls
+
+
+def bridge_hook(settings: Settings) -> Callable[[], str] | None:
+    """What gives the URL of the service that makes bridges, None without. Raises ConfigError where it is unreadable."""
+    if settings.bridge is None:
+        return None
+    url = partial(secret_of, settings.bridge.hook_url, settings.bridge.hook_url_file, Secret.URL)
+    url()
+    return url
 
 
 def secret_of(text: str | None, file: Path | None, kind: Secret) -> str:

@@ -57,6 +57,12 @@ class Metrics:
             ["channel", "outcome"],
             registry=one,
         )
+        self.evidence = Counter(
+            "triaged_evidence_pieces",
+            "Pieces of evidence that were asked of others: charts of Prometheus, changes of GitHub.",
+            ["piece", "outcome"],
+            registry=one,
+        )
         self.errors = Counter(
             "triaged_errors", "Bugs caught at an edge; the log has the traceback.", ["where"], registry=one
         )

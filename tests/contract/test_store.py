@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
@@ -1185,6 +1185,7 @@ _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     datetime: _INSTANT,
     tuple[tuple[datetime, datetime], ...]: st.lists(st.tuples(_INSTANT, _INSTANT), max_size=2).map(tuple),
     Mapping[str, str]: st.dictionaries(_TEXT, _TEXT, max_size=3),
+    Mapping[str, int]: st.dictionaries(_TEXT, st.integers(0, 9), max_size=3),
     tuple[str, ...]: st.lists(_TEXT, max_size=3).map(tuple),
 }
 
@@ -1196,6 +1197,8 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(hint)
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         return st.fixed_dictionaries({n: _values(h) for n, h in get_type_hints(hint).items()}).map(lambda f: hint(**f))
+    if get_origin(hint) is tuple:
+        return st.lists(_values(get_args(hint)[0]), max_size=2).map(tuple)
     (inner,) = [one for one in get_args(hint) if one is not type(None)]
     return st.none() | _values(inner)
 

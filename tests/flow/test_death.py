@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dying import Fate, Killed
 from fakes.github import FakeGitHub
 from triaged import defaults
 from triaged.app import App
@@ -33,32 +33,6 @@ rules: []
 """
 
 
-class Killed(BaseException):
-    """The process is gone."""
-
-
-class Fate:
-    """Counts instants and kills at one of them."""
-
-    def __init__(self, kill_at: int) -> None:
-        self.kill_at = kill_at
-        self.passed = 0
-
-    def instant(self) -> None:
-        self.passed += 1
-        if self.passed == self.kill_at:
-            raise Killed
-
-    def around(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def mortal(*args: Any, **kwargs: Any) -> Any:
-            self.instant()
-            answer = call(*args, **kwargs)
-            self.instant()
-            return answer
-
-        return mortal
-
-
 class MortalBackend:
     """A backend with an instant before and after each request."""
 
@@ -67,6 +41,7 @@ class MortalBackend:
         self._fate = fate
         self.name = backend.name
         self.settled_after = backend.settled_after
+        self.hidden_for = backend.hidden_for
         self.ready_at = backend.ready_at
 
     def __getattr__(self, name: str) -> Any:

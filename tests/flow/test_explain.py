@@ -603,9 +603,12 @@ def test_what_rules_of_then_said_is_marked_where_others_are_in_force(
         (["inc-1", "--source", "alertmanager"], "--source: inc-1 is explained as it stands, from what came; to ask"),
         (
             ["--alert", 'a="b"', "--source", "alertmanger"],
-            "--source: expected alertmanager, plain, heartbeats or triaged, got 'alertmanger'; did you mean alertm",
+            "--source: expected alertmanager, plain, heartbeats, triaged or people, got 'alertmanger'; did you mean",
         ),
-        (["-", "--source", "nope"], "--source: expected alertmanager, plain, heartbeats or triaged, got 'nope'\n"),
+        (
+            ["-", "--source", "nope"],
+            "--source: expected alertmanager, plain, heartbeats, triaged or people, got 'nope'\n",
+        ),
     ],
 )
 def test_a_question_that_cannot_be_meant_is_refused_in_words(

@@ -840,9 +840,9 @@ def test_a_long_closed_incident_is_followed_by_another_and_cannot_be_reopened_be
     refused = desk.act(1, ReopenAsked(actor=ANN))
     assert (refused.status, refused.error) == (
         409,
-        "INC-1 cannot be reopened: INC-2 is open for the same problem",
+        f"INC-1 cannot be reopened: {second.name} is open for the same problem",
     )
-    desk.act(2, close())
+    desk.act(second.id, close())
     assert desk.act(1, ReopenAsked(actor=ANN)).status == 200
 
 
@@ -1114,7 +1114,8 @@ def test_retention_forgets_in_steps_what_is_over_and_old_and_then_rests(desk: De
         desk.clock.move_to(START + timedelta(days=2 * day))
         desk.post(alert(starts=desk.clock.now()))
         desk.post(alert(status="resolved", ends=desk.clock.now()))
-        desk.act(day + 1, close())
+        desk.act(desk.incidents()[-1].id, close())
+    opened = [found.id for found in desk.incidents()]
     worker = RetentionWorker(
         lambda job: desk.ask(Job(run=job)).value, deliveries=timedelta(days=5), incidents=timedelta(days=10)
     )
@@ -1122,7 +1123,7 @@ def test_retention_forgets_in_steps_what_is_over_and_old_and_then_rests(desk: De
     steps = 0
     while worker.step(now):
         steps += 1
-    assert [found.id for found in desk.incidents()] == list(range(7, 13))
+    assert [found.id for found in desk.incidents()] == opened[-6:]
     assert min(kept.received_at for kept in desk.records()) >= now - timedelta(days=5)
     assert desk.total("incidents_opened_total") == 12
     assert steps > 1
@@ -1132,7 +1133,7 @@ def test_retention_forgets_in_steps_what_is_over_and_old_and_then_rests(desk: De
     assert next_at > now
     desk.clock.advance(MINUTE)
     desk.post(alert(starts=desk.clock.now()))
-    assert desk.incidents()[-1].id in (12, 13)
+    assert desk.incidents()[-1].id >= opened[-1]
 
 
 def test_an_alert_of_a_forgotten_incident_fires_anew(desk: Desk) -> None:
@@ -1143,7 +1144,7 @@ def test_an_alert_of_a_forgotten_incident_fires_anew(desk: Desk) -> None:
     assert desk.ask(Job(run=lambda tx, now: tx.forget_incidents(now))).value == 1
     assert desk.incidents() == []
     assert desk.post(alert(starts=desk.clock.now())).counts == {"began": 1}
-    assert desk.only().id == 2
+    assert desk.only().id > 1
 
 
 def test_metrics_can_be_exported_after_all_that(desk: Desk) -> None:

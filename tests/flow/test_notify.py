@@ -13,7 +13,7 @@ from fakes.services import Mailbox, Receiver, mail_server
 from triaged.app import App
 from triaged.clock import FakeClock
 from triaged.config import ChannelSettings, Settings
-from triaged.core.events import Acknowledged, CloseAsked, Record
+from triaged.core.events import Acknowledged, CloseAsked, EscalateAsked, PauseAsked, Record
 from triaged.core.model import CloseReason
 from triaged.ports.channel import Ending
 from triaged.store import notices
@@ -206,6 +206,29 @@ def test_whoever_has_no_address_is_passed_over_and_the_next_level_is_told(runnin
     running.advance(10 * MINUTE)
     assert "nobody is told (escalated): the rules have no address of bob" in told(running)
     assert len(pager.bodies) == 2
+
+
+@pytest.mark.parametrize(("to", "status"), [("page", 200), ("ann", 200), ("management", 200), ("pgae", 409)])
+def test_only_whom_rules_or_configuration_know_can_be_called(running: World, to: str, status: int) -> None:
+    fire(running)
+    answer = running.act(1, EscalateAsked(actor=ANN, to=to))
+    assert (answer.status, "did you mean page?" in answer.error) == (status, status == 409)
+
+
+def test_when_a_pause_is_over_whoever_has_it_is_told_and_no_pager_wakes(
+    running: World, mail: Mailbox, pager: Receiver
+) -> None:
+    fire(running)
+    acknowledge(running)
+    running.act(1, PauseAsked(actor=ANN, lasting=20 * MINUTE, reason="the vendor looks"))
+    running.advance(19 * MINUTE)
+    before = len(mail.mails)
+    running.advance(2 * MINUTE)
+    (last,) = mail.mails[before:]
+    assert b"Subject: INC-1 High goes on: Down" in last.content
+    assert b"The pause is over: the resolution clock runs again." in last.content
+    assert pager.requests == []
+    assert told(running)[-1] == "pause over: ann told"
 
 
 # ---------------------------------------------------------------- paging services

@@ -69,6 +69,7 @@ def test_a_quiet_incident_costs_at_most_five_writes(daemon: World, github: FakeG
     assert (incident.severity, incident.state) == (Severity.SEV3, State.CLOSED)
     assert (issue.state, issue.state_reason) == ("closed", "completed")
     assert len(github.comments(issue.number)) == 1
+    assert "#### Evidence" in (issue.body or "")
     assert len(github.writes) <= 5
 
 

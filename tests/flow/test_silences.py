@@ -234,6 +234,42 @@ def test_a_daemon_that_died_before_the_request_sends_it_once_it_is_sure(
         assert [made["comment"] for made in fake.live()] == [f"INC-1: known (by ann) [triaged {'a' * 32}]"]
 
 
+def test_one_that_is_made_after_the_close_by_a_request_of_before_is_removed(
+    settings: Settings, clock: FakeClock, fake: FakeAlertmanager, one: World
+) -> None:
+    """A request whose answer was lost may be done later: as long as it may, it is looked for."""
+    silence(one)
+    with one.app.store.begin() as transaction:
+        silences.claim(transaction.connection, 1, "a" * 32, clock.now())
+    one.app.stop()
+    with world(settings, clock) as again:
+        again.act(1, CLOSE)
+        again.advance(timedelta(seconds=10))
+        assert len(stored(again)) == 1
+        fake._silenced({"alertname": "Slow"}, by="ann", comment=f"[triaged {'a' * 32}]", ends_at=START + HOUR)
+        again.advance(MINUTE)
+        assert (fake.live(), stored(again)) == ([], [])
+
+
+def test_what_another_daemon_took_meanwhile_is_asked_for_once(one: World, fake: FakeAlertmanager) -> None:
+    (worker,) = [loop.worker for loop in one.app.silences if vars(loop.worker)["_source"] is not None]
+    run, others = vars(worker)["_run"], ["b" * 32]
+
+    def late(job: Any) -> Any:
+        if others:
+            with one.app.store.begin() as transaction:
+                silences.claim(transaction.connection, 1, others.pop(), one.clock.now())
+        return run(job)
+
+    vars(worker)["_run"] = late
+    silence(one)
+    one.settle()
+    assert fake.changes == []
+    one.advance(6 * MINUTE)
+    assert [made["comment"] for made in fake.live()] == [f"INC-1: known (by ann) [triaged {'b' * 32}]"]
+    assert fake.changes == ["POST /api/v2/silences"]
+
+
 def test_what_cannot_be_made_is_tried_again_and_told_once(one: World, fake: FakeAlertmanager) -> None:
     fake.down = True
     silence(one)

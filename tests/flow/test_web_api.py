@@ -210,7 +210,7 @@ def test_an_unknown_act_is_404_with_the_acts_that_there_are(desk: WebDesk) -> No
     said = error(desk, f"{ONE}/explode", {}, 404)
     acts = (
         "ack, severity, resolve, close, reopen, merge, split, silence, pause, resume, escalate, unack, assign, role,"
-        " note, update, eta or workaround"
+        " note, update, eta, workaround, review, action or knowledge"
     )
     assert said == f"expected one of the acts {acts}, got 'explode'"
 

@@ -149,6 +149,7 @@ def test_every_example_behind_a_comment_sign_in_the_example_file_is_well_formed(
     assert found.backend.github == GitHubSettings(
         repository="acme/incidents",
         token_file=Path("/run/secrets/github"),
+        webhook_secret_file=Path("/run/secrets/github-webhook"),
         restricted_repository="acme/security",
     )
     assert sorted(found.sources) == ["alertmanager", "eu", "pagerduty"]
@@ -320,8 +321,9 @@ def test_embedded_settings_are_out_of_reach_of_the_environment(monkeypatch: pyte
 
 def test_an_unknown_key_is_told_with_its_place_the_known_ones_and_the_nearest(file: Path) -> None:
     assert refused(file, "# ours\nlisen: 127.0.0.1:1\n") == (
-        "config.yaml:2:1: lisen: unknown key 'lisen': expected one of alertmanagers, api_tokens, backend, channels, "
-        "heartbeat, insecure_no_auth, listen, public_url, retention, rules, sources, store; did you mean listen?"
+        "config.yaml:2:1: lisen: unknown key 'lisen': expected one of alertmanagers, api_tokens, backend, bridge, "
+        "channels, heartbeat, insecure_no_auth, listen, prometheus, public_url, retention, rules, sources, store; "
+        "did you mean listen?"
     )
 
 
@@ -405,6 +407,13 @@ def test_every_mistake_of_a_file_is_told_at_once(file: Path) -> None:
             "expected a source of its own",
         ),
         ("alertmanagers: [{name: a, urls: ['http://a']}, {name: a, urls: ['http://b']}]", "expected names that differ"),
+        ("prometheus: {}", "prometheus.url: expected this key, found none"),
+        ("bridge: {}", "bridge: expected either hook_url_file (better) or hook_url"),
+        ("bridge: {hook_url: 'http://a', hook_url_file: f}", "bridge: expected either hook_url_file (better)"),
+        ("bridge: {hook_url: 'ftp://a'}", "bridge.hook_url: expected a URL like http://HOST:PORT/PATH"),
+        ("sources: {people: {}}", "sources.people: expected another name: people is the daemon's own"),
+        ("prometheus: {url: 'http://me:secret@prom'}", "prometheus.url: expected a URL without user"),
+        ("prometheus: {url: 'http://prom', token_file: t, basic_auth_file: b}", "got both"),
         ("insecure_no_auth: perhaps", "insecure_no_auth: expected true or false"),
         ("retention: {deliveries: 90}", "retention.deliveries: expected a duration"),
         ("retention: {deliveries: [90d]}", "retention.deliveries: expected a duration"),
@@ -430,8 +439,6 @@ def test_a_wrong_value_says_where_it_is_and_what_was_expected(file: Path, text: 
 @pytest.mark.parametrize(
     "text",
     [
-        "backend: {github: {repository: a/b}}",
-        "backend: {github: {repository: a/b, token: t, token_file: f}}",
         "api_tokens: {ann: {role: read}}",
         "api_tokens: {ann: {token: t, token_file: f}}",
     ],

@@ -491,6 +491,37 @@ def test_ownership_moves_where_it_is_asked(to: str, owner: str) -> None:
     assert play.incident.process.owner == owner
 
 
+KNOWN = Context(policy=LADDERS, people=("ann", "bob"), teams=("payments",), channels=("cloud-vendor",))
+
+
+@pytest.mark.parametrize(
+    ("to", "hint"),
+    [
+        ("anne", "; did you mean ann?"),
+        ("cloudvendor", "; did you mean cloud-vendor?"),
+        ("on-call", "; did you mean on_call?"),
+        ("carl", ""),
+    ],
+)
+def test_somebody_whom_nobody_knows_is_refused_before_it_is_said_that_they_are_told(to: str, hint: str) -> None:
+    with pytest.raises(ActError) as refused:
+        decide(opened().incident, asks(to), KNOWN, minutes(6))
+    said = "to: expected a level, or one of the people, teams or channels, got "
+    assert str(refused.value) == f"{said}{to!r}{hint}"
+
+
+@pytest.mark.parametrize("to", ["ann", "payments", "cloud-vendor", "on_call", "on_call.next", "team", "2", ""])
+def test_people_teams_channels_words_and_levels_are_known(to: str) -> None:
+    decision = decide(opened().incident, asks(to), KNOWN, minutes(6))
+    assert any(isinstance(effect, Notify) for effect in decision.effects)
+
+
+@pytest.mark.parametrize("known", [changed(KNOWN, channels=None), Context(policy=LADDERS, channels=())])
+def test_where_it_is_not_known_whom_there_is_anybody_can_be_called(known: Context) -> None:
+    decision = decide(opened().incident, asks("carl"), known, minutes(6))
+    assert [effect.to for effect in decision.effects if isinstance(effect, Notify)] == [("carl",)]
+
+
 @pytest.mark.parametrize("to", ["0", "4", "level 99"])
 def test_a_level_that_does_not_exist_is_refused(to: str) -> None:
     with pytest.raises(ActError, match=r"^to: expected a level from 1 to 3 of sev1, or a name, got \d+$"):

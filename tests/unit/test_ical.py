@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import resource
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from triaged.core.rotation import Shift
 from triaged.errors import DeliveryError
 from triaged.workers import ical
-from triaged.workers.ical import MOST_BYTES, MOST_SHIFTS, Asked, ask, shifts_of
+from triaged.workers.ical import MOST_BYTES, MOST_MEMORY, MOST_SHIFTS, Asked, Told, ask, fetch, shifts_of
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 BERLIN = """BEGIN:VTIMEZONE
@@ -216,3 +221,84 @@ def test_a_rule_without_end_is_given_up() -> None:
     endless = event("SUMMARY:ann\nDTSTART:20260101T000000Z\nDURATION:PT1S\nRRULE:FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30")
     with serving(calendar(endless)) as url:
         assert refused(url, seconds=3) == "expected a calendar that is read within 3 s"
+
+
+def test_a_reader_that_dies_is_told_with_its_status_and_without_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    said = "expected a calendar of a size that can be read, it ended the reader (status 1)"
+    assert refused("http://127.0.0.1:1/private-s3cret") == said
+
+
+# ---------------------------------------------------------------- what the reader does, in this process
+
+
+def test_what_is_fetched_is_the_whole_body() -> None:
+    body = b"BEGIN:VCALENDAR\r\n" + b"X" * 100_000
+    with serving(body) as url:
+        assert fetch(url) == body
+
+
+@pytest.mark.parametrize("status", [204, 302, 401, 404, 500])
+def test_another_status_than_200_is_no_calendar(status: int) -> None:
+    with serving(b"", status=status) as url, pytest.raises(DeliveryError, match=f"expected 200, got {status}"):
+        fetch(url)
+
+
+@pytest.mark.parametrize("url", ["webcal://127.0.0.1:1/private-s3cret", "WebCal://127.0.0.1:1/private-s3cret"])
+def test_webcal_is_asked_as_https(url: str) -> None:
+    with pytest.raises(DeliveryError, match=r"^no answer: ConnectError$"):
+        fetch(url)
+
+
+@pytest.mark.parametrize("url", ["http://[s3cret", "ftp://127.0.0.1/s3cret", "http://s3cret:port/", "s3cret"])
+def test_a_url_that_leads_nowhere_is_refused_without_being_told(url: str) -> None:
+    with pytest.raises(DeliveryError, match=r"^no answer: \w+$"):
+        fetch(url)
+
+
+def test_more_than_a_calendar_may_have_is_not_kept() -> None:
+    with serving(b"X" * (MOST_BYTES + 1)) as url, pytest.raises(DeliveryError, match="expected at most"):
+        fetch(url)
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[Asked], Told]:
+    """What the reader writes to standard output when it is asked on standard input; its limit is kept, not set."""
+
+    def ask_it(question: Asked) -> Told:
+        limits: list[object] = []
+        monkeypatch.setattr(resource, "setrlimit", lambda which, limit: limits.append((which, limit)))
+        stdin, stdout = io.BytesIO(msgspec.json.encode(question)), io.BytesIO()
+        with monkeypatch.context() as changed:
+            changed.setattr(sys, "stdin", SimpleNamespace(buffer=stdin))
+            changed.setattr(sys, "stdout", SimpleNamespace(buffer=stdout))
+            ical.main()
+        assert limits == [(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))]
+        return msgspec.json.decode(stdout.getvalue(), type=Told)
+
+    return ask_it
+
+
+def test_the_reader_bounds_its_memory_and_answers_with_shifts(answer: Callable[[Asked], Told]) -> None:
+    with serving(calendar(event("SUMMARY:ann\nDTSTART:20261123T090000Z\nDTEND:20261124T090000Z"))) as url:
+        told = answer(asked(url))
+    assert [(shift.who, shift.begins_at) for shift in told.shifts] == [(("ann",), START + timedelta(hours=9))]
+    assert told.failure == ""
+
+
+def test_the_reader_says_what_it_cannot_read(answer: Callable[[Asked], Told]) -> None:
+    with serving(b"<html>Sign in</html>") as url:
+        told = answer(asked(url))
+    assert told.shifts == ()
+    assert told.failure.startswith("expected an iCalendar")
+
+
+def test_a_reader_without_memory_says_so_in_a_word(
+    answer: Callable[[Asked], Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_body: bytes, _asked: Asked) -> tuple[Shift, ...]:
+        raise MemoryError
+
+    monkeypatch.setattr(ical, "shifts_of", full)
+    with serving(b"") as url:
+        assert answer(asked(url)).failure == "MemoryError"

@@ -323,6 +323,7 @@ def test_a_quiet_sev3_opens_resolves_and_closes_without_a_person() -> None:
         Entry.MET,
         Entry.RESOLVED,
         Entry.CLOSED,
+        Entry.FIGURES,
     ]
     assert [kind for kind, _ in comments(play.played)] == [CommentKind.RESOLVED]
 

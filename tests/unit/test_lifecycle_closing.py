@@ -130,7 +130,12 @@ def test_a_persons_close_is_closed_at_once_even_while_alerts_fire_and_is_told_on
     assert (incident.closed_by_person, incident.closed_covering, incident.firing) == (True, SEV2, 2)
     assert (incident.fix, play.due()) == ("Rolled back.", {})
     assert comments(closed) == [
-        (CommentKind.CLOSED_FIRING, "Closed by ann while 2 alerts of it still fire. They will not reopen it.")
+        (CommentKind.CLOSED_FIRING, "Closed by ann while 2 alerts of it still fire. They will not reopen it."),
+        (
+            CommentKind.MISSING,
+            "Closed. Still to be written down: summary, root cause, prevention. This adds it:"
+            " triaged incidents resolve INC-1 --summary … --root-cause … --prevention …",
+        ),
     ]
     assert told(closed, Entry.CLOSED) == ["closed by ann: completed"]
     assert comments([*play.fire(since=0), *play.resolve(), *play.fire(since=0), *play.to(600)]) == []
@@ -154,7 +159,7 @@ def test_a_completed_close_in_verifying_is_judged_by_the_restoration() -> None:
     play.to(55)
     play.resolve()
     play.to(65)
-    closed = play.act(close())
+    closed = play.act(close(summary="Slow.", root_cause="A lock.", fix="A restart.", prevention="A timeout."))
     assert (play.incident.restored_at, play.incident.former_state) == (minutes(55), None)
     assert (play.incident.response_outcome, play.incident.resolution_outcome) == (Outcome.NOT_REQUIRED, Outcome.MET)
     assert comments(closed) == []

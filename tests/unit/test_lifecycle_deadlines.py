@@ -307,7 +307,7 @@ def test_a_late_deadline_says_so_on_its_own_entry_and_not_on_what_it_brought_abo
     play = opened(SEV3)
     play.resolve()
     late = play.down_until(60)
-    assert entries(late) == [Entry.NOT_REQUIRED, Entry.MET, Entry.RESOLVED, Entry.CLOSED]
+    assert entries(late) == [Entry.NOT_REQUIRED, Entry.MET, Entry.RESOLVED, Entry.CLOSED, Entry.FIGURES]
     assert [" late)" in text for text in told(late)] == [False, False, True, False]
 
 

@@ -17,6 +17,7 @@ from playing import (
     CONTEXT,
     POLICY,
     Play,
+    Played,
     ack,
     choose,
     close,
@@ -34,8 +35,8 @@ from playing import (
 )
 from triaged.core.calendars import Calendar
 from triaged.core.draft import Context, Draft
-from triaged.core.effects import PublishIssue
-from triaged.core.events import FoldAsked, PauseAsked, SilencesSeen
+from triaged.core.effects import Audience, NoticeKind, Notify, PublishIssue
+from triaged.core.events import Assigned, FoldAsked, PauseAsked, SilencesSeen
 from triaged.core.lifecycle import decide
 from triaged.core.model import (
     CloseReason,
@@ -433,6 +434,50 @@ def test_a_pause_and_what_followed_it_while_nothing_ran_act_in_their_order() -> 
     late = play.down_until(1_000)
     assert entries(late) == [Entry.RESUMED, Entry.AT_RISK, Entry.BREACHED]
     assert play.incident.resolution_due_at == minutes(340)
+
+
+# ---- who hears of its end
+
+
+def notices(played: list[Played]) -> list[Notify]:
+    return [effect for one in played for effect in one.decision.effects if isinstance(effect, Notify)]
+
+
+def test_whoever_has_it_is_told_that_the_time_of_the_pause_is_over() -> None:
+    (notice,) = notices(paused(100).to(160))
+    assert (notice.kind, notice.audience, notice.to) == (
+        NoticeKind.PAUSE_OVER,
+        Audience.RESPONDERS,
+        ("ann", "on_call"),
+    )
+    assert notice.text == "The pause is over: the resolution clock runs again. Until now: the vendor looks."
+
+
+def test_whom_it_was_assigned_to_is_told_rather_than_whoever_acknowledged_it() -> None:
+    play = paused(100)
+    play.act(Assigned(actor=ANN, to="bob"))
+    (notice,) = notices(play.to(160))
+    assert notice.to == ("bob", "on_call")
+
+
+def test_the_end_of_each_pause_is_told_once() -> None:
+    play = paused(100)
+    first = notices(play.to(160))
+    play.act(pause(40))
+    second = notices(play.to(230))
+    assert len({notice.key for notice in (*first, *second)}) == 2
+
+
+def test_a_pause_that_a_person_or_the_end_of_the_incident_ends_is_told_to_nobody() -> None:
+    resumed, over = paused(100), paused(100)
+    assert notices(resumed.act(resume()) + resumed.to(200)) == []
+    over.resolve()
+    assert notices(over.to(79.9)) == []
+    watched = paused(100)
+    watched.to(150)
+    watched.resolve()
+    assert told(watched.to(165))[0].startswith("the pause ended")
+    assert [notice.kind for notice in notices(watched.played) if notice.kind is NoticeKind.PAUSE_OVER] == []
 
 
 # ---- open time

@@ -15,7 +15,7 @@ from triaged.core.events import Acknowledged, CloseAsked, MergeAsked, Record, Re
 from triaged.core.model import CloseReason, Severity
 from triaged.errors import ConfigError, Finding
 from triaged.replay.ruletests.acting import FIELDS, NEEDED
-from triaged.replay.ruletests.cases import Case, Do, Fire, Post, Resolve
+from triaged.replay.ruletests.cases import Case, Do, Fire, Post, Resolve, Says
 from triaged.replay.ruletests.expecting import DUE, KEYS
 from triaged.replay.ruletests.reading import FIRING_KEYS, MOST_FINDINGS, START, STEP_KEYS, TEST_KEYS, read, read_all
 from triaged.replay.ruletests.wording import moment, offset
@@ -39,7 +39,7 @@ def findings_of(text: str) -> list[str]:
     return [str(finding) for finding in findings]
 
 
-def does(step: str) -> Fire | Post | Resolve | Do | None:
+def does(step: str) -> Fire | Post | Resolve | Do | Says | None:
     (case,) = cases(f"{STEPS}  - {step}\n{SEEN}")
     return case.steps[0].does
 

@@ -44,7 +44,8 @@ from triaged.core.events import (
 )
 from triaged.core.lifecycle import decide
 from triaged.core.model import CloseReason, DeadlineKind, Entry, Fold, Outcome, Role, Severity, State
-from triaged.core.working import FURTHEST, missing
+from triaged.core.record import missing
+from triaged.core.working import FURTHEST
 from triaged.errors import ActError
 
 HOURLY = replace(

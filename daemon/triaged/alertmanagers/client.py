@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import ssl
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
@@ -13,7 +12,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from triaged.alertmanagers.configured import configured
+from triaged.alertmanagers.configured import Configured, configured
 from triaged.alertmanagers.wire import Answer, Group, HeldAlert, Silence, UnreadableError
 from triaged.errors import DeliveryError
 from triaged.outbound import within
@@ -60,6 +59,10 @@ class Client:
     def read(self, now: datetime) -> Answer:
         """All that it holds. Raises UnreadableError."""
         return _whole(self._read(now))
+
+    def status(self) -> Configured | None:
+        """What its configuration says; None where that cannot be read. Raises UnreadableError."""
+        return configured(_whole(self._read_one("status", _Running)).config.original)
 
     def groups(self) -> list[Group]:
         """What goes where, and what is muted. Raises UnreadableError."""
@@ -171,8 +174,3 @@ def _whole(reading: Coroutine[Any, Any, T]) -> T:
         return within(_READING_SECONDS, reading)
     except TimeoutError:
         raise UnreadableError(f"no whole answer within {_READING_SECONDS:g} s") from None
-
-
-def basic(pair: str) -> str:
-    """The header's value for `user:password`."""
-    return f"Basic {base64.b64encode(pair.encode()).decode()}"

@@ -6,11 +6,17 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import assert_never
 
+from triaged.backends.assembly import assembly
+from triaged.backends.evidence import evidence
 from triaged.backends.firing import firing, lead, says
 from triaged.backends.folded import folded, folded_into
 from triaged.backends.guidance import base_of, guidance, page_of
+from triaged.backends.known import line as problem_line
+from triaged.backends.known import links
 from triaged.backends.progress import progress
+from triaged.backends.reviewed import action_items, standing
 from triaged.backends.text import code, link, passage, prose, table
+from triaged.backends.verification import verification
 from triaged.backends.why import why
 from triaged.core import wording
 from triaged.core.model import DAEMON, Incident, Objective, Outcome, Severity, State
@@ -41,11 +47,17 @@ def block(report: Report) -> str:
         _what(report),
         _facts(report),
         guidance(report),
-        progress(report.incident),
+        assembly(report),
+        progress(report.incident, roles=not report.roles),
         _targets(report),
         firing(report, page=page_of(report)),
+        evidence(report),
+        verification(report),
         folded(report),
         *_record(report.incident),
+        # Where there is a review, that follows them.
+        "" if report.incident.process.review else action_items(report.incident, heading="#### Action items"),
+        links(report.knowledge, heading="#### What is known"),
         why(report),
         _timeline(report),
         OWNED,
@@ -108,6 +120,10 @@ def _facts(report: Report) -> str:
     if incident.held_until is not None:
         until = wording.instant(incident.held_until)
         facts.append(f"- **Held back** by maintenance until {until}: {prose(incident.held_for or '', most=320)}")
+    if incident.process.review is not None:
+        facts.append(f"- {standing(incident.process.review)}")
+    if report.problem is not None:
+        facts.append(f"- {problem_line(report.problem, base_of(report))}")
     if incident.follows is not None:
         before = f"INC-{incident.follows}"
         facts.append(f"- **Follows** {link(before, f'{base_of(report)}/incidents/{before}') or before}")

@@ -23,7 +23,7 @@ from difflib import SequenceMatcher
 from hashlib import blake2b
 
 from triaged.backends.text import passage
-from triaged.ports.backend import Issue
+from triaged.ports.backend import Issue, Kind
 
 # GitHub takes 65,536 characters; code points of four bytes are 262,144 of its bytes.
 MOST_POINTS = 65_000
@@ -35,7 +35,7 @@ NEWLINE = "\n"
 
 BEGIN, END = "<!-- triaged:begin -->", "<!-- triaged:end -->"
 OPERATION = re.compile(r"[0-9a-f]{1,64}")
-MARK = re.compile(r"^<!-- triaged:v1 op=([0-9a-f]{1,64})(?: inc=\d+)? -->[ \t]*\r?$", re.MULTILINE)
+MARK = re.compile(r"^<!-- triaged:v1 op=([0-9a-f]{1,64})(?: (?:inc|rev|prb)=\d+)? -->[ \t]*\r?$", re.MULTILINE)
 SUM = re.compile(r"<!-- triaged:sum ([0-9a-f]{16}) -->")
 MARKED = re.compile(rf"{MARK.pattern}\s*^{BEGIN}[^\r\n]*\r?\n\Z", re.MULTILINE)
 SHORTENED = "*Shortened: {} more lines had no room in this issue.*"
@@ -55,22 +55,27 @@ class _Place:
     newline: str
 
 
-def mark(operation: str, incident_id: int | None = None) -> str:
+def mark(operation: str, number: int | None = None, kind: Kind = Kind.INCIDENT) -> str:
     """The marker line of an operation. Raises ValueError for an operation that could end the HTML comment."""
     if not OPERATION.fullmatch(operation):
         raise ValueError(f"expected an operation of hexadecimal digits, not {operation!r}")
-    return f"<!-- triaged:v1 op={operation}" + ("" if incident_id is None else f" inc={incident_id}") + " -->"
+    return f"<!-- triaged:v1 op={operation}" + ("" if number is None else f" {kind.lower()}={number}") + " -->"
 
 
-def carries(body: str | None, operation: str) -> bool:
-    """Whether the first marker of the text is the operation's: people may quote others below it."""
+def operation(body: str | None) -> str:
+    """The operation of the first marker of the text, "" for none: people may quote others below it."""
     found = MARK.search(body or "")
-    return found is not None and found[1] == operation
+    return found[1] if found else ""
+
+
+def carries(body: str | None, wanted: str) -> bool:
+    """Whether the text is the operation's."""
+    return operation(body) == wanted != ""
 
 
 def compose(issue: Issue, operation: str) -> str:
     """The body of a new issue."""
-    head = f"{mark(operation, issue.incident_id)}\n\n{BEGIN}\n"
+    head = f"{mark(operation, issue.incident_id, issue.kind)}\n\n{BEGIN}\n"
     return _joined(head, f"{END}\n\n{issue.people}".rstrip() + "\n", issue.block, newline="\n")
 
 

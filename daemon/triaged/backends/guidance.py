@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import assert_never
 
 from triaged.backends.firing import first
 from triaged.backends.text import code, link, prose
 from triaged.core import wording
 from triaged.core.model import State
+from triaged.core.reports import SOURCE, references
 from triaged.ports.backend import Report
 
 RUNBOOKS = ("runbook_url", "runbook")
@@ -28,7 +30,7 @@ def guidance(report: Report) -> str:
         case State.ACKNOWLEDGED:
             steps.append(f"When it works again: {_act(report, 'resolve')}")
         case State.RESOLVED:
-            steps.append(f"Finish the closure checklist below, then: {_act(report, 'close')}")
+            steps.append(f"Finish the closure checklist, then: {_act(report, 'close')}")
         case State.VERIFYING | State.CLOSED:
             pass
         case _:
@@ -58,6 +60,8 @@ def _runbooks(report: Report) -> list[str]:
 def _places(report: Report) -> list[str]:
     dashboards = (first(episode.annotations, DASHBOARDS) for episode in report.episodes)
     shown = [link("dashboard", url) for url in [*dict.fromkeys(filter(None, dashboards))][:MOST_LINKS]]
+    reported = (references(episode.annotations) for episode in report.episodes if episode.source == SOURCE)
+    shown += [link("reference", url) for url in [*dict.fromkeys(chain(*reported))][:MOST_LINKS]]
     graphs = (episode.generator_url for episode in report.episodes)
     shown += [link("graph", url) for url in [*dict.fromkeys(filter(None, graphs))][:1]]
     if report.service is not None:

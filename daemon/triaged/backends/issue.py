@@ -17,12 +17,7 @@ MOST_OF_A_BLOCK = 48_000
 PEOPLE = """\
 ## Closure checklist
 
-- [ ] Service fully restored
-- [ ] Root cause identified (or problem created)
-- [ ] All actions documented
-- [ ] Users notified
-- [ ] Monitoring confirms stability
-- [ ] Follow-up actions created
+- [ ] Users confirm that it works
 - [ ] Knowledge base updated
 
 ## Notes

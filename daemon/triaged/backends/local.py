@@ -1,4 +1,4 @@
-"""Incidents as Markdown files in a folder, one each: `INC-12.md`.
+"""Incidents as Markdown files in a folder, one each: `INC-12.md`; so their reviews and problems.
 
 ```
 # INC-12 HighErrorRate · checkout · eu-1
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,13 +29,14 @@ from triaged.clock import Clock
 from triaged.core import wording
 from triaged.core.model import CloseReason
 from triaged.errors import DeliveryError
-from triaged.ports.backend import Address, Found, Issue, Written
+from triaged.ports.backend import Address, Found, Issue, Kind, Twin, Written
 
 RETRY_AFTER = timedelta(seconds=30)
 BETWEEN_WRITES = timedelta(milliseconds=200)
 SKEW = timedelta(minutes=5)
 SOMEBODY = "local"
 STATE, LABELS = "State:", "Labels:"
+NAMED = re.compile(rf"(?:{'|'.join(Kind)})-(\d+)(?:\.\d+)?\.md")
 BELOW_THE_FRONT = re.compile(r"^(?:<!--|## )", re.MULTILINE)
 COMMENTS = re.compile(r"^## Comments[ \t]*\r?$", re.MULTILINE)
 REASONS = {reason.replace("_", " "): reason for reason in CloseReason if reason is not CloseReason.UNOPENED}
@@ -46,6 +47,7 @@ class LocalBackend:
 
     name = "local"
     settled_after = timedelta()
+    hidden_for = timedelta()
 
     def __init__(self, directory: Path, clock: Clock) -> None:
         self._directory = directory.resolve()
@@ -68,7 +70,7 @@ class LocalBackend:
         with self._disk():
             self._directory.mkdir(parents=True, exist_ok=True)
             number = 1
-            while (path := self._path(issue.incident_id, number)).exists():
+            while (path := self._path(issue.name, number)).exists():
                 if document.carries(_read(path), operation):
                     return self._address(issue.incident_id, path)
                 number += 1
@@ -77,11 +79,15 @@ class LocalBackend:
 
     def find(self, operation: str, since: datetime, repository: str) -> Address | None:
         with self._disk():
-            for path in self._directory.glob("INC-*.md"):
-                named = re.fullmatch(r"INC-(\d+)(?:\.\d+)?\.md", path.name)
+            for path in self._directory.glob("*-*.md"):
+                named = NAMED.fullmatch(path.name)
                 changed_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
                 if named and changed_at >= since - SKEW and document.carries(_read(path), operation):
                     return self._address(int(named[1]), path)
+        return None
+
+    def close_twin(self, true: Mapping[str, Address], since: datetime, repository: str) -> Twin | None:
+        """A file is made once: there are none."""
         return None
 
     def update(self, address: Address, issue: Issue, last: Written) -> Found:
@@ -122,8 +128,8 @@ class LocalBackend:
             path = self._file(address)
             return _has_mark(_read(path), operation)
 
-    def _path(self, incident_id: int, number: int) -> Path:
-        return self._directory / (f"INC-{incident_id}.md" if number == 1 else f"INC-{incident_id}.{number}.md")
+    def _path(self, name: str, number: int) -> Path:
+        return self._directory / (f"{name}.md" if number == 1 else f"{name}.{number}.md")
 
     def _file(self, address: Address) -> Path:
         """By name: the folder may have been moved since."""

@@ -11,18 +11,18 @@ from triaged.core.model import Incident, State
 LONGEST_TEXT = 1_000
 
 
-def progress(incident: Incident) -> str:
-    """The whole section; "" where nobody said anything yet, and no update is due."""
-    lines = [*_people(incident), *_expectations(incident)]
+def progress(incident: Incident, *, roles: bool = True) -> str:
+    """The whole section; "" where nobody said anything yet, and no update is due. `roles` may stand elsewhere."""
+    lines = [*_people(incident, roles=roles), *_expectations(incident)]
     facts = "\n".join(f"- {line}" for line in lines)
     return "\n\n".join(filter(None, (facts and f"#### Progress\n\n{facts}", _last(incident))))
 
 
-def _people(incident: Incident) -> Iterator[str]:
+def _people(incident: Incident, *, roles: bool) -> Iterator[str]:
     process = incident.process
     if process.owner:
         yield f"**Owner:** {prose(process.owner, most=80)}"
-    if process.roles:
+    if roles and process.roles:
         held = (f"{wording.role(role)} {prose(name, most=80)}" for role, name in process.roles.items())
         yield f"**Roles:** {', '.join(held)}"
 

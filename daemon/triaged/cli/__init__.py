@@ -7,7 +7,7 @@ import sys
 import typer
 
 from triaged import __version__
-from triaged.cli import backtest, check, db, demo, explain, oncall, schema, serve, test, working
+from triaged.cli import backtest, check, db, demo, explain, github, knowing, oncall, problems, schema, serve, test
 from triaged.cli.terminal import plain_lines
 from triaged.errors import TriagedError
 
@@ -41,7 +41,9 @@ app.command("test")(test.run)
 app.command("explain")(explain.explain)
 app.command("backtest")(backtest.run)
 app.command("on-call")(oncall.on_call)
-app.add_typer(working.app, name="incidents")
+app.add_typer(knowing.app, name="incidents")
+app.add_typer(problems.app, name="problems")
+app.add_typer(github.app, name="github")
 app.add_typer(db.app, name="db")
 
 

@@ -42,8 +42,9 @@ class Checked:
         return None
 
     def secrets(self, settings: Settings, file: Path | None) -> None:
-        """The files of secrets without which the daemon does not start."""
+        """The files of secrets without which the daemon does not start, and those that others may use."""
         self._add_configuration(file, config.unreadable_secrets(settings, file))
+        self._add_configuration(file, config.doubtful_secrets(settings, file), Level.WARNING)
 
     def rules(self, folder: Path) -> RuleFiles | None:
         """The rules. Raises ConfigError where there is no folder."""
@@ -101,10 +102,10 @@ class Checked:
             self._add(Level.ERROR, folder, sorted(oncall.uncovered(files.sheet, rota, now)))
             self._add(Level.WARNING, folder, sorted(oncall.doubted(files.sheet, rota, now)))
 
-    def _add_configuration(self, file: Path | None, findings: Iterable[Finding]) -> None:
+    def _add_configuration(self, file: Path | None, findings: Iterable[Finding], level: Level = Level.ERROR) -> None:
         for finding in findings:
             path = file if finding.file == str(file) else None
-            self.found.append(Told(level=Level.ERROR, finding=finding, path=path))
+            self.found.append(Told(level=level, finding=finding, path=path))
 
     def _add(self, level: Level, folder: Path, findings: Iterable[Finding]) -> None:
         self.found += [Told(level=level, finding=finding, path=folder / finding.file) for finding in findings]

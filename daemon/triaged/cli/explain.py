@@ -19,7 +19,7 @@ from triaged.cli.why import Why
 from triaged.clock import SystemClock
 from triaged.config import Settings
 from triaged.configured import default_config, open_store
-from triaged.core import heartbeats, storm
+from triaged.core import heartbeats, reports, storm
 from triaged.core.keys import fingerprint
 from triaged.core.matchers import Operator, parse_all
 from triaged.core.model import Alert, AlertStatus
@@ -133,7 +133,7 @@ class _Asked:
 
 def _source(source: str | None, settings: Settings, files: RuleFiles) -> str:
     """One that the daemon would know: the configured ones, the mapped ones, and its own."""
-    known = dict.fromkeys((*settings.source_names, *files.sources, heartbeats.SOURCE, storm.SOURCE))
+    known = dict.fromkeys((*settings.source_names, *files.sources, heartbeats.SOURCE, storm.SOURCE, reports.SOURCE))
     if source is None or source in known:
         return source or settings.source_names[0]
     hint = nearest(source, known)

@@ -104,8 +104,8 @@ def write_github(console: Console, findings: Sequence[Told]) -> None:
             "col": finding.column,
             "title": finding.path or "triaged check",
         }
-        properties = ",".join(f"{name}={_escaped(str(value), also=':,')}" for name, value in values.items())
-        console.print(Text(f"::{one.level} {properties}::{_escaped(one.message)}"), soft_wrap=True)
+        properties = ",".join(f"{name}={escaped(str(value), also=':,')}" for name, value in values.items())
+        console.print(Text(f"::{one.level} {properties}::{escaped(one.message)}"), soft_wrap=True)
 
 
 def write_json(console: Console, findings: Sequence[Told], more: Mapping[str, object]) -> None:
@@ -171,7 +171,8 @@ def _excerpt(line: str, column: int, width: int) -> tuple[str, str] | None:
     return shown + after[:end] + ("…" if len(after) > end else ""), marker
 
 
-def _escaped(text: str, *, also: str = "") -> str:
+def escaped(text: str, *, also: str = "") -> str:
+    """The text as a workflow command takes it; `also` names what else would end it."""
     text = plain(text)
     for character in "%" + also:
         text = text.replace(character, f"%{ord(character):02X}")

@@ -27,6 +27,10 @@ HERE = "http://127.0.0.1:9876"
 _STAGES = {"wanted": "to be made", "lifting": "to be removed"}
 
 
+class NoAnswerError(TriagedError):
+    """No daemon answered, so that nobody knows whether it was done."""
+
+
 @app.command("list")
 def list_incidents(  # noqa: PLR0913 - the filters of the API
     state: Annotated[str | None, typer.Option(help="open, acknowledged, verifying, resolved, closed")] = None,
@@ -52,7 +56,7 @@ def list_incidents(  # noqa: PLR0913 - the filters of the API
 @app.command()
 def show(name: Name, url: Url = HERE, token_file: TokenFile = None) -> None:
     """Show one incident with its timeline."""
-    _print(call("GET", url, f"/incidents/{quote(name, safe='')}", token_file), timeline=True)
+    print_incident(call("GET", url, f"/incidents/{quote(name, safe='')}", token_file), timeline=True)
 
 
 @app.command()
@@ -193,10 +197,11 @@ def escalate(  # noqa: PLR0913 - one option a field
     act(name, "escalate", fields, url, token_file)
 
 
-def act(name: str, word: str, fields: Mapping[str, str | bool | None], url: str, token_file: Path | None) -> None:
+def act(name: str, word: str, fields: Mapping[str, str | bool | int | None], url: str, token_file: Path | None) -> None:
     """Do one act of the API with the fields that were given, and show the incident as it is then."""
     body = {field: value for field, value in fields.items() if value is not None}
-    _print(call("POST", url, f"/incidents/{quote(name, safe='')}/{word}", token_file, json=body), timeline=False)
+    found = call("POST", url, f"/incidents/{quote(name, safe='')}/{word}", token_file, json=body)
+    print_incident(found, timeline=False)
 
 
 def call(method: str, url: str, path: str, token_file: Path | None, **more: Any) -> Any:
@@ -208,7 +213,7 @@ def call(method: str, url: str, path: str, token_file: Path | None, **more: Any)
         # Theirs shows the token.
         raise TriagedError(f"{token_file}: expected a token without spaces and control characters") from error
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-        raise TriagedError(f"expected a daemon at {url} (--url): {error}") from error
+        raise NoAnswerError(f"expected a daemon at {url} (--url): {error}") from error
     try:
         found = answer.json()
     except ValueError:
@@ -232,7 +237,8 @@ def _token(file: Path) -> bytes:
     return token
 
 
-def _print(incident: dict[str, Any], *, timeline: bool) -> None:
+def print_incident(incident: dict[str, Any], *, timeline: bool) -> None:
+    """Show an incident as the API tells of it."""
     console = screen()
     by = f" by {incident['chosen_by']}, judged {incident['judged']}" if incident.get("chosen_by") else ""
     console.print(told(f"{incident['id']}  {incident['title']}", style="bold"))
@@ -248,6 +254,7 @@ def _print(incident: dict[str, Any], *, timeline: bool) -> None:
     if paused := incident.get("paused"):
         console.print(told(f"  paused until {paused['until'][:16]}: {paused['reason']}"))
     _print_process(incident)
+    _print_verification(incident)
     for one in incident.get("silences", ()):
         failure = f": {one['failure']}" if one["failure"] else ""
         stage = _STAGES.get(one["stage"], one["stage"])
@@ -259,15 +266,39 @@ def _print(incident: dict[str, Any], *, timeline: bool) -> None:
             console.print(told(f"  {entry['at'][:16]}  {entry['by']:<10}  {entry['text']}"))
 
 
+def _print_verification(incident: dict[str, Any]) -> None:
+    """How long it is watched, what holds that, and what its health queries said last."""
+    console, watched = screen(), incident.get("verification") or {}
+    if incident["state"] == "verifying" and watched.get("until"):
+        console.print(told(f"  watched until {watched['until'][:16]}"))
+    if waits := ", ".join(watched.get("waits_for", ())):
+        console.print(told(f"  waits for {waits}, which opened since"))
+    if watched.get("unasked"):
+        console.print(told(f"  health cannot be told: {watched['unasked']}"))
+    for said in watched.get("health", ()):
+        if said["phase"] == "after":
+            holds = {True: "holds", False: "does not hold", None: "no value"}[said["holds"]]
+            value = "" if said["value"] is None else f"{said['value']:.4g}, "
+            console.print(told(f"  health: {said['query']}: {value}{holds} ({said['at'][:16]})"))
+
+
 def _print_process(incident: dict[str, Any]) -> None:
     """Who has it, what others may expect, and what is still to be written down."""
     console, process = screen(), incident.get("process", {})
     roles = ", ".join(f"{role} {name}" for role, name in process.get("roles", {}).items())
-    lines = [("owner", process.get("owner")), ("roles", roles), ("workaround", process.get("workaround"))]
+    lines = [("owner", process.get("owner")), ("bridge", process.get("bridge")), ("roles", roles)]
+    lines.append(("workaround", process.get("workaround")))
     lines += [("expected", process.get("eta")), ("next update", process.get("next_update_at"))]
     if update := process.get("update"):
         lines.append(("last update", f"{update['at'][:16]} by {update['by']}: {update['text']}"))
     lines.append(("still to be written down", ", ".join(incident.get("missing", ())).replace("_", " ")))
+    if review := incident.get("review"):
+        due = f" by {review['by']}" if review["by"] else f", due {review['due_at'][:16]}"
+        lines.append(("review", f"{review['id']} {review['outcome']}{due}"))
+    for item in incident.get("actions", ()):
+        stands = f"done by {item['done_by']}" if item["done_at"] else f"due {(item['due_at'] or 'some time')[:16]}"
+        whose = f" of {item['owner']}" if item["owner"] else ""
+        lines.append((f"action item {item['id']} ({item['kind']}){whose}, {stands}", item["text"]))
     for name, value in lines:
         if value:
             console.print(told(f"  {name}: {value}"))

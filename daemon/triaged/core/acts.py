@@ -19,6 +19,7 @@ from triaged.core.events import (
 )
 from triaged.core.folding import leave, split
 from triaged.core.model import CloseReason, Entry, Incident, State
+from triaged.core.record import RECORD, closed
 from triaged.errors import ActError
 
 _WORKING = (State.OPEN, State.ACKNOWLEDGED, State.VERIFYING)
@@ -69,8 +70,13 @@ def choose_severity(draft: Draft, event: SeverityChosen) -> None:
 def resolve(draft: Draft, event: ResolveAsked) -> None:
     """A person says that the service works again: with nothing firing, the stability window starts from now."""
     incident = draft.incident
+    if incident.state is State.CLOSED and incident.close_reason is not CloseReason.UNOPENED and _says(event.record):
+        _add(draft, event)
+        return
     _allow(draft, (*_WORKING, State.RESOLVED), "resolved")
     _write_down(draft, event.record)
+    _end_reports(draft)
+    incident = draft.incident
     draft.set(covered=incident.judged)
     draft.publish()
     if incident.state is State.RESOLVED:
@@ -110,6 +116,8 @@ def close(draft: Draft, event: CloseAsked) -> None:
     if event.at is not None:
         draft.now = min(event.at, draft.now)
     _write_down(draft, event.record)
+    _end_reports(draft)
+    incident = draft.incident
     if incident.state is not State.RESOLVED:
         if event.reason in (CloseReason.COMPLETED, CloseReason.FALSE_ALARM):
             draft.tell_stakeholders(NoticeKind.RESOLVED, of=str(incident.round))
@@ -137,6 +145,7 @@ def close(draft: Draft, event: CloseAsked) -> None:
             CommentKind.CLOSED_FIRING,
             f"Closed by {event.actor.name} while {still} of it still fire. They will not reopen it.",
         )
+    closed(draft, by=event.actor.name)
     draft.lift_silences()
     draft.publish(urgent=True)
     draft.for_folded = ParentClosed(close=event)
@@ -181,12 +190,28 @@ def renew(draft: Draft) -> None:
         draft.set(acknowledged_until=max(incident.acknowledged_until or until, until))
 
 
+def _end_reports(draft: Draft) -> None:
+    """What people reported ends with a person's word: no sender tells of its end."""
+    reports = draft.context.reports
+    if reports:
+        draft.set(firing=max(0, draft.incident.firing - reports), last_ended_at=draft.now)
+
+
+def _says(record: Record) -> tuple[str, ...]:
+    """What is written down in it, in words."""
+    return tuple(name.replace("_", " ") for name in RECORD if getattr(record, name).strip())
+
+
+def _add(draft: Draft, event: ResolveAsked) -> None:
+    """It is closed already, and stays so: what was found out later is written down."""
+    _write_down(draft, event.record)
+    what = wording.listing(_says(event.record), most=len(RECORD))
+    draft.tell(Entry.RECORDED, f"{event.actor.name} writes down: {what}", by=event.actor)
+    draft.publish()
+
+
 def _write_down(draft: Draft, record: Record) -> None:
-    said = {
-        name: text
-        for name in ("summary", "root_cause", "fix", "prevention")
-        if (text := getattr(record, name)) and text != getattr(draft.incident, name)
-    }
+    said = {name: text for name in RECORD if (text := getattr(record, name)) and text != getattr(draft.incident, name)}
     if said:
         draft.set(**said)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum, auto, unique
 from typing import assert_never
 
-from triaged.core import objectives, wording
+from triaged.core import objectives, verification, wording
 from triaged.core.draft import Draft
 from triaged.core.effects import CommentKind, NoticeKind
 from triaged.core.episodes import Change
@@ -14,7 +14,7 @@ from triaged.core.events import AlertFired, AlertResolved, ParentQuiet
 from triaged.core.folding import fold, home, leave, leave_if_alone, unfold_if_graver
 from triaged.core.holding import still_waits, waits, waits_too
 from triaged.core.judging import judge
-from triaged.core.model import DAEMON, Actor, CloseReason, Entry, Incident, State, Verdict
+from triaged.core.model import DAEMON, Actor, ActorKind, CloseReason, Entry, Incident, State, Verdict
 from triaged.core.sla import Policy
 
 
@@ -69,7 +69,7 @@ def fired(draft: Draft, event: AlertFired) -> None:
         started_at=min(incident.started_at, event.starts_at, draft.now),
         last_begun_at=draft.now,
     )
-    draft.tell(Entry.FIRED, _fires(event))
+    _tell_fires(draft, event)
     draft.publish()
     match incident.state:
         case State.PENDING:
@@ -88,13 +88,20 @@ def fired(draft: Draft, event: AlertFired) -> None:
             if place(incident, event, draft.policy, draft.now) is Place.REOPEN:
                 reopen(draft, f"{event.name} fires again")
                 judge(draft, event.verdict, why=f"{event.name} fires")
+            elif event.reported is not None:
+                # Nobody would ever send its end.
+                draft.set(firing=incident.firing)
         case _:
             assert_never(incident.state)
 
 
-def _fires(event: AlertFired) -> str:
+def _tell_fires(draft: Draft, event: AlertFired) -> None:
+    if event.reported is not None:
+        by = Actor(name=event.reported.by, kind=ActorKind.PERSON)
+        draft.tell(Entry.FIRED, event.reported.text, by=by)
+        return
     found = f", found in Alertmanager {event.found_in}" if event.found_in else ""
-    return f"{event.name} fires since {wording.instant(event.starts_at)}{found}"
+    draft.tell(Entry.FIRED, f"{event.name} fires since {wording.instant(event.starts_at)}{found}")
 
 
 def silent(draft: Draft, event: AlertResolved) -> None:
@@ -117,7 +124,7 @@ def open_first(draft: Draft, event: AlertFired) -> None:
     """The incident's first alert: open at once, or wait where its rule or maintenance says so."""
     verdict = event.verdict
     draft.set(alerts=1, firing=1, started_at=min(event.starts_at, draft.now), last_begun_at=draft.now)
-    draft.tell(Entry.FIRED, _fires(event))
+    _tell_fires(draft, event)
     if not waits(draft, event):
         open_now(draft, " ".join(verdict.because) or _by_rules(verdict))
 
@@ -147,9 +154,9 @@ def _by_rules(verdict: Verdict) -> str:
 def verify(draft: Draft, restored_at: datetime, why: str) -> None:
     """Nothing fires any more: watch for the stability window."""
     incident = draft.incident
-    window = draft.policy.severities[incident.severity].verify_for
     draft.set(state=State.VERIFYING, former_state=incident.state, restored_at=restored_at)
-    draft.tell(Entry.VERIFYING, f"{why}; watched for {wording.span(window)} from {wording.instant(restored_at)}")
+    window = verification.begin(draft)
+    draft.tell(Entry.VERIFYING, f"{why}; watched for {window} from {wording.instant(restored_at)}")
     draft.publish(urgent=True)
 
 
@@ -182,6 +189,8 @@ def reopen(draft: Draft, why: str, *, by: Actor = DAEMON) -> None:
         fold=None,
         folded_at=None,
     )
+    if by is DAEMON:
+        verification.refired(draft)
     found = home(draft) if by is DAEMON else None
     if found is not None:
         draft.tell(Entry.REOPENED, f"reopened: {why}")
@@ -209,6 +218,7 @@ def _heard(draft: Draft, event: AlertFired) -> None:
 def _back_from_verifying(draft: Draft, event: AlertFired) -> None:
     incident = draft.incident
     draft.set(state=incident.former_state or State.OPEN, former_state=None, restored_at=None)
+    verification.refired(draft)
     objectives.answered(draft)
     draft.tell(Entry.REFIRED, f"{event.name} fires again: back to {draft.incident.state}")
     draft.publish(urgent=True)

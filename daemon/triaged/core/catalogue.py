@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum, unique
 from types import MappingProxyType
 from urllib.parse import unquote
@@ -72,8 +73,16 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How long a service may be down within a time before somebody looks back at it."""
+
+    budget: timedelta
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """An entry of the catalogue; `links` are URL templates by name; `facts` what rules can ask, "" where unknown."""
+    """An entry of the catalogue; `links` are URL templates by name, `code` repositories on GitHub; `facts` what rules can ask, "" where unknown."""
 
     name: str
     match: tuple[Matcher, ...] = ()
@@ -85,6 +94,9 @@ class Service:
     runbook: str = ""
     links: Mapping[str, str] = field(default_factory=dict)
     depends_on: tuple[str, ...] = ()
+    healthy: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    budget: Budget | None = None
     facts: Mapping[str, tuple[str, ...]] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -34,7 +34,11 @@ class Context(Struct, frozen=True, kw_only=True):
 
     `parent` is what the incident is folded into; `parents` is what may take it in, where that may be asked.
     `reach` is where its alerts can be silenced, where that is asked. `history` are the newest entries of its timeline,
-    where people may be called in. `people` and `teams` are the names that the rules know, where somebody is named.
+    where people may be called in. `people` and `teams` are the names that the rules know, where somebody is named, and
+    `channels` those of channels; None: it is not known which there are. `reports` is how many of its alerts are reports
+    of people, which end when a person says so.
+    Where its verification or its close is asked: `health` are the queries of its service that are asked, `related` what
+    is open of its service and of what needs it, `actors` the people who acted.
     """
 
     policy: Policy
@@ -44,6 +48,12 @@ class Context(Struct, frozen=True, kw_only=True):
     history: tuple[TimelineEntry, ...] = ()
     people: tuple[str, ...] = ()
     teams: tuple[str, ...] = ()
+    channels: tuple[str, ...] | None = None
+    hours: str = ""
+    reports: int = 0
+    health: tuple[str, ...] = ()
+    related: tuple[Incident, ...] = ()
+    actors: tuple[str, ...] = ()
 
 
 class Decision(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,10 @@ from enum import StrEnum, unique
 
 from msgspec import Struct
 
+from triaged.core.evidence import Evidence
+from triaged.core.health import Answer
+from triaged.core.model import Category, Link
+
 
 class PublishIssue(Struct, frozen=True, kw_only=True):
     """Make the issue look like the incident (a level: any number of them are one); `urgent` does not wait."""
@@ -28,6 +32,8 @@ class CommentKind(StrEnum):
     UNHEARD = "unheard"
     ESCALATED = "escalated"
     UPDATE = "update"
+    UNHEALTHY = "unhealthy"
+    MISSING = "missing"
 
 
 class Comment(Struct, frozen=True, kw_only=True):
@@ -50,7 +56,11 @@ class NoticeKind(StrEnum):
     REOPENED = "reopened"
     UPDATE = "update"
     UPDATE_DUE = "update_due"
+    PAUSE_OVER = "pause_over"
     RESOLVED = "resolved"
+    REVIEW = "review"
+    ACTION = "action"
+    CHECK_IN = "check_in"
 
 
 @unique
@@ -102,4 +112,51 @@ class LiftSilences(Struct, frozen=True, kw_only=True):
     incident_id: int
 
 
-Effect = PublishIssue | Comment | Notify | Tally | MakeSilence | LiftSilences
+class Assemble(Struct, frozen=True, kw_only=True):
+    """Find a bridge and who is on call to command; it is not stored, for an incident tells that it wants it."""
+
+    incident_id: int
+
+
+class KeepHealth(Struct, frozen=True, kw_only=True):
+    """Keep what health queries said in a round of the incident: of each query the last answer of each phase."""
+
+    incident_id: int
+    round: int
+    answers: tuple[Answer, ...]
+
+
+class KeepKnowledge(Struct, frozen=True, kw_only=True):
+    """Keep a link to what is known, to be offered at what has the same key, or the same service and category."""
+
+    number: int
+    key: str
+    service: str
+    category: Category
+    restricted: bool
+    link: Link
+    by: str
+
+
+class KeepEvidence(Struct, frozen=True, kw_only=True):
+    """Keep what was found about an incident, in place of what was found before."""
+
+    incident_id: int
+    key: str
+    service: str
+    category: str
+    evidence: Evidence
+
+
+Effect = (
+    PublishIssue
+    | Comment
+    | Notify
+    | Tally
+    | MakeSilence
+    | LiftSilences
+    | KeepHealth
+    | Assemble
+    | KeepKnowledge
+    | KeepEvidence
+)

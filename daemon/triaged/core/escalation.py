@@ -13,6 +13,8 @@ from triaged.core.draft import Draft
 from triaged.core.effects import Audience, CommentKind, NoticeKind
 from triaged.core.events import EscalateAsked, NobodyTold
 from triaged.core.model import DAEMON, Actor, Entry, Incident, Outcome, Severity, State
+from triaged.core.naming import expect_known
+from triaged.core.recipients import NEXT, ON_CALL, TEAM
 from triaged.core.sla import ALWAYS, Level, Policy
 from triaged.errors import ActError
 
@@ -103,6 +105,7 @@ def escalate(draft: Draft, event: EscalateAsked) -> None:
     asks = f"{event.actor.name} asks for it" + (f": {event.reason}" if event.reason else "")
     number = re.fullmatch(r"(?:level ?)?([0-9]{1,3})", event.to, re.IGNORECASE)
     if event.to and number is None:
+        _know(draft, event.to)
         words: tuple[str, ...] = (event.to,)
         _tell_named(draft, event.to, asks, by=event.actor)
     else:
@@ -279,6 +282,15 @@ def _because(draft: Draft, ground: Ground) -> str:
             return f"nobody has acknowledged it for {wording.span(draft.now - since)}"
         case _:
             return _IN_WORDS[ground]
+
+
+def _know(draft: Draft, name: str) -> None:
+    """Refuse whom nothing can reach; where it is not known what there is, any name may be somebody's."""
+    context = draft.context
+    if context.channels is None or not (context.people or context.teams or context.channels):
+        return
+    known = (*context.people, *context.teams, *context.channels, ON_CALL, NEXT, TEAM)
+    expect_known(name, known, field="to", among="a level, or one of the people, teams or channels")
 
 
 def _expected_level(incident: Incident, levels: tuple[Level, ...], got: int | None) -> str:

@@ -7,8 +7,21 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from triaged.core.episodes import Change
+from triaged.core.evidence import Evidence
+from triaged.core.health import Answer
 from triaged.core.maintenance import NO_COVER, Cover
-from triaged.core.model import Actor, CloseReason, DeadlineKind, Role, Severity, Verdict
+from triaged.core.model import (
+    ActionKind,
+    Actor,
+    CloseReason,
+    DeadlineKind,
+    Link,
+    ReviewOutcome,
+    Role,
+    Severity,
+    Verdict,
+)
+from triaged.core.reports import Reported
 from triaged.core.staleness import Unheard
 from triaged.core.suppression import Suppression
 
@@ -16,7 +29,8 @@ from triaged.core.suppression import Suppression
 class AlertFired(Struct, frozen=True, kw_only=True):
     """An alert fires: `change` is BEGAN, CONTINUED or HEARD, `starts_at` its episode's; `name` is for people.
 
-    `cover` is the maintenance that is under way over it; `found_in` the Alertmanager that we asked.
+    `cover` is the maintenance that is under way over it; `found_in` the Alertmanager that we asked; `reported` is there
+    where a person reports it.
     """
 
     name: str
@@ -26,6 +40,7 @@ class AlertFired(Struct, frozen=True, kw_only=True):
     starts_at: datetime
     cover: Cover = NO_COVER
     found_in: str = ""
+    reported: Reported | None = None
 
 
 class AlertResolved(Struct, frozen=True, kw_only=True):
@@ -301,6 +316,70 @@ class NobodyTold(Struct, frozen=True, kw_only=True):
     key: str
 
 
+class Assembled(Struct, frozen=True, kw_only=True):
+    """The bridge where people meet, and who is on call to command, "" where there is none.
+
+    `failure` says why there is no bridge, `again` that it is tried on.
+    """
+
+    bridge: str = ""
+    commander: str = ""
+    failure: str = ""
+    again: bool = False
+
+
+class HealthSeen(Struct, frozen=True, kw_only=True):
+    """What the health queries of the incident's service said in this round; `unasked` is why some gave no answer."""
+
+    round: int
+    answers: tuple[Answer, ...]
+    unasked: str = ""
+
+
+class EvidenceFound(Struct, frozen=True, kw_only=True):
+    """What a look around found about the incident."""
+
+    evidence: Evidence
+
+
+class ReviewAsked(Struct, frozen=True, kw_only=True):
+    """A person held the review, or waives it because of `reason`; `open`: it is to be held (again)."""
+
+    actor: Actor
+    outcome: ReviewOutcome
+    reason: str = ""
+
+
+class ActionAsked(Struct, frozen=True, kw_only=True):
+    """A person adds an action item, due at an instant or after a span, or says that the one of number `done` is."""
+
+    actor: Actor
+    text: str = ""
+    kind: ActionKind | None = None
+    owner: str = ""
+    due_at: datetime | None = None
+    due_in: timedelta | None = None
+    done: int | None = None
+
+
+class KnowledgeAdded(Struct, frozen=True, kw_only=True):
+    """A person keeps a link to what is known, for this incident and the next ones like it."""
+
+    actor: Actor
+    link: Link
+
+
+Reviewing = ReviewAsked | ActionAsked
+
+
+class DowntimeAddedUp(Struct, frozen=True, kw_only=True):
+    """The service of an incident that is over was down for longer than its budget allows within a time."""
+
+    down_for: timedelta
+    budget: timedelta
+    within: timedelta
+
+
 Act = (
     Acknowledged
     | SeverityChosen
@@ -313,9 +392,21 @@ Act = (
     | Pausing
     | EscalateAsked
     | Working
+    | Reviewing
+    | KnowledgeAdded
 )
 Folding = FoldAsked | ParentFolded | ParentQuiet | ParentClosed | StormGoesOn | WentOver
 Surroundings = (
-    MaintenanceChanged | SuppressionsChanged | NotHeardOf | HeardAgain | SilencesSeen | SilenceFailed | NobodyTold
+    MaintenanceChanged
+    | SuppressionsChanged
+    | NotHeardOf
+    | HeardAgain
+    | SilencesSeen
+    | SilenceFailed
+    | NobodyTold
+    | Assembled
+    | DowntimeAddedUp
+    | HealthSeen
+    | EvidenceFound
 )
 Event = AlertFired | AlertResolved | Grew | GrowthAwaited | DeadlinePassed | Surroundings | Folding | Act

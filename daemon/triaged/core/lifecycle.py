@@ -6,14 +6,21 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from triaged.core import (
+    actions,
     acts,
     alerting,
+    assembling,
     cadence,
+    checkins,
+    closing,
     escalation,
+    finding,
     folding,
     holding,
     judging,
+    knowledge,
     pausing,
+    reviewing,
     silencing,
     timers,
     wording,
@@ -24,18 +31,24 @@ from triaged.core.effects import CommentKind
 from triaged.core.events import (
     Acknowledged,
     Act,
+    ActionAsked,
     AlertFired,
     AlertResolved,
+    Assembled,
     Assigned,
     CloseAsked,
     DeadlinePassed,
+    DowntimeAddedUp,
     EscalateAsked,
     Event,
+    EvidenceFound,
     Expected,
     FoldAsked,
     Grew,
     GrowthAwaited,
+    HealthSeen,
     HeardAgain,
+    KnowledgeAdded,
     MaintenanceChanged,
     MergeAsked,
     NobodyTold,
@@ -48,6 +61,7 @@ from triaged.core.events import (
     ReopenAsked,
     ResolveAsked,
     ResumeAsked,
+    ReviewAsked,
     RoleGiven,
     SeverityChosen,
     SilenceAsked,
@@ -61,10 +75,11 @@ from triaged.core.events import (
     WentOver,
     WorkedAround,
 )
-from triaged.core.model import Entry, Incident, State
+from triaged.core.model import Actor, Entry, Incident, State
+from triaged.core.reports import IDENTITY
 from triaged.errors import ActError
 
-_OF_ITSELF: Final = (SplitAsked, ReopenAsked, Noted)
+_OF_ITSELF: Final = (SplitAsked, ReopenAsked, Noted, KnowledgeAdded)
 """What may be asked of one that is folded: what somebody finds out is worth keeping wherever they are."""
 
 
@@ -102,6 +117,7 @@ def begin(  # noqa: PLR0913 - the facts of a birth; each has one source in intak
     alerting.open_first(draft, event)
     cadence.follow(draft)
     escalation.follow(draft)
+    assembling.follow(draft)
     return draft.done()
 
 
@@ -111,6 +127,7 @@ def decide(incident: Incident, event: Event, context: Context, now: datetime) ->
     Raises ActError where a person asks for what the incident's state does not allow.
     """
     draft = Draft(incident, context, now)
+    actor: Actor | None = None
     match event:
         case AlertFired():
             alerting.fired(draft, event)
@@ -145,12 +162,24 @@ def decide(incident: Incident, event: Event, context: Context, now: datetime) ->
             acts.close(draft, event.close)
         case StormGoesOn():
             draft.set(storm_until=event.until)
+        case HealthSeen():
+            closing.health_seen(draft, event)
         case NobodyTold():
             escalation.nobody(draft, event)
+        case Assembled():
+            assembling.assembled(draft, event)
+        case DowntimeAddedUp():
+            reviewing.add_up(draft, event)
+        case EvidenceFound():
+            finding.found(draft, event)
         case _:
             _act(draft, event)
+            actor = event.actor
     cadence.follow(draft)
     escalation.follow(draft)
+    reviewing.follow(draft)
+    assembling.follow(draft)
+    checkins.follow(draft, actor)
     return draft.done()
 
 
@@ -184,13 +213,20 @@ def _act(draft: Draft, event: Act) -> None:  # noqa: C901 - a table
             acts.escalate(draft, event)
         case Noted() | Unacknowledged() | Assigned() | RoleGiven() | Updated() | Expected() | WorkedAround():
             working.work(draft, event)
+        case ReviewAsked():
+            reviewing.review(draft, event)
+        case ActionAsked():
+            actions.act(draft, event)
+        case KnowledgeAdded():
+            knowledge.add(draft, event)
         case _:
             assert_never(event)
 
 
 def title(event: AlertFired) -> str:
     """A stable title that can be found again: the alert's name and the other values of its key."""
-    others = [value for name, value in event.verdict.key.pairs if value and name != "alertname" and value != event.name]
+    pairs = event.verdict.key.pairs
+    others = [value for name, value in pairs if value and name not in ("alertname", IDENTITY) and value != event.name]
     return " · ".join([event.name, *others])
 
 

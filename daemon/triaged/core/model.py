@@ -245,6 +245,101 @@ class Update(Struct, frozen=True, kw_only=True):
     next_steps: str = ""
 
 
+@unique
+class ReviewOutcome(StrEnum):
+    """Where a review stands; `withdrawn` while its incident is open again, or where there is nothing to review."""
+
+    OPEN = "open"
+    HELD = "held"
+    WAIVED = "waived"
+    WITHDRAWN = "withdrawn"
+
+
+class Review(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The post-incident review of an incident; its number is from the sequence of incidents, 0 until it has one.
+
+    `severity` is the incident's at its resolution (`begun_at`). It is to be held from `opens_at` to `due_at`, both
+    moved into the open time of the calendar `hours` ("": elapsed time). `because` says why, where that is not the
+    severity. `reminded` counts the reminders; `by`, `at` and `reason` are of whoever held or waived it.
+    """
+
+    severity: Severity
+    begun_at: datetime
+    opens_at: datetime
+    due_at: datetime
+    number: int = 0
+    hours: str = ""
+    because: str = ""
+    reminded: int = 0
+    outcome: ReviewOutcome = ReviewOutcome.OPEN
+    by: str = ""
+    at: datetime | None = None
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"REV-{self.number}"
+
+
+@unique
+class ActionKind(StrEnum):
+    """What an action item is to better."""
+
+    PREVENTIVE = "preventive"
+    PROCESS = "process"
+    TOOL = "tool"
+    TRAINING = "training"
+
+
+class ActionItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something to be done so that an incident does not come again, or is handled better; `id` counts within it.
+
+    `reminded` counts how often its owner was reminded that it is due.
+    """
+
+    id: int
+    kind: ActionKind
+    text: str
+    by: str
+    at: datetime
+    owner: str = ""
+    due_at: datetime | None = None
+    done_at: datetime | None = None
+    done_by: str = ""
+    reminded: int = 0
+
+
+class Watch(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of an incident that is verified: whether it stays well, and what that waits for.
+
+    `refired` are the instants at which it fired again after it had been quiet. The stability window counts from its
+    restoration, or from `since` where something did not hold later. `failing` are the health queries that did not hold
+    when all were answered last, at `asked_at`; `unasked` is why some were not answered since. `waits_for` are new
+    incidents that hold it. Once the window is over and something holds it, that is asked again at `ask_at`; health is
+    waited for since `unknown_at`. `unattended` says that it was over before anybody had to take it, and nobody did.
+    """
+
+    refired: tuple[datetime, ...] = ()
+    since: datetime | None = None
+    asked_at: datetime | None = None
+    failing: tuple[str, ...] = ()
+    unasked: str = ""
+    waits_for: tuple[int, ...] = ()
+    ask_at: datetime | None = None
+    unknown_at: datetime | None = None
+    unattended: bool = False
+
+
+NO_WATCH = Watch()
+
+
+class Link(Struct, frozen=True, kw_only=True):
+    """Where more is known: a URL and what it leads to."""
+
+    url: str
+    title: str
+
+
 class Process(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where people are with an incident: who has it, what they said, and whose turn it is next.
 
@@ -255,7 +350,12 @@ class Process(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `escalates_at`, because of `escalates_for` where it is not time alone. `updated_at` is when
     stakeholders were told last, `update_due_at` when they are to be told next, `nudged` how often the update that is
     due was asked for. `update` is what they were told last, the one of that number (`updates`). `voided` are silences
-    that acknowledge it no more in this round: it was judged graver, or a person gave back what they did.
+    that acknowledge it no more in this round: it was judged graver, or a person gave back what they did. `review` is
+    the one of its last resolution, `actions` what people set themselves to do. `watch` is what its verification knows.
+    `bridge` is where people meet, `assembled_at` when they were called together. Who holds a role is asked at
+    `check_in_at` how it goes; `owes` are those who wrote nothing since the last time, with how often they were asked.
+    Evidence was found last in `found_round`, when it was of severity `found_for`.
+    `knowledge` are links to what is known.
     """
 
     owner: str = ""
@@ -277,6 +377,16 @@ class Process(Struct, frozen=True, kw_only=True, omit_defaults=True):
     update: Update | None = None
     updates: int = 0
     voided: tuple[str, ...] = ()
+    review: Review | None = None
+    actions: tuple[ActionItem, ...] = ()
+    watch: Watch = NO_WATCH
+    bridge: str = ""
+    assembled_at: datetime | None = None
+    check_in_at: datetime | None = None
+    owes: Mapping[str, int] = field(default_factory=dict)
+    found_round: int = 0
+    found_for: Severity | None = None
+    knowledge: tuple[Link, ...] = ()
 
 
 NO_PROCESS = Process()
@@ -396,6 +506,9 @@ class DeadlineKind(StrEnum):
     PAUSE = "pause"
     ESCALATION = "escalation"
     UPDATE = "update"
+    REVIEW = "review"
+    ACTION = "action"
+    CHECK_IN = "check_in"
 
 
 class Deadline(Struct, frozen=True, kw_only=True):
@@ -452,6 +565,17 @@ class Entry(StrEnum):
     UPDATE_DUE = "update_due"
     ETA = "eta"
     WORKAROUND = "workaround"
+    EVIDENCE = "evidence"
+    REVIEW = "review"
+    ACTION = "action"
+    HEALTH = "health"
+    HELD = "held"
+    RECORDED = "recorded"
+    FIGURES = "figures"
+    BRIDGE = "bridge"
+    CHECK_IN = "check_in"
+    PROBLEM = "problem"
+    KNOWLEDGE = "knowledge"
 
 
 class TimelineEntry(Struct, frozen=True, kw_only=True):

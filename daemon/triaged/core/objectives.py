@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Final
 
-from triaged.core import cadence, escalation, wording
+from triaged.core import actions, cadence, checkins, escalation, reviewing, verification, wording
 from triaged.core.draft import Draft
 from triaged.core.model import (
     DAEMON,
@@ -63,19 +63,24 @@ def standing(incident: Incident, policy: Policy) -> tuple[Deadline, ...]:
         due[DeadlineKind.OPENING] = incident.pending_until
         due[DeadlineKind.GROWTH] = incident.grows_at
     elif state is State.VERIFYING and incident.restored_at is not None:
-        due[DeadlineKind.VERIFICATION] = incident.restored_at + policy.severities[incident.severity].verify_for
+        due[DeadlineKind.VERIFICATION] = verification.due_at(incident, policy)
     elif state.working:
         due[DeadlineKind.GROWTH] = incident.grows_at
         if incident.parent is None:
             due.update(_clocks(incident))
             if incident.process.paused_at is None:
                 due[DeadlineKind.UPDATE] = cadence.nudges_at(incident, policy)
+                due[DeadlineKind.CHECK_IN] = checkins.asks_at(incident)
     if incident.parent is None and (state.working or state is State.VERIFYING):
         # Also in `verifying`: what fires again goes on as if it had never been there.
         due[DeadlineKind.PAUSE] = incident.process.paused_until
     if incident.firing:
         # A storm that a person closed goes on, and takes nothing in, until it is over.
         due[DeadlineKind.STORM] = incident.storm_until
+    process = incident.process
+    if incident.parent is None and (process.review is not None or process.actions):
+        due[DeadlineKind.REVIEW] = reviewing.reminds_at(incident, policy)
+        due[DeadlineKind.ACTION] = actions.reminds_at(incident, policy)
     return tuple(Deadline(incident_id=incident.id, kind=kind, due_at=at) for kind, at in due.items() if at is not None)
 
 

@@ -8,8 +8,10 @@ from typing import Final
 from triaged.core import objectives, wording
 from triaged.core.acts import renew
 from triaged.core.draft import Draft
+from triaged.core.effects import Audience, NoticeKind
 from triaged.core.events import PauseAsked, ResumeAsked
 from triaged.core.model import Entry, State
+from triaged.core.recipients import ON_CALL
 from triaged.errors import ActError
 
 LONGEST: Final = timedelta(days=30)
@@ -61,6 +63,21 @@ def resume(draft: Draft, event: ResumeAsked) -> None:
 
 
 def over(draft: Draft) -> None:
-    """Its time is over: the clock counts on, and whoever acknowledged it has the full time again."""
+    """Its time is over: the clock counts on, whoever acknowledged it has the full time again, and who has it is told.
+
+    An owner may be somebody whom no channel reaches: then who is on call knows of it.
+    """
+    process = draft.incident.process
     objectives.end_pause(draft, "its time is over")
     renew(draft)
+    if not draft.incident.state.working:
+        return
+    has_it = process.owner or draft.incident.acknowledged_by
+    until = process.paused_until or draft.now
+    draft.notify(
+        NoticeKind.PAUSE_OVER,
+        (has_it, ON_CALL) if has_it else (ON_CALL,),
+        audience=Audience.RESPONDERS,
+        key=f"{NoticeKind.PAUSE_OVER}:{draft.incident.round}:{until.isoformat()}",
+        text=f"The pause is over: the resolution clock runs again. Until now: {process.paused_for}.",
+    )

@@ -52,6 +52,31 @@ class Storm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recurrence:
+    """So many incidents within a span are a problem."""
+
+    incidents: int
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downtime:
+    """So much downtime of a service within a span is a problem."""
+
+    of: timedelta
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemRules:
+    """When what recurs is a problem; None: never."""
+
+    same_key: Recurrence | None = None
+    same_service: Recurrence | None = None
+    downtime: Downtime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Moment:
     """What rules ask of an instant: which calendars are open; `state` is equal where no rule can see a difference."""
 
@@ -77,6 +102,7 @@ class RuleSet:
     teams: Mapping[str, Team]
     calendars: Mapping[str, Calendar]
     storm: Storm | None = None
+    problems: ProblemRules = ProblemRules()
     heartbeats: tuple[Heartbeat, ...] = ()
     windows: tuple[Window, ...] = ()
     people: Mapping[str, Person] = field(default_factory=dict)

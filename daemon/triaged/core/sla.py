@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from triaged.core.calendars import Calendar
-from triaged.core.model import Objective, Severity
+from triaged.core.model import Objective, Role, Severity
 
 ALWAYS = "always"
 BUSINESS = "business"
+HOOK = "hook"
+"""The bridge that a service of the operator's makes, when it is asked."""
 
 
 Clock = tuple[datetime, datetime]
@@ -44,13 +46,26 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flapping:
+    """What flaps is watched for longer: when it fired again so often, after it had been quiet, within that time."""
+
+    refires: int
+    within: timedelta
+    verify_for: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeverityPolicy:
     """What `severities.yaml` says of one severity.
 
     `compliance` is the share of objectives to be met, `at_risk` the share of a target after which it is at risk;
     `calendar` names the calendar in which durations count (`always`: elapsed time); `close` is who closes.
     `update_every` is how often stakeholders are told, None: not regularly; `review` the earliest and the latest time
-    after resolution for a review, None: none; `escalation` the levels in order.
+    after resolution for a review, None: none; `escalation` the levels in order. `bridge` is where people meet, a
+    link with `{{ incident }}` in it or HOOK; `roles` are those that somebody should hold, who are asked every
+    `check_in_every` how it goes.
+    `flapping` is what is watched for longer; `close_unattended` has the daemon close what nobody took and what was over
+    before the response was due.
     """
 
     targets: Mapping[Objective, Target]
@@ -64,6 +79,11 @@ class SeverityPolicy:
     update_every: timedelta | None = None
     review: tuple[timedelta, timedelta] | None = None
     escalation: tuple[Level, ...] = ()
+    bridge: str = ""
+    roles: tuple[Role, ...] = ()
+    check_in_every: timedelta | None = None
+    flapping: Flapping | None = None
+    close_unattended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,15 +7,13 @@ from typing import Final, assert_never
 
 from msgspec.structs import replace
 
-from triaged.core import cadence, escalation, objectives, pausing, wording
+from triaged.core import actions, cadence, checkins, closing, escalation, objectives, pausing, reviewing, wording
 from triaged.core.alerting import open_now
 from triaged.core.draft import Draft
-from triaged.core.effects import Audience, CommentKind, NoticeKind
-from triaged.core.events import DeadlinePassed, MaintenanceChanged, ParentQuiet
+from triaged.core.events import DeadlinePassed, MaintenanceChanged
 from triaged.core.holding import holds_on, never_opens, waits_for_one_outside
 from triaged.core.maintenance import Cover, until
-from triaged.core.model import DAEMON, CloseReason, DeadlineKind, Entry, Incident, Objective, Outcome, State
-from triaged.core.recipients import TEAM
+from triaged.core.model import DeadlineKind, Entry, Incident, Objective, Outcome, State
 
 _TOLD_FROM: Final = timedelta(minutes=1)
 """From how much on it is worth telling that a deadline acted late."""
@@ -47,7 +45,7 @@ def passed(draft: Draft, event: DeadlinePassed) -> None:  # noqa: C901 - a table
         case DeadlineKind.ACKNOWLEDGEMENT:
             end_acknowledgement(draft)
         case DeadlineKind.VERIFICATION:
-            _verified(draft)
+            closing.window_over(draft)
         case DeadlineKind.GROWTH:
             draft.set(grows_at=None)
         case DeadlineKind.STORM:
@@ -58,6 +56,12 @@ def passed(draft: Draft, event: DeadlinePassed) -> None:  # noqa: C901 - a table
             escalation.act(draft)
         case DeadlineKind.UPDATE:
             cadence.nudge(draft)
+        case DeadlineKind.CHECK_IN:
+            checkins.ask(draft)
+        case DeadlineKind.REVIEW:
+            reviewing.remind(draft)
+        case DeadlineKind.ACTION:
+            actions.remind(draft)
         case _:
             assert_never(event.kind)
     late = draft.now - event.due_at
@@ -141,33 +145,3 @@ def end_acknowledgement(draft: Draft) -> None:
     draft.set(state=State.OPEN, acknowledged_by=None, acknowledged_until=None, by_silence=False)
     draft.tell(Entry.ACKNOWLEDGEMENT_ENDED, text)
     objectives.end_pause(draft, "nobody has it any more")
-
-
-def _verified(draft: Draft) -> None:
-    """The stability window passed: resolved, and closed where the policy leaves that to the daemon."""
-    incident = draft.incident
-    draft.set(state=State.RESOLVED, former_state=None, resolved_at=draft.now)
-    objectives.restored(draft)
-    draft.tally("incidents_resolved_total")
-    restored_at = incident.restored_at or draft.now
-    lasted = wording.span(restored_at - incident.started_at)
-    draft.tell(Entry.RESOLVED, f"resolved: quiet since {wording.instant(restored_at)}, after {lasted}")
-    draft.comment(CommentKind.RESOLVED, f"Resolved. Restored at {wording.instant(restored_at)}, after {lasted}.")
-    of = f"{NoticeKind.RESOLVED}:{incident.round}"
-    draft.notify(NoticeKind.RESOLVED, (TEAM,), audience=Audience.RESPONDERS, key=of)
-    draft.tell_stakeholders(NoticeKind.RESOLVED, of=str(incident.round))
-    draft.publish(urgent=True)
-    draft.for_folded = ParentQuiet()
-    policy = draft.policy.severities[incident.severity]
-    # Of one that is folded no person would know that it waits for them.
-    if (incident.close or policy.close) == "daemon" or incident.parent is not None:
-        draft.set(
-            state=State.CLOSED,
-            closed_at=draft.now,
-            closed_by=DAEMON.name,
-            closed_by_kind=DAEMON.kind,
-            close_reason=CloseReason.COMPLETED,
-        )
-        draft.tally("incidents_closed_total", reason=str(CloseReason.COMPLETED), by="daemon")
-        draft.lift_silences()
-        draft.tell(Entry.CLOSED, f"closed: {incident.severity} needs no person to close it")

@@ -21,16 +21,14 @@ from triaged.core.events import (
     WorkedAround,
     Working,
 )
-from triaged.core.model import CloseReason, Entry, Incident, Role, State, Update
+from triaged.core.model import Entry, Role, State, Update
+from triaged.core.naming import expect_known
 from triaged.errors import ActError
 
 FURTHEST: Final = timedelta(days=366)
 """How far ahead the service may be expected to work again."""
 KINDS: Final = {"decision": Entry.DECISION, "hypothesis": Entry.HYPOTHESIS}
 """What a note is that begins with one of these words and a colon."""
-
-RECORD: Final = ("summary", "root_cause", "fix", "prevention")
-"""What people write down when it is over."""
 
 _AT_WORK: Final = (State.OPEN, State.ACKNOWLEDGED, State.VERIFYING)
 _NOT_CLOSED: Final = (*_AT_WORK, State.RESOLVED)
@@ -59,14 +57,6 @@ def work(draft: Draft, event: Working) -> None:
     if draft.incident.state.unfinished:
         renew(draft)
     draft.publish()
-
-
-def missing(incident: Incident) -> tuple[str, ...]:
-    """What people have still to write down of a Sev-1 or Sev-2 that is over, in the order of the closing."""
-    over = incident.state is State.RESOLVED or incident.close_reason is CloseReason.COMPLETED
-    if not over or incident.parent is not None or not incident.severity.pages:
-        return ()
-    return tuple(name for name in RECORD if not getattr(incident, name).strip())
 
 
 def _give_back(draft: Draft, event: Unacknowledged) -> None:
@@ -202,15 +192,10 @@ def _expected_at(now: datetime, at: datetime | None, lasting: timedelta | None) 
 
 
 def _know(name: str, field: str, *, people: Sequence[str], teams: Sequence[str] = ()) -> None:
-    """Refuse who is not in the rules, where these name people: no notice would ever reach a name that is misspelt."""
-    known = (*people, *teams)
-    if not people or name in known:
-        return
-    among = "people or teams" if teams else "people"
-    hint = wording.nearest(name, known)
-    raise ActError(
-        f"{field}: expected one of the {among} of services.yaml, got {name!r}" + (f"; {hint}" if hint else "")
-    )
+    """Refuse who is not in the rules, where these name people."""
+    if people:
+        among = "people or teams" if teams else "people"
+        expect_known(name, (*people, *teams), field=field, among=f"one of the {among} of services.yaml")
 
 
 def _allow(draft: Draft, states: tuple[State, ...], what: str) -> None:

@@ -12,10 +12,22 @@ from msgspec.structs import replace
 from triaged.core import storm
 from triaged.core.alerting import Place, place
 from triaged.core.draft import Context, Decision, Parents
-from triaged.core.effects import Comment, LiftSilences, MakeSilence, Notify, PublishIssue, Tally
+from triaged.core.effects import (
+    Assemble,
+    Comment,
+    KeepEvidence,
+    KeepHealth,
+    KeepKnowledge,
+    LiftSilences,
+    MakeSilence,
+    Notify,
+    PublishIssue,
+    Tally,
+)
 from triaged.core.episodes import Change, Step, alert_of, follow
 from triaged.core.events import (
     Act,
+    ActionAsked,
     AlertFired,
     AlertResolved,
     Assigned,
@@ -29,6 +41,7 @@ from triaged.core.events import (
     MergeAsked,
     NobodyTold,
     ReopenAsked,
+    ResolveAsked,
     RoleGiven,
     SeverityChosen,
     SilenceAsked,
@@ -55,10 +68,11 @@ from triaged.core.model import (
 )
 from triaged.core.objectives import same_deadlines, standing
 from triaged.core.recipients import STAKEHOLDERS
+from triaged.core.reports import reported
 from triaged.core.rules import Storm
 from triaged.core.sla import Policy
 from triaged.errors import ActError, NotFoundError
-from triaged.intake import planning
+from triaged.intake import planning, reporting, reviewing
 from triaged.intake.covering import Covering, is_held
 from triaged.intake.family import Family
 from triaged.intake.growing import Growing
@@ -67,12 +81,13 @@ from triaged.intake.hushing import hush
 from triaged.intake.silencing import Silencing
 from triaged.intake.units import Answer, Happened, Planning, Rules, Stale, Suppress, WindowsChanged
 from triaged.intake.verdicts import Verdicts, decode, encode
+from triaged.intake.verifying import Verifying
 from triaged.ports.store import AlertRecord, Batch, Fate, Transaction, Want
 
 _ENTRIES: Final = 30
 _CALLING: Final = (DeadlinePassed, EscalateAsked, NobodyTold, SeverityChosen, Unacknowledged)
 """Events by which people may be called in who have to know what was done."""
-_NAMING: Final = (Assigned, RoleGiven)
+_NAMING: Final = (Assigned, RoleGiven, EscalateAsked, ActionAsked)
 """Acts that name somebody, who has to be known."""
 _OPENING: Final = (AlertFired, DeadlinePassed, Grew, MaintenanceChanged)
 
@@ -90,8 +105,11 @@ class Deciding:
         now: datetime,
         *,
         alertmanagers: Mapping[str, str] = NOTHING,
+        channels: tuple[str, ...] | None = None,
+        asks_health: bool = False,
     ) -> None:
         self._transaction = transaction
+        self._channels = channels
         self._rules = rules
         self._policy = policy
         self._now = now
@@ -105,7 +123,9 @@ class Deciding:
         self._covering = Covering(transaction, rules.rule_set, now, lambda: self.batch.episodes.values())
         self._family = Family(transaction, rules.rule_set.catalogue, self._incidents, self._load)
         self._silencing = Silencing(transaction, alertmanagers)
+        self._verifying = Verifying(transaction, rules.rule_set, self._family, asks=asks_health)
         self.batch = Batch()
+        self.assembles: list[int] = []
 
     def read(self, alerts: Iterable[Alert], incident_ids: Iterable[int]) -> dict[bytes, Exception]:
         """Read all rows that these alerts and incidents may touch, one SELECT a table.
@@ -232,6 +252,8 @@ class Deciding:
             self._absorb(decide(incident, act, Context(policy=policy, parent=parent, reach=reach), self._now))
         else:
             self._apply(incident, act)
+        if isinstance(act, ResolveAsked):
+            self._end_folded_reports(incident)
         if isinstance(act, ReopenAsked):
             if waiting is not None:
                 self._go_over(waiting, incident_id)
@@ -367,6 +389,7 @@ class Deciding:
             starts_at=step.at,
             cover=self._covering.alert(alert, step.at),
             found_in=alert.found_in,
+            reported=reported(alert),
         )
         if owner is None or place(owner, fired, self._policy(owner.policy), self._now) is Place.OPEN:
             change = Change.BEGAN
@@ -377,6 +400,8 @@ class Deciding:
             self._apply(incident, fired)
         self._own(incident, verdict.key)
         self._keep_firing(alert, last, step, incident, verdict, change)
+        if reporting.only_recorded(alert, self._incidents[incident.id]):
+            self._end_reports([self._episodes[alert.fingerprint]])
         return (Fate.CONTINUED if change is Change.CONTINUED else Fate.BEGAN), incident.id, ""
 
     def _before(self, owner: Incident | None) -> Incident | None:
@@ -445,12 +470,19 @@ class Deciding:
     def _apply(self, incident: Incident, event: Event) -> None:
         policy, parent = self._policy(incident.policy), self._family.parent(incident)
         history = self._history(incident.id) if isinstance(event, _CALLING) else ()
+        reports = reporting.ended_by(event, incident, self._covering.firing)
 
         def made(parents: Parents) -> Decision:
-            context = Context(policy=policy, parent=parent, parents=parents, history=history)
+            context = Context(policy=policy, parent=parent, parents=parents, history=history, reports=len(reports))
+            if hours := reviewing.hours_of(self._rules.rule_set, incident, event):
+                context = replace(context, hours=hours)
             if isinstance(event, _NAMING):
                 rules = self._rules.rule_set
-                context = replace(context, people=(*rules.people,), teams=(*rules.teams,))
+                people, teams, channels = (*rules.people,), (*rules.teams,), self._channels
+                if channels is not None:
+                    channels = (*channels, *(name for team in rules.teams.values() for name in team.channels))
+                context = replace(context, people=people, teams=teams, channels=channels)
+            context = self._verifying.known(context, incident, event, self.batch.acts)
             return decide(incident, event, context, self._now)
 
         # What people ask for is done as they ask; else one that opens, or opens again, may be part of another.
@@ -458,7 +490,21 @@ class Deciding:
             decision = self._opening(made, incident.service, incident.source)
         else:
             decision = made(self._other_homes(incident, parent))
+        if decision.incident.firing < incident.firing:
+            self._end_reports(reports)
         self._absorb(decision)
+
+    def _end_reports(self, reports: Iterable[Episode]) -> None:
+        """Their incident counts them no more."""
+        for episode in reports:
+            self._keep(replace(episode, ended_at=self._now))
+            self.batch.growth.extend(self._growing.ended(episode, self._now))
+
+    def _end_folded_reports(self, incident: Incident) -> None:
+        """What a person says of the incident holds for what was reported of its symptoms, too."""
+        for symptom in self._family.folded_into(incident):
+            for episode in reporting.of_people(symptom, self._covering.firing):
+                self._ended(alert_of(episode), episode, Step(change=Change.ENDED, at=self._now))
 
     def _history(self, incident_id: int) -> tuple[TimelineEntry, ...]:
         """The newest entries of its timeline: whoever is called in wants to know what was done."""
@@ -486,7 +532,7 @@ class Deciding:
         return (*self._family.causes(incident.service), *storms)
 
     def _absorb(self, decision: Decision) -> None:
-        incident = decision.incident
+        incident = reviewing.numbered(decision.incident, self._transaction)
         before = self._incidents.get(incident.id)
         if not decision.timeline and not decision.effects and decision.for_folded is None and incident == before:
             return
@@ -499,6 +545,7 @@ class Deciding:
         if before is None or not same_deadlines(before, incident):
             self.batch.deadlines[incident.id] = self._standing(incident)
         self._ask_for(decision)
+        reviewing.write(self.batch, before, incident, published=incident.id in self.batch.wants)
         for child in children:
             if decision.for_folded is not None and self._incidents[child.id].parent == incident.id:
                 self._apply(self._incidents[child.id], decision.for_folded)
@@ -507,7 +554,7 @@ class Deciding:
         if is_cause(incident) and (before is None or not is_cause(before)):
             self._fold_symptoms(incident)
 
-    def _ask_for(self, decision: Decision) -> None:
+    def _ask_for(self, decision: Decision) -> None:  # noqa: C901 - a table
         """The decision's effects, as rows for those who carry them out."""
         batch = self.batch
         for effect in decision.effects:
@@ -521,8 +568,16 @@ class Deciding:
                     batch.comments.append((effect, decision.incident.severity))
                 case MakeSilence():
                     batch.silences.append(effect)
+                case KeepKnowledge():
+                    batch.knowledge.append(effect)
+                case KeepHealth():
+                    batch.health.append(effect)
+                case KeepEvidence():
+                    batch.findings[effect.incident_id] = effect
                 case LiftSilences():
                     batch.lifted.append(effect.incident_id)
+                case Assemble():
+                    self.assembles.append(effect.incident_id)
                 case Notify(to=to) if to == (STAKEHOLDERS,) and STAKEHOLDERS not in self._rules.rule_set.teams:
                     """The rules say of nobody that it concerns them."""
                 case Notify():

@@ -58,6 +58,10 @@ class Family:
         """The open incidents of services that depend on this one."""
         return self._working_on(self._catalogue.needed_by(service))
 
+    def around(self, service: str) -> list[Incident]:
+        """What is open of this service, and of those that depend on it."""
+        return self._working_on((service, *self._catalogue.needed_by(service))) if service else []
+
     def parent(self, incident: Incident) -> Incident | None:
         if incident.parent is None:
             return None

@@ -17,6 +17,7 @@ from triaged.core.heartbeats import SOURCE
 from triaged.core.model import Alert, Incident
 from triaged.core.sla import Policy
 from triaged.errors import ActError, Conflict, NotFoundError, PayloadError, StoreError
+from triaged.intake import problems
 from triaged.intake.deciding import Deciding
 from triaged.intake.hearing import Hearings
 from triaged.intake.known import Known
@@ -24,6 +25,7 @@ from triaged.intake.pulse import HEARTBEAT, NOT_FOLLOWED, Pulse, beating
 from triaged.intake.units import (
     Answer,
     Ask,
+    AskProblem,
     Delivery,
     EndWindow,
     Happened,
@@ -31,6 +33,7 @@ from triaged.intake.units import (
     Passed,
     Planning,
     PlanWindow,
+    Recurring,
     Rules,
     RulesEnded,
     Stale,
@@ -68,6 +71,7 @@ class _Told:
         self.cut: set[tuple[str, Cut]] = set()
         self.arrived: list[tuple[str, list[str], bool]] = []
         self.deadlines = False
+        self.assembles: list[int] = []
 
 
 class _Culprit(Exception):  # noqa: N818 - never leaves the module: which alert met a bug
@@ -81,8 +85,11 @@ class Intake:
     """The only caller of `decide`. Not thread-safe: the writer owns it.
 
     `woken` is told after a commit whether there is something to publish, and whether a deadline is near; `truncated`
-    of which source a delivery left alerts out. `hearings` collects what is heard of.
-    `alertmanagers` are the names of those that can be asked for silence, by the source whose alerts they hold.
+    of which source a delivery left alerts out, `assembles` for which incidents people are to come together. `hearings`
+    collects what is heard of.
+    `alertmanagers` are the names of those that can be asked for silence, by the source whose alerts they hold, and
+    `channels` the names of those that are configured; None: it is not known which are. `asks_health` says that a worker
+    asks the health queries of services.
     """
 
     def __init__(  # noqa: PLR0913 - the collaborators, given once
@@ -96,14 +103,20 @@ class Intake:
         metrics: Metrics,
         woken: Callable[[bool, bool], None] = lambda _publishes, _deadlines: None,
         truncated: Callable[[str, Cut], None] = lambda _source, _cut: None,
+        assembles: Callable[[Sequence[int]], None] = lambda _incidents: None,
         hearings: Hearings | None = None,
         alertmanagers: Mapping[str, str] | None = None,
+        channels: tuple[str, ...] | None = None,
+        asks_health: bool = False,
     ) -> None:
         self._store = store
         self._woken = woken
         self._truncated = truncated
+        self._assembles = assembles
         self._hearings = hearings
         self._alertmanagers = alertmanagers or {}
+        self._channels = channels
+        self._asks_health = asks_health
         self._rules = rules
         self._readers = readers
         self._ended = 0
@@ -206,6 +219,8 @@ class Intake:
                 self._hearings.taken(source, fingerprints, repeated=repeated)
         if told.publishes or told.deadlines:
             self._woken(told.publishes, told.deadlines)
+        if told.assembles:
+            self._assembles(told.assembles)
 
     def _run(
         self, transaction: Transaction, units: Sequence[Unit], told: _Told, failed: dict[bytes, str], now: datetime
@@ -221,6 +236,8 @@ class Intake:
             self.known.status,
             now,
             alertmanagers=self._alertmanagers,
+            channels=self._channels,
+            asks_health=self._asks_health,
         )
         pulse = Pulse(transaction, self._rules.rule_set.heartbeats, now, overfull=self._overfull)
         told.answers.update(beating(pulse, units, readings))
@@ -255,8 +272,16 @@ class Intake:
         self._save(transaction, deciding.batch, told, now)
         if deciding.grow():
             self._save(transaction, deciding.batch, told, now)
+        told.assembles = deciding.assembles
+        self._run_last(transaction, units, told, now)
+
+    def _run_last(self, transaction: Transaction, units: Sequence[Unit], told: _Told, now: datetime) -> None:
+        """Problems and the workers' jobs, which see what the others decided."""
         for index, unit in enumerate(units):
-            if isinstance(unit, Job):
+            if isinstance(unit, Recurring | AskProblem):
+                told.answers[index], batch = problems.take(transaction, unit, self._rules.rule_set, now)
+                self._save(transaction, batch, told, now)
+            elif isinstance(unit, Job):
                 told.answers[index] = Answer(value=unit.run(transaction, now))
 
     def _parse(self, units: Sequence[Unit], told: _Told) -> dict[int, Reading]:

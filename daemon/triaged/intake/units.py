@@ -8,11 +8,12 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from triaged.core.events import Act, NobodyTold, SilenceFailed
+from triaged.core.events import Act, Assembled, DowntimeAddedUp, EvidenceFound, HealthSeen, NobodyTold, SilenceFailed
 from triaged.core.maintenance import Plan
 from triaged.core.model import Deadline
 from triaged.core.rules import RuleSet
 from triaged.core.sla import Policy
+from triaged.core.solving import ProblemAct
 from triaged.core.staleness import Unheard
 from triaged.core.suppression import Suppression
 from triaged.ports.source import Reading
@@ -132,12 +133,28 @@ class Happened(Struct, frozen=True, kw_only=True):
     """What a worker was asked to do for an incident came out so that people have to know it."""
 
     incident_id: int
-    event: SilenceFailed | NobodyTold
+    event: SilenceFailed | NobodyTold | DowntimeAddedUp | Assembled | HealthSeen | EvidenceFound
+
+
+class Recurring(Struct, frozen=True, kw_only=True):
+    """These incidents opened, ended or went elsewhere: they may recur. `seen` is up to which row that was looked at."""
+
+    incident_ids: tuple[int, ...]
+    seen: int
+
+
+class AskProblem(Struct, frozen=True, kw_only=True):
+    """A person's act on a problem; `quietly` as of Ask."""
+
+    number: int
+    act: ProblemAct
+    quietly: bool = False
 
 
 Watching = Heard | Listen | Expect | Leave
 Planning = PlanWindow | EndWindow | WindowsChanged
-Unit = Delivery | Ask | Passed | RulesEnded | Suppress | Stale | Happened | Watching | Planning | Job
+Solving = Recurring | AskProblem
+Unit = Delivery | Ask | Passed | RulesEnded | Suppress | Stale | Happened | Watching | Planning | Solving | Job
 
 
 class Answer(Struct, frozen=True, kw_only=True):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from enum import StrEnum, unique
 from typing import Protocol
 
 from msgspec import Struct, field
 
 from triaged.core.catalogue import Service
-from triaged.core.model import CloseReason, Episode, Incident, Key, Objective, TimelineEntry, Tried
+from triaged.core.evidence import Evidence
+from triaged.core.health import Answer
+from triaged.core.model import CloseReason, Episode, Incident, Key, Objective, Role, TimelineEntry, Tried
+from triaged.core.problems import Kept, Problem
 from triaged.core.staleness import Unheard
 from triaged.core.suppression import Suppression
 from triaged.core.trace import Arithmetic, Grows
@@ -24,13 +28,26 @@ class Address(Struct, frozen=True, kw_only=True):
     url: str
 
 
+@unique
+class Kind(StrEnum):
+    """What an issue is of; the value stands before its number."""
+
+    INCIDENT = "INC"
+    REVIEW = "REV"
+    PROBLEM = "PRB"
+
+
 class Issue(Struct, frozen=True, kw_only=True):
     """An issue as it should be: `block` is the daemon's part of the body, `people` what people's part begins with.
 
-    `repository` is where it is, or where it is to be made; "" where the backend has only one place.
+    `repository` is where it is, or where it is to be made; "" where the backend has only one place. `incident_id` is
+    the number of what it is of: incidents, reviews and problems share one sequence. `about` is the incident whose
+    review it is, 0 for any other kind.
     """
 
     incident_id: int
+    kind: Kind = Kind.INCIDENT
+    about: int = 0
     repository: str = ""
     title: str
     block: str
@@ -43,6 +60,20 @@ class Issue(Struct, frozen=True, kw_only=True):
     folded: bool = False
     """Whether another issue tells of it: then none is made for it, and one that there is stays closed."""
 
+    @property
+    def name(self) -> str:
+        return f"{self.kind}-{self.incident_id}"
+
+
+class Placed(Protocol):
+    """What decides where an issue is made, of an incident or a problem."""
+
+    @property
+    def restricted(self) -> bool: ...
+
+    @property
+    def repository(self) -> str | None: ...
+
 
 class Places(Struct, frozen=True, kw_only=True):
     """Where issues are made: commonly, and those of restricted incidents; "" where there is no such place."""
@@ -50,13 +81,13 @@ class Places(Struct, frozen=True, kw_only=True):
     common: str = ""
     restricted: str = ""
 
-    def of(self, incident: Incident) -> str:
+    def of(self, incident: Placed) -> str:
         """Where the issue of an incident is made now."""
         if incident.restricted and self.restricted:
             return self.restricted
         return (incident.repository or self.common) if self.common else ""
 
-    def hides(self, incident: Incident, repository: str) -> bool:
+    def hides(self, incident: Placed, repository: str) -> bool:
         """Whether an issue in that repository may tell no more than title and link."""
         return incident.restricted and (not self.restricted or repository.lower() != self.restricted.lower())
 
@@ -87,15 +118,24 @@ class Found(Struct, frozen=True, kw_only=True):
     at: datetime | None = None
 
 
+class Twin(Struct, frozen=True, kw_only=True):
+    """A second issue of one operation."""
+
+    operation: str
+    address: Address
+
+
 class Backend(Protocol):
     """Where incidents are published. Every failure is a DeliveryError; reads are idempotent, writes are not.
 
-    `settled_after` is how long a write may stay hidden from `find` and `has_comment`: nothing found by then, none was
-    written.
+    `settled_after` is how long an ambiguous create is looked for before it is sent again: an issue cannot wait longer.
+    `hidden_for` is how long a write may stay hidden from `find`, `has_comment` and `close_twin` at worst: nothing found
+    by then, none was written. A comment waits for as long; an issue sent again before may turn out to have a twin.
     """
 
     name: str
     settled_after: timedelta
+    hidden_for: timedelta
 
     def ready_at(self, now: datetime, *, urgent: bool, creates: bool) -> datetime:
         """Earliest instant at which the backend's pace allows another write of this kind; `now` if at once."""
@@ -107,6 +147,13 @@ class Backend(Protocol):
 
     def find(self, operation: str, since: datetime, repository: str) -> Address | None:
         """The issue there that carries the operation's marker and is ours, created since; None: not visible."""
+        ...
+
+    def close_twin(self, true: Mapping[str, Address], since: datetime, repository: str) -> Twin | None:
+        """Close one open issue of ours there, made since, that carries one of these operations and is not its true one.
+
+        As a duplicate of the true one, its text untouched; None: no such issue is visible.
+        """
         ...
 
     def update(self, address: Address, issue: Issue, last: Written) -> Found:
@@ -149,6 +196,10 @@ class Report(Struct, frozen=True, kw_only=True):
     title and link. `targets` are the severity's targets as ops wrote them, by objective; `service` is the catalogue's
     entry, if any. `why` is None where the rules that judged it cannot be had any more. `suppressed` is
     what its Alertmanager keeps quiet about, by fingerprint; `unheard` is there while nothing is heard of its alerts.
+    `health` is what health queries said in its round; `watched_until` is when its stability window ends, `watched_for`
+    how long that is, in words. `informs` says that somebody is kept informed of such an incident. `roles` are those
+    that its severity asks for; `meets` says that it asks for a bridge, too.
+    `problem` is the one that follows the incident; `knowledge` are links that people kept of it, then of its like.
     """
 
     incident: Incident
@@ -165,3 +216,12 @@ class Report(Struct, frozen=True, kw_only=True):
     why: Why | None = None
     suppressed: Mapping[str, tuple[Suppression, ...]] = field(default_factory=dict)
     unheard: Unheard | None = None
+    health: tuple[Answer, ...] = ()
+    watched_until: datetime | None = None
+    watched_for: str = ""
+    informs: bool = True
+    roles: tuple[Role, ...] = ()
+    meets: bool = False
+    problem: Problem | None = None
+    knowledge: tuple[Kept, ...] = ()
+    evidence: Evidence | None = None

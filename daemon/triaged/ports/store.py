@@ -10,7 +10,18 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from triaged.core.effects import Audience, Comment, CommentKind, MakeSilence, NoticeKind, Notify, Tally
+from triaged.core.effects import (
+    Audience,
+    Comment,
+    CommentKind,
+    KeepEvidence,
+    KeepHealth,
+    KeepKnowledge,
+    MakeSilence,
+    NoticeKind,
+    Notify,
+    Tally,
+)
 from triaged.core.events import Act
 from triaged.core.growth import Growth
 from triaged.core.heartbeats import Beat, Changes
@@ -20,6 +31,7 @@ from triaged.core.staleness import Unheard
 from triaged.core.suppression import Changes as SuppressionChanges
 from triaged.core.suppression import Suppression
 from triaged.ports.backend import Address
+from triaged.ports.problems import ProblemTable
 
 
 @unique
@@ -59,6 +71,8 @@ class Publication(Struct, frozen=True, kw_only=True):
     `wanted` counts changes, `done` is the count that the last publishing saw: they differ while something waits.
     `operation` is the id in the issue's marker, drawn before the first create is sent; `intended_at` when that was;
     `created` says that the issue is known to exist. `digest` is of what was written last, `block` its text.
+    `doubtful_at` is when the first create was sent of which we never learnt what became of it and after which another
+    one went out: the issue may have a twin. None where it has none.
     """
 
     incident_id: int
@@ -82,6 +96,7 @@ class Publication(Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     closed: bool = False
     failure: str = ""
+    doubtful_at: datetime | None = None
 
     @property
     def address(self) -> Address | None:
@@ -215,6 +230,10 @@ class Batch(Struct):
     silences: list[MakeSilence] = field(default_factory=list)
     lifted: list[int] = field(default_factory=list)
     unheard: dict[int, Unheard | None] = field(default_factory=dict)
+    reviews: dict[int, Incident] = field(default_factory=dict)
+    health: list[KeepHealth] = field(default_factory=list)
+    knowledge: list[KeepKnowledge] = field(default_factory=list)
+    findings: dict[int, KeepEvidence] = field(default_factory=dict)
 
 
 class Transaction(Protocol):
@@ -273,6 +292,10 @@ class Transaction(Protocol):
         """The newest entries of an incident's timeline, in the order in which they happened."""
         ...
 
+    def actors(self, incident_id: int) -> list[str]:
+        """The names of the people who acted on an incident, in the order in which they began to."""
+        ...
+
     def matched_by(self, rules: Container[str]) -> Iterable[Episode]:
         """Firing episodes of unfinished incidents whose verdict names one of these rules as matching."""
         ...
@@ -317,6 +340,11 @@ class Transaction(Protocol):
 
     def unheard(self, incident_ids: Sequence[int]) -> dict[int, Unheard]:
         """Those of the incidents of which nothing was heard for long."""
+        ...
+
+    @property
+    def problems(self) -> ProblemTable:
+        """What recurs."""
         ...
 
     def next_id(self, of: str) -> int:

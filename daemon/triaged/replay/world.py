@@ -35,7 +35,7 @@ class World:
 
     `at` is aware, UTC; `readers` maps source names to what reads their bodies. A `store` that is given must be migrated
     and empty, and stays its owner's; else the world makes its own, which takes 30 ms. `heed` is called at each instant
-    at which something acted by itself.
+    at which something acted by itself; `health` gives what is told of health there, None: nobody asks for it.
     """
 
     def __init__(  # noqa: PLR0913 - what a world is made of
@@ -47,11 +47,14 @@ class World:
         store: Store | None = None,
         known: Known | None = None,
         heed: Callable[[World], object] = lambda _world: None,
+        health: Callable[[World], list[Unit]] | None = None,
     ) -> None:
         self.clock = FakeClock(at)
         self._noticed = at
         self._heed = heed
+        self._health = health
         self._owns_store = store is None
+        self._wanting: dict[int, None] = {}
         self.store = empty_store() if store is None else store
         self.intake = Intake(
             self.store,
@@ -60,6 +63,8 @@ class World:
             read_policy=rulefiles.read_policy,
             known=Known() if known is None else known,
             metrics=Metrics(),
+            asks_health=health is not None,
+            assembles=lambda incident_ids: self._wanting.update(dict.fromkeys(incident_ids)),
         )
 
     def __enter__(self) -> Self:
@@ -75,13 +80,19 @@ class World:
         """Take units in at the present instant, in one transaction; what each was answered."""
         return self.intake.process(units, self.clock.now())
 
+    def wanting(self) -> tuple[int, ...]:
+        """The incidents that want their people together since it was asked last."""
+        wanting, self._wanting = (*self._wanting,), {}
+        return wanting
+
     def advance(self, at: datetime) -> None:
         """Move to `at`; deadlines, missed heartbeats and ends of rules until then act first, at their own instants."""
         while (due_at := self._next_at()) is not None and due_at <= at:
             now = max(due_at, self.clock.now())
             self.clock.move_to(now)
             with self.store.read() as reader:
-                units: list[Unit] = [Passed(deadline=deadline) for deadline in reader.due(now, _AT_ONCE)]
+                passed = [Passed(deadline=deadline) for deadline in reader.due(now, _AT_ONCE)]
+            units: list[Unit] = [*(() if self._health is None else self._health(self)), *passed]
             if _passed(self._next_missed(), now):
                 units.append(Listen())
             if _passed(self._next_end(), now):

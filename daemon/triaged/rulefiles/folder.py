@@ -111,6 +111,7 @@ def _read(files: Mapping[str, str | None], findings: list[Finding], today: date 
         default=file.default,
         key=file.key,
         storm=file.storm,
+        problems=file.problems,
         heartbeats=beats,
         windows=windows,
         rules=file.rules,

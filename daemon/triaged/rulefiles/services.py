@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import islice
 
-from triaged.core.catalogue import Person, Service, Team, Users
-from triaged.rulefiles import oncall
+from triaged.core.catalogue import Budget, Person, Service, Team, Users
+from triaged.core.evidence import PLACEHOLDERS, unknown_in
+from triaged.rulefiles import oncall, words
 from triaged.rulefiles.circles import circles
 from triaged.rulefiles.names import Names
 from triaged.rulefiles.values import Fields, Value
@@ -29,6 +31,7 @@ SERVICE_KEYS = {
     "links": "URLs by name.",
     "healthy": "Queries that must hold before it counts as restored.",
     "depends_on": "Services without which it does not work.",
+    "downtime": "How long it may be down within a time before somebody looks back at it.",
 }
 TEAM_KEYS = {
     "repository": "Where its issues go.",
@@ -41,6 +44,9 @@ NAME = r"[^\s#,/][^#,\n]{0,99}"
 NAMED = "a name of at most 100 characters without # and commas"
 REPOSITORY = r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+"
 LOWEST_TIER = 9
+MOST_QUERIES = 10
+LONGEST_QUERY = 1_000
+LONGEST_WITHIN = timedelta(days=366)
 SHOWN_NAMES = 10
 """Of a circle of dependencies."""
 MOST_CIRCLES = 1_000
@@ -108,8 +114,6 @@ def repository(value: Value) -> str | None:
 
 
 def _service(name: str, fields: Fields, teams: Collection[str], services: Collection[str]) -> Service:
-    fields.many("code", lambda code: code.names(repository))
-    fields.many("healthy", Value.names)
     return Service(
         name=name,
         match=fields.many("match", Value.matchers),
@@ -119,15 +123,49 @@ def _service(name: str, fields: Fields, teams: Collection[str], services: Collec
         functions=fields.many("functions", Value.names),
         revenue=fields.read("revenue", Value.flag) or False,
         runbook=fields.read("runbook", _url) or "",
-        links={key: url for key, value in _named(fields, "links") if (url := _url(value))},
+        links={key: url for key, value in _named(fields, "links") if (url := _link(value))},
+        healthy=fields.many("healthy", _queries),
+        code=fields.many("code", lambda code: code.names(repository)),
         depends_on=fields.many(
             "depends_on", lambda names: names.names(lambda name: name.one_of(services, "a service of services.yaml"))
         ),
+        budget=fields.read("downtime", _budget),
     )
+
+
+def _budget(value: Value) -> Budget | None:
+    fields = value.fields(("budget", "within"), required=("budget", "within"))
+    budget, within = fields.read("budget", _some_span), fields.read("within", _some_span)
+    if budget is None or within is None:
+        return None
+    if within > LONGEST_WITHIN or budget >= within:
+        value.complain(f"expected a budget below `within`, and that of at most {LONGEST_WITHIN.days}d")
+        return None
+    return Budget(budget=budget, within=within)
+
+
+def _some_span(value: Value) -> timedelta | None:
+    return value.plain(words.some_span, "a duration like 1h")
+
+
+def _queries(value: Value) -> tuple[str, ...]:
+    queries = value.names(lambda query: query.shaped(rf".{{1,{LONGEST_QUERY}}}", "a query of Prometheus"))
+    if len(queries) > MOST_QUERIES:
+        value.complain(f"expected at most {MOST_QUERIES} queries, got {len(queries)}")
+    return queries
 
 
 def _url(value: Value) -> str | None:
     return value.shaped(r"https?://\S.*", "a URL like https://…")
+
+
+def _link(value: Value) -> str | None:
+    """A URL; what it wants filled in is something that can be."""
+    url = _url(value)
+    for unknown in unknown_in(url or ""):
+        known = ", ".join(f"{{{{ {name} }}}}" for name in PLACEHOLDERS)
+        value.complain(f"expected only the placeholders {known}, got {unknown[:60]}")
+    return url
 
 
 def _no_circle(needs: Mapping[str, Collection[str]], entries: Mapping[str, Value]) -> None:

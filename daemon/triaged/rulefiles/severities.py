@@ -6,8 +6,8 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Literal
 
-from triaged.core.model import Objective, Severity
-from triaged.core.sla import ALWAYS, BUSINESS, Level, SeverityPolicy, Target
+from triaged.core.model import Objective, Role, Severity
+from triaged.core.sla import ALWAYS, BUSINESS, Flapping, Level, SeverityPolicy, Target
 from triaged.rulefiles import words
 from triaged.rulefiles.values import Value
 
@@ -24,7 +24,16 @@ KEYS = {
     "acknowledgement_for": "An acknowledgement ends after so long without anything happening.",
     "review": "When the post-incident review is due.",
     "escalation": "Who is told, level by level, while nobody takes it.",
+    "flapping": "What fired again so often within a time must stay quiet for longer.",
+    "close_unattended": "Whether the daemon closes what nobody took and was over in time, without a review.",
+    "bridge": "Where people meet: a link, in which {{ incident }} is its name, or hook: a configured service makes it.",
+    "roles": "The roles that somebody should hold; who is on call is the commander at first.",
+    "check_in_every": "How often whoever holds a role, and wrote nothing since, is asked how it goes.",
 }
+BRIDGE = r"(?=.{1,500}$)(hook|https?://([A-Za-z0-9._~:/?#!$&*+,;=%-]|\{\{ ?incident ?\}\})+)"
+ROLES = tuple(role.value for role in Role)
+FLAPPING = ("refires", "within", "verify_for")
+MOST_REFIRES = 50
 OBJECTIVES = tuple(objective.value for objective in Objective)
 AT_RISK = 0.75
 ON_CALL = (Level(after=timedelta(), notify=("on_call",)),)
@@ -61,6 +70,11 @@ def _policy(value: Value, calendars: Collection[str], severity: Severity) -> Sev
     update_every = fields.read("update_every", _some_span)
     review = fields.read("review", _review)
     escalation = fields.many("escalation", lambda levels: levels.each(lambda level: _level(level, calendars)))
+    flapping = fields.read("flapping", lambda flaps: _flapping(flaps, verify_for))
+    close_unattended = fields.read("close_unattended", Value.flag)
+    bridge = fields.read("bridge", lambda link: link.shaped(BRIDGE, "hook, or a link like https://HOST/{{ incident }}"))
+    roles = fields.many("roles", lambda names: names.names(lambda name: name.one_of(ROLES)))
+    check_in_every = fields.read("check_in_every", _some_span)
     if len(value.findings) > before or verify_for is None:
         return None
     return SeverityPolicy(
@@ -75,6 +89,11 @@ def _policy(value: Value, calendars: Collection[str], severity: Severity) -> Sev
         update_every=update_every,
         review=review,
         escalation=escalation if "escalation" in fields or not severity.pages else ON_CALL,
+        flapping=flapping,
+        close_unattended=close_unattended or False,
+        bridge=bridge or "",
+        roles=tuple(role for role in Role if role in roles),
+        check_in_every=check_in_every,
     )
 
 
@@ -114,6 +133,18 @@ def _review(value: Value) -> tuple[timedelta, timedelta] | None:
     if between.length == 2 and spans[0] > spans[1]:
         between.complain(f"expected {what}, got the latest first")
     return spans[0], spans[1]
+
+
+def _flapping(value: Value, usual: timedelta | None) -> Flapping | None:
+    fields = value.fields(FLAPPING, required=FLAPPING)
+    refires = fields.read("refires", lambda number: number.whole(most=MOST_REFIRES))
+    within = fields.read("within", _some_span)
+    verify_for = fields.read("verify_for", _some_span)
+    if refires is None or within is None or verify_for is None:
+        return None
+    if usual is not None and verify_for < usual:
+        fields["verify_for"].complain("expected at least the verify_for of what does not flap")
+    return Flapping(refires=refires, within=within, verify_for=verify_for)
 
 
 def _level(value: Value, calendars: Collection[str]) -> Level | None:

@@ -11,7 +11,7 @@ from jmespath import exceptions
 from jmespath.functions import Functions
 from jmespath.parser import ParsedResult
 
-from triaged.core import heartbeats, storm
+from triaged.core import heartbeats, reports, storm
 from triaged.ports.mapping import Meaning, Pick, Protocol, SourceMapping, StatusPick
 from triaged.rulefiles.steady import BODY, marked
 from triaged.rulefiles.values import Fields, Value
@@ -35,7 +35,7 @@ KEYS = (
 PICK_KEYS = ("from", "map", "default", "value")
 STATUS_KEYS = ("from", "firing", "resolved", "ignored", "default")
 NAME: Final = r"[a-z0-9][a-z0-9_-]{0,40}"
-RESERVED: Final = ("alertmanager", heartbeats.SOURCE, storm.SOURCE)
+RESERVED: Final = ("alertmanager", heartbeats.SOURCE, storm.SOURCE, reports.SOURCE)
 """Sources that are built in."""
 MOST_SOURCES: Final = 100
 _TOPIC: Final = r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?"

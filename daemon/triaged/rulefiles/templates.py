@@ -34,7 +34,11 @@ NAMES: Final = {
     "raised": "Responders, when it is judged graver.",
     "reopened": "Responders, when it is open again.",
     "update_due": "Responders, before an update for stakeholders is due and when it is.",
+    "pause_over": "Responders, when the time of a pause is over.",
+    "check_in": "Whoever holds a role of a major incident, and wrote nothing since the last check-in.",
     "resolved": "Responders, when it is resolved.",
+    "review": "Responders and stakeholders, when a review is to be held, and responders until it was.",
+    "action": "Whoever has an action item that is due.",
 }
 UNKNOWN: Final = "Under investigation"
 VARIABLES: Final = {
@@ -72,6 +76,8 @@ VARIABLES: Final = {
     "runbook": "none",
     "url": "[Link]",
     "issue": "none yet",
+    "bridge": "none yet",
+    "evidence": "",
 }
 """What a template can print, each with what stands there while nothing is known."""
 FILTERS: Final = ("upper", "lower", "title", "capitalize", "trim", "default")

@@ -13,8 +13,9 @@ from triaged.core.catalogue import FACTS
 from triaged.core.growth import Growth, Refires, reference
 from triaged.core.model import Category, Impact, Severity, Urgency
 from triaged.core.rule import Rule
-from triaged.core.rules import Defaults, Storm
+from triaged.core.rules import Defaults, ProblemRules, Storm
 from triaged.rulefiles import words
+from triaged.rulefiles.problems import read as problem_rules
 from triaged.rulefiles.services import NAME, NAMED, repository
 from triaged.rulefiles.severities import closer
 from triaged.rulefiles.values import Fields, Value
@@ -24,6 +25,7 @@ KEYS = {
     "default": "What holds where no rule sets it.",
     "key": "Which alerts belong together: label names, or service, team, category, source.",
     "storm": "When many incidents at once become one.",
+    "problems": "When incidents that recur are a problem; nothing of it, and none is.",
     "rules": "Tried from top to bottom; all that match count.",
 }
 REQUIRED = ("matrix", "default", "key", "rules")
@@ -77,6 +79,7 @@ class TriageFile:
     default: Defaults | None
     key: tuple[str, ...]
     storm: Storm | None
+    problems: ProblemRules
     rules: tuple[Rule, ...]
 
 
@@ -85,6 +88,7 @@ def read(root: Value, known: Known) -> TriageFile:
     fields = root.fields(KEYS, required=REQUIRED)
     default = fields.read("default", _default)
     storm = fields.read("storm", _storm)
+    problems = fields.read("problems", problem_rules)
     known = replace(known, default_team=default.team if default else None)
     rules = fields.many("rules", lambda rules: _rules(rules, known))
     return TriageFile(
@@ -92,6 +96,7 @@ def read(root: Value, known: Known) -> TriageFile:
         default=default,
         key=fields.many("key", _key),
         storm=storm,
+        problems=problems or ProblemRules(),
         rules=rules,
     )
 

@@ -8,20 +8,24 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
+from sqlalchemy import Connection, func, select
 
 from triaged.core.events import (
     Acknowledged,
     Act,
+    ActionAsked,
     Assigned,
     CloseAsked,
     EscalateAsked,
     Expected,
+    KnowledgeAdded,
     MergeAsked,
     Noted,
     PauseAsked,
     ReopenAsked,
     ResolveAsked,
     ResumeAsked,
+    ReviewAsked,
     RoleGiven,
     SeverityChosen,
     SilenceAsked,
@@ -30,6 +34,7 @@ from triaged.core.events import (
     Updated,
     WorkedAround,
 )
+from triaged.store import schema as s
 from triaged.store.codec import from_us, to_us
 
 WORDS: Final[Mapping[str, type[Any]]] = {
@@ -51,6 +56,9 @@ WORDS: Final[Mapping[str, type[Any]]] = {
     "update": Updated,
     "eta": Expected,
     "workaround": WorkedAround,
+    "review": ReviewAsked,
+    "action": ActionAsked,
+    "knowledge": KnowledgeAdded,
 }
 """What an act is called in the table, and everywhere else where people read it."""
 NAMES: Final = ("at", "incident_id", "act", "by", "body")
@@ -78,3 +86,10 @@ def decode(row: tuple[Any, ...]) -> Acted:
     at, incident_id, kind, by, body = row
     act = msgspec.json.decode(body, type=WORDS[kind])
     return Acted(at=from_us(at), incident_id=incident_id, kind=kind, by=by, act=act)
+
+
+def actors(connection: Connection, incident_id: int) -> list[str]:
+    """The names of the people who acted on an incident, in the order in which they began to."""
+    c = s.acts.c
+    query = select(c.by).where(c.incident_id == incident_id).group_by(c.by).order_by(func.min(c.id))
+    return [*connection.execute(query).scalars()]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, not_, or_, select, text, update
 
 from triaged.core.model import DAEMON, Entry, Incident, State, TimelineEntry
 from triaged.ports.channel import Ending, Message, PageState
@@ -18,20 +18,32 @@ from triaged.store.codec import from_us, to_us
 
 # Outlives the longest delivery: a claim that ends while it runs would let a second worker send it again.
 LEASE: Final = timedelta(minutes=2)
+FARTHEST: Final = timedelta(minutes=10)
+"""No message waits longer for its next try, whatever a service asks for; it is more than a claim and any two clocks.
+
+What lies farther ahead was planned before the clock was put back, and holds nothing up.
+"""
 _n, _m = s.notices.c, s.messages.c
 _notice = [_n[name] for name in s.NOTICE.names]
 _message = [_m[name] for name in s.MESSAGE.names]
 _NOW: Final[ColumnElement[Any]] = bindparam("now")
-_FREE: Final = or_(_m.claimed_until.is_(None), _m.claimed_until < _NOW)
+_HORIZON: Final[ColumnElement[Any]] = bindparam("horizon")
+_HELD: Final = _m.claimed_until.between(_NOW, _HORIZON)
+_FREE: Final = or_(_m.claimed_until.is_(None), not_(_HELD))
+# One that was never tried waits for nothing.
+_DUE: Final = or_(_m.due_at <= _NOW, _m.due_at > _HORIZON, _m.attempts == 0)
 _WAITING: Final = select(*_notice).where(_n.done_at.is_(None)).order_by(_n.rank, _n.id).limit(bindparam("most"))
 _FRONT: Final = (
     select(*_message)
-    .where(_m.done_at.is_(None), _m.channel == bindparam("channel"), _m.due_at <= _NOW, _FREE)
+    .where(_m.done_at.is_(None), _m.channel == bindparam("channel"), _DUE, _FREE)
     .order_by(_m.rank, _m.id)
     .limit(bindparam("most"))
 )
 _NEXT: Final = select(func.min(_m.due_at)).where(
     _m.done_at.is_(None), _m.channel == bindparam("channel"), _m.due_at > _NOW
+)
+_FLYING: Final = select(_m.incident_id, _m.name, _m.place).where(
+    _m.done_at.is_(None), _m.channel == bindparam("channel"), _HELD
 )
 # In the words of the index: SQLite uses a partial one only where it can see that it holds.
 _PAGED: Final = text("(messages.page = 'triggered' OR messages.page = 'acknowledged')")
@@ -95,7 +107,7 @@ def messages_of(connection: Connection, incident_id: int) -> list[Message]:
 
 def front(connection: Connection, channel: str, now: datetime, most: int) -> list[Message]:
     """The messages of a channel that are due and that nobody sends now, gravest first."""
-    rows = connection.execute(_FRONT, {"channel": channel, "now": to_us(now), "most": most})
+    rows = connection.execute(_FRONT, {"channel": channel, "most": most, **_at(now)})
     return [s.MESSAGE.decode(tuple(row)) for row in rows]
 
 
@@ -112,8 +124,7 @@ def claim(connection: Connection, ids: Sequence[int], now: datetime) -> list[Mes
     """
     query = select(*_message).where(_m.id.in_(ids), _m.done_at.is_(None), _FREE).order_by(_m.rank, _m.id)
     found = [
-        s.MESSAGE.decode(tuple(row))
-        for row in connection.execute(query.with_for_update(skip_locked=True), {"now": to_us(now)})
+        s.MESSAGE.decode(tuple(row)) for row in connection.execute(query.with_for_update(skip_locked=True), _at(now))
     ]
     until = now + LEASE
     claimed = [
@@ -157,9 +168,13 @@ def tell(connection: Connection, incident_id: int, words: str, now: datetime) ->
     connection.execute(s.timeline.insert().values(dict(zip(s.ENTRY.names, s.ENTRY.encode(entry), strict=True))))
 
 
-def pages_behind(connection: Connection, channel: str) -> list[Paged]:
-    """The paging services of a channel that show an incident otherwise than it is, each once."""
+def pages_behind(connection: Connection, channel: str, now: datetime) -> list[Paged]:
+    """The paging services of a channel that show an incident otherwise than it is, each once.
+
+    Not those to which a message is under way: what arrives after the end would begin it anew, and wake somebody.
+    """
     i = s.incidents.c
+    flying = {tuple(row) for row in connection.execute(_FLYING, {"channel": channel, **_at(now)})}
     query = (
         select(_m.incident_id, _m.name, _m.place, _m.page, i.state, i.parent, i.former_state)
         .join(s.incidents, i.id == _m.incident_id)
@@ -169,8 +184,8 @@ def pages_behind(connection: Connection, channel: str) -> list[Paged]:
     found: dict[tuple[int, str, int], Paged] = {}
     for row in connection.execute(query):
         wanted = _wanted(row)
-        if wanted is not None and wanted.value != row.page:
-            key = (row.incident_id, row.name, row.place)
+        key = (row.incident_id, row.name, row.place)
+        if wanted is not None and wanted.value != row.page and key not in flying:
             found[key] = Paged(
                 incident_id=row.incident_id, channel=channel, name=row.name, place=row.place, wanted=wanted
             )
@@ -195,6 +210,11 @@ def page_shows(connection: Connection, paged: Paged) -> None:
         _PAGED,
     )
     connection.execute(update(s.messages).where(same).values(page=paged.wanted.value))
+
+
+def _at(now: datetime) -> dict[str, int]:
+    """What the conditions on time ask for."""
+    return {"now": to_us(now), "horizon": to_us(now + FARTHEST)}
 
 
 def is_over(incident: Incident) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -18,15 +18,26 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    union_all,
     update,
 )
 
 from triaged.core.model import DAEMON, Entry, TimelineEntry
+from triaged.ports.backend import Kind
 from triaged.ports.store import PendingComment, Publication, Waiting, Write
 from triaged.store import schema as s
 from triaged.store.codec import from_us, to_json, to_us
 
 Row = TypeVar("Row", Publication, PendingComment)
+
+# What another backend publishes anew: its number, the incident whose timeline tells of it, and its kind.
+_UNFINISHED: Final = (
+    select(
+        s.incidents.c.id.label("number"), s.incidents.c.id.label("told"), literal_column("'INC'").label("kind")
+    ).where(s.incidents.c.state != "closed"),
+    select(s.reviews.c.number, s.reviews.c.incident_id, literal_column("'REV'")).where(s.reviews.c.state == "open"),
+    select(s.problems.c.id, s.problems.c.id, literal_column("'PRB'")).where(s.problems.c.state == "open"),
+)
 
 
 def _free(claimed_until: Any, now: Any) -> Any:
@@ -137,25 +148,26 @@ def record_comment(connection: Connection, claimed: PendingComment, changes: Map
 
 
 def republish(connection: Connection, backend: str, now: datetime) -> int:
-    """Have unfinished incidents that are published elsewhere published by `backend`, once; how many.
+    """Have what is not over and published elsewhere published by `backend`, once; how many.
 
-    Where each was before stands in its timeline from then on.
+    Where each was before stands in the timeline from then on: of a review, in that of its incident.
     """
-    p, i = s.publications.c, s.incidents.c
+    p = s.publications.c
+    unfinished = union_all(*_UNFINISHED).subquery()
     rows = connection.execute(
-        select(p.incident_id, p.url)
-        .join(s.incidents, i.id == p.incident_id)
-        .where(p.created == 1, p.backend != backend, i.state != "closed")
+        select(p.incident_id, p.url, unfinished.c.told, unfinished.c.kind)
+        .join(unfinished, unfinished.c.number == p.incident_id)
+        .where(p.created == 1, p.backend != backend)
     ).all()
-    for incident_id, url in rows:
+    for incident_id, url, told, kind in rows:
         entry = TimelineEntry(
-            incident_id=incident_id,
+            incident_id=told,
             at=now,
             entry=Entry.PUBLISHED,
             by=DAEMON.name,
-            text=f"was published at {url} before",
+            text=f"{'' if kind == Kind.INCIDENT else f'{kind}-{incident_id} '}was published at {url} before",
         )
-        connection.execute(s.timeline.insert().values(dict(zip(s.ENTRY.names, s.ENTRY.encode(entry), strict=True))))
+        _tell(connection, entry)
         anew = {
             "created": 0,
             "operation": "",
@@ -165,6 +177,7 @@ def republish(connection: Connection, backend: str, now: datetime) -> int:
             "url": "",
             "digest": "",
             "block": "",
+            "doubtful_at": None,
         }
         connection.execute(
             update(s.publications)
@@ -172,6 +185,43 @@ def republish(connection: Connection, backend: str, now: datetime) -> int:
             .values(**anew, closed=0, attempts=0, searches=0, wanted=p.wanted + 1, due_at=to_us(now), failure="")
         )
     return len(rows)
+
+
+def doubtful(connection: Connection, backend: str, most: int) -> list[Publication]:
+    """The issues at a backend that may have a twin, oldest doubt first."""
+    p = s.publications.c
+    query = (
+        select(*(p[n] for n in s.PUBLICATION.names))
+        .where(p.doubtful_at.is_not(None), p.created == 1, p.backend == backend)
+        .order_by(p.doubtful_at)
+        .limit(most)
+    )
+    return [s.PUBLICATION.decode(tuple(row)) for row in connection.execute(query)]
+
+
+def tell_of_twin(connection: Connection, publication: Publication, url: str, now: datetime) -> None:
+    """Have the timeline say that a twin of the issue was closed: of a review's, that of its incident."""
+    told = connection.execute(
+        select(s.reviews.c.incident_id).where(s.reviews.c.number == publication.incident_id)
+    ).scalar()
+    entry = TimelineEntry(
+        incident_id=publication.incident_id if told is None else told,
+        at=now,
+        entry=Entry.PUBLISHED,
+        by=DAEMON.name,
+        text=f"a second issue, {url}, was closed as a duplicate of {publication.url}",
+    )
+    _tell(connection, entry)
+
+
+def be_sure(connection: Connection, numbers: Iterable[int]) -> None:
+    """These issues have no twin."""
+    p = s.publications.c
+    connection.execute(update(s.publications).where(p.incident_id.in_([*numbers])).values(doubtful_at=None))
+
+
+def _tell(connection: Connection, entry: TimelineEntry) -> None:
+    connection.execute(s.timeline.insert().values(dict(zip(s.ENTRY.names, s.ENTRY.encode(entry), strict=True))))
 
 
 def release_all(connection: Connection) -> None:

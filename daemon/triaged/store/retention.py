@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Row, delete, select
 
 from triaged.store import schema as s
 from triaged.store.codec import to_us
@@ -27,6 +28,7 @@ def forget_incidents(connection: Connection, before: datetime) -> list[int]:
     ids = list(connection.execute(query).scalars())
     if not ids:
         return []
+    forget_numbered(connection, connection.execute(select(s.reviews.c.number).where(s.reviews.c.incident_id.in_(ids))))
     for table in (
         s.timeline,
         s.acts,
@@ -42,7 +44,20 @@ def forget_incidents(connection: Connection, before: datetime) -> list[int]:
         s.growth_refires,
         s.incident_keys,
         s.unheard,
+        s.health,
+        s.findings,
+        s.reviews,
+        s.action_items,
+        s.problem_incidents,
+        s.knowledge,
     ):
         connection.execute(delete(table).where(table.c.incident_id.in_(ids)))
     connection.execute(delete(s.incidents).where(c.id.in_(ids)))
     return ids
+
+
+def forget_numbered(connection: Connection, numbers: Iterable[Row[tuple[int]]]) -> None:
+    """Delete what was published, or is to be, of reviews or problems with these numbers."""
+    ids = [number for (number,) in numbers]
+    for table in (s.comments, s.publications):
+        connection.execute(delete(table).where(table.c.incident_id.in_(ids)))

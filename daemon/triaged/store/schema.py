@@ -20,15 +20,30 @@ from sqlalchemy import (
     text,
 )
 
+from triaged.core.health import Answer, Phase
 from triaged.core.heartbeats import Beat
 from triaged.core.maintenance import Plan
-from triaged.core.model import CloseReason, Deadline, Episode, Fold, Incident, Outcome, Severity, State, TimelineEntry
+from triaged.core.model import (
+    ActionKind,
+    CloseReason,
+    Deadline,
+    Episode,
+    Fold,
+    Incident,
+    Outcome,
+    ReviewOutcome,
+    Severity,
+    State,
+    TimelineEntry,
+)
 from triaged.core.oncall import Reading
+from triaged.core.problems import Counted, Problem, ProblemKind, ProblemState
 from triaged.core.rotation import Shift
 from triaged.core.silences import Stage
 from triaged.core.staleness import Hearing, Unheard
 from triaged.core.suppression import Hush, Suppression
 from triaged.ports.channel import Message
+from triaged.ports.reviews import ActionRow, ReviewRow
 from triaged.ports.silences import WantedSilence
 from triaged.ports.store import AlertRecord, Fate, Notice, PendingComment, Publication
 from triaged.store.codec import Codec
@@ -49,7 +64,12 @@ HEARING = Codec(Hearing)
 UNHEARD = Codec(Unheard)
 SILENCE = Codec(WantedSilence)
 SHIFT = Codec(Shift)
+HEALTH = Codec(Answer)
 SHIFT_READING = Codec(Reading)
+PROBLEM = Codec(Problem)
+COUNTED = Codec(Counted)
+REVIEW = Codec(ReviewRow)
+ACTION_ITEM = Codec(ActionRow)
 
 # SQLite gives ids by itself only to a column declared exactly INTEGER.
 ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -243,6 +263,7 @@ publications = Table(
         "due_at",
         **_only("wanted != done"),
     ),
+    Index("ix_publications_doubtful_at", "doubtful_at", **_only("doubtful_at IS NOT NULL")),
 )
 
 comments = Table(
@@ -398,3 +419,101 @@ shifts = Table(
 
 # What became of reading those calendars.
 shift_readings = Table("shift_readings", metadata, *_columns(SHIFT_READING, "team"), sqlite_with_rowid=False)
+
+# What lists, metrics and calendars ask of reviews and action items, which stand whole on their incident.
+reviews = Table(
+    "reviews",
+    metadata,
+    *_columns(REVIEW, "number"),
+    _one_of("state", ReviewOutcome),
+    _one_of("severity", Severity),
+    CheckConstraint("due_at >= opens_at", name="span"),
+    Index("uq_reviews_incident_id", "incident_id", unique=True),
+    Index("ix_reviews_open", "due_at", **_only("state = 'open'")),
+)
+action_items = Table(
+    "action_items",
+    metadata,
+    *_columns(ACTION_ITEM, "incident_id", "id"),
+    _one_of("kind", ActionKind),
+    Index("ix_action_items_open", "due_at", **_only("done_at IS NULL")),
+    sqlite_with_rowid=False,
+)
+
+# What health queries said: in each round of an incident before it, when it opened, and while it was watched last.
+health = Table(
+    "health",
+    metadata,
+    Column("incident_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("round", BigInteger, primary_key=True, autoincrement=False),
+    *_columns(HEALTH, "query", "phase"),
+    _one_of("phase", Phase),
+    sqlite_with_rowid=False,
+)
+
+# What recurs: one problem a cause, which opens anew rather than a second time.
+problems = Table(
+    "problems",
+    metadata,
+    *_columns(PROBLEM, "id"),
+    _one_of("kind", ProblemKind),
+    _one_of("state", ProblemState),
+    CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed"),
+    Index("uq_problems_cause", "cause", unique=True),
+    Index("ix_problems_open", "team", **_only("state = 'open'")),
+    Index("ix_problems_closed_at", "closed_at", **_only("closed_at IS NOT NULL")),
+)
+
+# The incidents that count for problems, written after their opening; each is followed by one problem at most.
+problem_incidents = Table(
+    "problem_incidents",
+    metadata,
+    *_columns(COUNTED, "incident_id"),
+    Index("ix_problem_incidents_key", "key", "opened_at", **_only("problem_id IS NULL")),
+    Index("ix_problem_incidents_service", "service", "opened_at", **_only("problem_id IS NULL AND service != ''")),
+    Index("ix_problem_incidents_problem_id", "problem_id", "incident_id", **_only("problem_id IS NOT NULL")),
+)
+
+# Up to which row the timelines of incidents were looked at.
+problems_seen = Table(
+    "problems_seen",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("timeline_id", BigInteger, nullable=False),
+)
+
+# Links to what is known, of the incident or problem with that number.
+knowledge = Table(
+    "knowledge",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("incident_id", BigInteger, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("restricted", BigInteger, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("uq_knowledge_url", "incident_id", "url", unique=True),
+    Index("ix_knowledge_key", "key"),
+    Index("ix_knowledge_service", "service", "category", **_only("service != ''")),
+)
+
+# What was found about incidents, the newest look at each; with what tells the alike, for which incidents have no index.
+findings = Table(
+    "findings",
+    metadata,
+    Column("incident_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("round", BigInteger, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("found_at", BigInteger, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    _one_of("severity", Severity),
+    Index("ix_findings_key", "key", "incident_id"),
+    Index("ix_findings_service", "service", "category", "incident_id", **_only("service != ''")),
+)

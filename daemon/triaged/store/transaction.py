@@ -32,7 +32,19 @@ from triaged.core.staleness import Unheard
 from triaged.core.suppression import Suppression
 from triaged.errors import Conflict
 from triaged.ports.store import Batch
-from triaged.store import acts, heartbeats, maintenance, retention, silences, staleness, suppressions
+from triaged.store import (
+    acts,
+    findings,
+    health,
+    heartbeats,
+    maintenance,
+    problems,
+    retention,
+    reviews,
+    silences,
+    staleness,
+    suppressions,
+)
 from triaged.store import schema as s
 from triaged.store.codec import to_json, to_us
 from triaged.store.engine import refusal
@@ -72,6 +84,7 @@ _NEW_PUBLICATION: Mapping[str, int | str | None] = {
     "labels": "[]",
     "closed": 0,
     "failure": "",
+    "doubtful_at": None,
 }
 
 
@@ -236,6 +249,11 @@ class Transaction:
         self._recent = recent
         self._incidents: dict[int, Incident] = {}
 
+    @property
+    def problems(self) -> problems.Problems:
+        """What recurs."""
+        return problems.Problems(self.connection)
+
     @_translating
     def last_episodes(self, fingerprints: Iterable[str]) -> dict[str, Episode]:
         """The newest episode of each alert that ever fired, by fingerprint."""
@@ -343,6 +361,11 @@ class Transaction:
     def timeline(self, incident_id: int, most: int) -> list[TimelineEntry]:
         """The newest entries of an incident's timeline, in the order in which they happened."""
         return Reader(self.connection).timeline(incident_id, most)
+
+    @_translating
+    def actors(self, incident_id: int) -> list[str]:
+        """The names of the people who acted on an incident, in the order in which they began to."""
+        return acts.actors(self.connection, incident_id)
 
     @_translating
     def matched_by(self, rules: Container[str]) -> list[Episode]:
@@ -514,8 +537,16 @@ class Transaction:
             suppressions.save(self.connection, batch.suppressions)
         if batch.silences or batch.lifted:
             silences.save(self.connection, batch.silences, batch.lifted, now)
+        if batch.health:
+            health.save(self.connection, batch.health)
+        if batch.findings:
+            findings.save(self.connection, batch.findings.values())
         if batch.unheard:
             staleness.save(self.connection, batch.unheard)
+        if batch.reviews:
+            reviews.save(self.connection, batch.reviews.values(), now)
+        if batch.knowledge:
+            self.problems.keep_links(batch.knowledge, now)
 
     def _save_incidents(self, incidents: Mapping[int, Incident]) -> None:
         """Write whole what is new, and of what this transaction read the columns that changed."""

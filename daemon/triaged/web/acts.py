@@ -46,6 +46,9 @@ ACTS: Final = (
     "update",
     "eta",
     "workaround",
+    "review",
+    "action",
+    "knowledge",
 )
 LOCAL: Final = "local"
 

@@ -8,8 +8,10 @@ from datetime import datetime
 from msgspec.structs import replace
 from pydantic import BaseModel
 
-from triaged.core import cadence
+from triaged.core import cadence, checkins
+from triaged.core.health import Phase
 from triaged.core.model import (
+    NO_WATCH,
     Category,
     CloseReason,
     DeadlineKind,
@@ -25,12 +27,15 @@ from triaged.core.model import (
     State,
     Urgency,
 )
+from triaged.core.record import missing
 from triaged.core.silences import Stage
 from triaged.core.suppression import Hush, Suppression
-from triaged.core.working import missing
 from triaged.ports.store import IncidentRow
-from triaged.store import silences, suppressions
+from triaged.store import findings, health, silences, suppressions
 from triaged.store.reading import Reader
+from triaged.web import evidence
+from triaged.web.known import KnownLink, PartOf, known
+from triaged.web.reviews import ActionItem, Reviewed, reviewed
 
 MOST_EPISODES = 200
 MOST_ENTRIES = 500
@@ -95,6 +100,8 @@ class Working(BaseModel):
     updates: int
     update: Published | None
     next_update_at: datetime | None
+    bridge: str
+    check_in_at: datetime | None
 
 
 class Listed(BaseModel):
@@ -194,6 +201,31 @@ class Told(BaseModel):
     text: str
 
 
+class Said(BaseModel):
+    """What a health query said: whether it held (null: it gave no value), and the value farthest off."""
+
+    query: str
+    phase: Phase
+    at: datetime
+    holds: bool | None
+    value: float | None
+
+
+class Watched(BaseModel):
+    """The verification of the present round: `until` is when it is asked next whether it is over, null when it is.
+
+    `refires` is how often it fired again after it had been quiet. `failing` are health queries that did not hold last,
+    `unasked` is why some gave no answer, `waits_for` are new incidents that hold it.
+    """
+
+    until: datetime | None
+    refires: int
+    failing: list[str]
+    unasked: str
+    waits_for: list[str]
+    health: list[Said]
+
+
 class Shown(Listed):
     """An incident with everything that is known of it: at most 200 firing episodes, the newest 500 timeline entries.
 
@@ -214,7 +246,13 @@ class Shown(Listed):
     on_call: list[str]
     process: Working
     missing: list[str]
+    problem: PartOf | None
+    knowledge: list[KnownLink]
+    review: Reviewed | None
+    actions: list[ActionItem]
     episodes: list[Firing]
+    verification: Watched
+    evidence: evidence.EvidenceShown | None
     silences: list[Silenced]
     deadlines: list[Due]
     timeline: list[Told]
@@ -244,12 +282,30 @@ def shown(reader: Reader, row: IncidentRow, public_url: str, *, whole: bool, on_
             "on_call": [*on_call],
             "process": _working(incident),
             "missing": [*missing(incident)],
+            **reviewed(incident),
+            **known(reader, incident, public_url, whole=whole),
             "episodes": [_firing(e, quiet.get(e.fingerprint, ())) for e in episodes],
+            "verification": _watched(reader, incident, whole=whole),
+            "evidence": evidence.answered(findings.of_incident(reader.connection, incident.id) if whole else None),
             "silences": [{name: getattr(one, name) for name in Silenced.model_fields} for one in asked],
             "deadlines": [{"kind": d.kind, "due_at": d.due_at} for d in reader.deadlines(incident.id)],
             "timeline": [{"at": e.at, "entry": e.entry, "by": e.by, "text": e.text} for e in entries],
         }
     )
+
+
+def _watched(reader: Reader, incident: Incident, *, whole: bool) -> dict[str, object]:
+    watch = incident.process.watch if whole else NO_WATCH
+    due = (d.due_at for d in reader.deadlines(incident.id) if d.kind is DeadlineKind.VERIFICATION)
+    said = health.of_round(reader.connection, incident) if whole else ()
+    return {
+        "until": next(due, None),
+        "refires": len(watch.refired),
+        "failing": [*watch.failing],
+        "unasked": watch.unasked,
+        "waits_for": [f"INC-{number}" for number in watch.waits_for],
+        "health": [{name: getattr(one, name) for name in Said.model_fields} for one in said],
+    }
 
 
 def _working(incident: Incident) -> dict[str, object]:
@@ -259,6 +315,8 @@ def _working(incident: Incident) -> dict[str, object]:
         "roles": dict(process.roles),
         "update": update and {name: getattr(update, name) for name in Published.model_fields},
         "next_update_at": cadence.next_at(incident),
+        "bridge": process.bridge,
+        "check_in_at": checkins.asks_at(incident),
     }
 
 
@@ -271,6 +329,7 @@ def _firing(episode: Episode, suppressed: Iterable[Suppression]) -> dict[str, ob
 def masked(row: IncidentRow) -> IncidentRow:
     """A restricted incident for those who may not know more of it than its title and its link."""
     process = replace(row.incident.process, paused_for="", owner="", roles={}, workaround="", update=None, eta=None)
+    process = replace(process, review=None, actions=(), bridge="", knowledge=())
     hidden = replace(
         row.incident,
         because=(),

@@ -19,7 +19,7 @@ from triaged.intake.units import Ask
 from triaged.ports.store import IncidentRow, Wanted
 from triaged.rulefiles.words import listed as choice
 from triaged.store.reading import Reader
-from triaged.web import answers, board, docs, status
+from triaged.web import answers, board, calendar, docs, status
 from triaged.web import pages as static
 from triaged.web.acts import (
     ACTS,
@@ -43,10 +43,15 @@ from triaged.web.explained import Explained, explained
 from triaged.web.exposition import expose
 from triaged.web.fields import Strict
 from triaged.web.heartbeats import router as heartbeats
+from triaged.web.known import Knowledge
 from triaged.web.maintenance import router as maintenance
 from triaged.web.oncall import of_team
 from triaged.web.oncall import router as on_call
+from triaged.web.problem_page import router as problem_page
+from triaged.web.problems import router as problems
 from triaged.web.refusals import explain_refusals
+from triaged.web.reporting import router as reporting
+from triaged.web.reviews import Action, Looking, Reviewing
 from triaged.web.working import Assign, Eta, GiveRole, Note, Tell, Unack, Work, Workaround
 
 log = structlog.get_logger(__name__)
@@ -72,9 +77,9 @@ def build(desk: Desk) -> FastAPI:
     # FastAPI's own page of documentation loads scripts from elsewhere; ours is rendered here.
     app = Api(title="triaged", version=__version__, description=_ABOUT, docs_url=None, redoc_url=None)
     app.state.desk = desk
-    for described in (_reading, _acting, heartbeats, maintenance, on_call, _system):
+    for described in (_reading, reporting, _acting, problems, heartbeats, maintenance, on_call, _system):
         app.include_router(described)
-    for pages in (board.router, status.router, docs.router, static.router):
+    for pages in (board.router, status.router, docs.router, static.router, calendar.router, problem_page):
         app.include_router(pages)
     app.add_middleware(Edge, desk=desk)
     explain_refusals(app)
@@ -325,13 +330,31 @@ def work_around(name: str, desk: TheDesk, token: TheToken, body: Workaround) -> 
     return _act(desk, name, body, token)
 
 
+@_acting.post("/review")
+def review(name: str, desk: TheDesk, token: TheToken, body: Reviewing) -> answers.Shown:
+    """Say that its review was held, or that there is none; or ask for one."""
+    return _act(desk, name, body, token)
+
+
+@_acting.post("/action")
+def action(name: str, desk: TheDesk, token: TheToken, body: Action) -> answers.Shown:
+    """Add an action item, or say that one is done."""
+    return _act(desk, name, body, token)
+
+
+@_acting.post("/knowledge")
+def keep_knowledge(name: str, desk: TheDesk, token: TheToken, body: Knowledge) -> answers.Shown:
+    """Keep a link to what is known; the next incident like it offers it."""
+    return _act(desk, name, body, token)
+
+
 @_acting.post("/{act}", include_in_schema=False)
 def unknown_act(act: str) -> Response:
     """Every other word is no act."""
     raise NotFoundError(f"expected one of the acts {choice(ACTS)}, got {act[:60]!r}")
 
 
-def _act(desk: Desk, name: str, body: Body | Work, token: Token | None) -> answers.Shown:
+def _act(desk: Desk, name: str, body: Body | Work | Looking | Knowledge, token: Token | None) -> answers.Shown:
     number = incident_id(name)
     answer = desk.ask(Ask(incident_id=number, act=body.act(body.actor(token))))
     if answer.status == 404:

@@ -15,14 +15,14 @@ from triaged.core import cadence, wording
 from triaged.core.catalogue import Service
 from triaged.core.maintenance import Phase
 from triaged.core.model import Episode, Incident, Severity, State
-from triaged.core.working import missing
+from triaged.core.record import missing
 from triaged.errors import NotFoundError
 from triaged.explaining.why import why
 from triaged.ports.store import Fate, IncidentRow, Wanted
-from triaged.store import suppressions
+from triaged.store import findings, problems, suppressions
 from triaged.store.codec import from_us
 from triaged.store.reading import Gauges
-from triaged.web import heartbeats, maintenance, oncall, views
+from triaged.web import evidence, heartbeats, maintenance, oncall, reporting, views
 from triaged.web.answers import masked
 from triaged.web.desk import Desk, TheDesk
 from triaged.web.maintenance import ShownWindow
@@ -96,6 +96,7 @@ def show_board(desk: TheDesk) -> Response:
         heartbeats=beats,
         on_call=on_call,
         unreadable=desk.unreadable(),
+        reporting=reporting.on_board(desk),
         windows=[(one, _passes(one, now)) for one in windows],
         latest=[_row(desk, one, now) for one in latest],
         more=max(0, live - sum(1 for row in rows if row.incident.state is not State.CLOSED)),
@@ -120,6 +121,10 @@ def show_incident(name: str, desk: TheDesk) -> Response:
         folded, folded_count = reader.folded(incident.id, _MOST_FOLDED)
         on_call = oncall.of_team(desk, reader, incident.team)
         judged = None if row.hidden else why(reader, incident, desk.rules(), desk.former)
+        policy = desk.former.policy(reader, incident.policy, current=desk.rules())
+        looked = None if row.hidden else findings.of_incident(reader.connection, incident.id)
+        problem = None if row.hidden else problems.of_incident(reader.connection, incident.id)
+        kept = () if row.hidden else problems.known(reader.connection, incident)
         header = _header(desk, reader.gauges(now), now)
     service = desk.rules().rule_set.services.get(incident.service)
     return page(
@@ -134,14 +139,23 @@ def show_incident(name: str, desk: TheDesk) -> Response:
         cut=len(entries) == _MOST_ENTRIES,
         deadlines=[(d, views.short(d.due_at - now), d.due_at < now) for d in deadlines],
         links=_service_links(service),
+        evidence=evidence.on_page(looked),
         judged=judged,
         on_call=on_call,
         offers=offers(desk, incident),
         next_update_at=cadence.next_at(incident),
+        roles=policy.severities[incident.severity].roles if _runs(row) else (),
         missing=missing(incident),
         folded=folded,
         folded_count=folded_count,
+        problem=problem,
+        kept=kept,
     )
+
+
+def _runs(row: views.Row) -> bool:
+    """Whether people run it, or should, as far as a page may tell."""
+    return row.incident.state.unfinished and row.incident.parent is None and not row.hidden
 
 
 def _row(desk: Desk, found: IncidentRow, now: datetime) -> views.Row:

@@ -13,6 +13,7 @@ from triaged.clock import Clock
 from triaged.explaining.former import Former
 from triaged.intake.units import Answer, Rules, Unit
 from triaged.metrics import Metrics
+from triaged.ports.backend import Places
 from triaged.store.reading import Reader
 from triaged.web.auth import ApiTokens
 
@@ -31,7 +32,7 @@ class Desk:
     `refused` are those of the last reload; `loopback` says that nobody but this machine can reach us; `former` gives
     rules that judged once; `backend` and `sources` are label values of metrics; `sends` says whether the value of an
     Authorization header holds a source's token; `unreadable` names the Alertmanagers that cannot be read, and why;
-    `silenceable` are the sources whose alerts one of them can silence.
+    `silenceable` are the sources whose alerts one of them can silence. `places` is where issues are made.
     """
 
     store: Readable
@@ -51,6 +52,7 @@ class Desk:
     sends: Callable[[str | None], bool] = lambda _authorization: False
     unreadable: Callable[[], tuple[str, ...]] = tuple
     silenceable: frozenset[str] = frozenset()
+    places: Places = field(default_factory=Places)
 
 
 async def _desk(request: Request) -> Desk:

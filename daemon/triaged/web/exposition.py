@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 from typing import Final, TypeVar
 
@@ -22,7 +22,7 @@ from triaged.core.model import Objective, Severity, State
 from triaged.core.sla import Policy
 from triaged.errors import StoreError
 from triaged.ports.store import Counted
-from triaged.store import heartbeats
+from triaged.store import heartbeats, problems, reviews
 from triaged.store.codec import from_us
 from triaged.store.reading import Gauges
 from triaged.store.totals import BUCKETS
@@ -98,6 +98,8 @@ def _store(desk: Desk) -> Iterator[Metric]:
     with desk.store.read() as reader:
         totals, gauges = reader.totals(), reader.gauges(now)
         beats = heartbeats.read(reader.connection)
+        looking_back = reviews.counts(reader.connection, now)
+        recurring = problems.open_by_team(reader.connection)
     rules = desk.rules()
     teams = sorted({*rules.rule_set.teams, rules.rule_set.default_team})
     yield from _counters(_Counters(totals), teams, desk.sources())
@@ -105,6 +107,8 @@ def _store(desk: Desk) -> Iterator[Metric]:
     yield from _histograms(totals, teams)
     yield from _targets(rules.policy)
     yield from _work(gauges, teams)
+    yield from _looking_back(looking_back, teams, rules.rule_set.known_team)
+    yield _problems(recurring, teams, rules.rule_set.known_team)
     yield from heard(rules.rule_set.heartbeats, beats)
     labels = ["backend"]
     help_text = "Issues and comments that wait for the backend."
@@ -216,6 +220,26 @@ def _work(gauges: Gauges, teams: list[str]) -> Iterator[Metric]:
     due = {key: from_us(us).timestamp() for key, us in gauges.next_deadline.items()}
     help_text = "When the next objective falls due; absent without one."
     yield _gauge("sla_next_deadline_timestamp_seconds", help_text, labels, _from_zero(due, ()))
+
+
+def _looking_back(counts: reviews.Counts, teams: list[str], known: Callable[[str], str]) -> Iterator[Metric]:
+    for name, help_text, found in (
+        ("reviews_open", "Post-incident reviews that are to be held.", counts.open),
+        ("reviews_overdue", "Those of them that were due before now.", counts.overdue),
+        ("action_items_open", "Action items of incidents that are not done.", counts.actions),
+    ):
+        values = dict.fromkeys(teams, 0)
+        for team, number in found.items():
+            values[known(team)] = values.get(known(team), 0) + number
+        yield _gauge(name, help_text, ["team"], [((team,), number) for team, number in sorted(values.items())])
+
+
+def _problems(found: Mapping[str, int], teams: list[str], known: Callable[[str], str]) -> Metric:
+    counts = dict.fromkeys(teams, 0)
+    for team, number in found.items():
+        counts[known(team)] = counts.get(known(team), 0) + number
+    values = [((team,), number) for team, number in sorted(counts.items())]
+    return _gauge("problems_open", "Problems that are not closed.", ["team"], values)
 
 
 def _from_zero(found: Mapping[Key, float], zeros: Iterable[Key]) -> list[tuple[Key, float]]:

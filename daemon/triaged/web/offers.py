@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from triaged.core.model import Incident, Role, Severity, State
+from triaged.core.model import ActionKind, Incident, ReviewOutcome, Role, Severity, State
 from triaged.web.acts import Reason
 from triaged.web.desk import Desk
 
@@ -15,6 +15,8 @@ _LONG: Final = frozenset({"text", "summary", "root_cause", "fix", "prevention", 
 _CHOICES: Final = {
     "severity": tuple(one.value for one in Severity),
     "role": tuple(one.value for one in Role),
+    "outcome": ("held", "waived"),
+    "kind": tuple(one.value for one in ActionKind),
 }
 _CLOSING: Final = tuple(one.value for one in Reason)
 
@@ -59,7 +61,13 @@ def _wanted(desk: Desk, incident: Incident) -> Iterator[_Wanted]:
         record = {"summary": "…", "root_cause": "…", "fix": "…", "prevention": "…"}
         yield "Close it", "close", {"reason": "completed", **record}, ()
     if finished:
+        if incident.process.review is not None and incident.process.review.outcome is ReviewOutcome.OPEN:
+            yield "Say that it was reviewed", "review", {"outcome": "held", "reason": "…"}, ("outcome",)
         yield "Reopen it", "reopen", {"reason": "…"}, ()
+    if incident.parent is None:
+        yield "Keep a link to what is known", "knowledge", {"url": "https://…", "title": "…"}, ("url", "title")
+        item = {"text": "…", "kind": "preventive", "owner": "NAME", "due": "14d"}
+        yield "Add an action item", "action", item, ("text",)
     if incident.parent is not None or finished:
         yield "Write a note", "note", {"text": "decision: …"}, ("text",)
 

@@ -53,7 +53,7 @@ _jinja.globals.update(version=__version__, static=_VERSION, count=wording.count)
 
 def is_page(path: str) -> bool:
     """Whether a person looks at this path."""
-    return path in ("/", "/docs", "/status") or path.startswith("/incidents/")
+    return path in ("/", "/docs", "/status") or path.startswith(("/incidents/", "/problems/"))
 
 
 def problem(status: int, text: str) -> Response:

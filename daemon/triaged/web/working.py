@@ -46,10 +46,10 @@ def when(value: object) -> datetime | timedelta:
     raise ValueError("expected a duration like 2h, or a date with time and offset like 2026-12-24T08:00+01:00")
 
 
-_Somebody = Annotated[str, Field(max_length=60), AfterValidator(_somebody)]
+Somebody = Annotated[str, Field(max_length=60), AfterValidator(_somebody)]
 _Something = Annotated[str, Field(max_length=10_000), AfterValidator(_something)]
 _Status = Annotated[str, Field(max_length=60), AfterValidator(_line)]
-_When = Annotated[
+When = Annotated[
     datetime | timedelta,
     BeforeValidator(when),
     WithJsonSchema({"type": "string", "examples": ["2h", "2026-12-24T08:00+01:00"]}),
@@ -68,7 +68,7 @@ class Unack(Asked):
 class Assign(Asked):
     """Say who works on the incident. It is no acknowledgement: that is for whom it was assigned to."""
 
-    to: _Somebody = Field(description="A person or a team of services.yaml; empty is nobody.")
+    to: Somebody = Field(description="A person or a team of services.yaml; empty is nobody.")
     reason: ReasonText = ""
 
     def act(self, actor: Actor) -> Act:
@@ -79,7 +79,7 @@ class GiveRole(Asked):
     """Say who holds a role of a major incident."""
 
     role: Annotated[Role, BeforeValidator(word)]
-    person: _Somebody = Field(description="A person of services.yaml; empty is nobody.")
+    person: Somebody = Field(description="A person of services.yaml; empty is nobody.")
 
     def act(self, actor: Actor) -> Act:
         return RoleGiven(actor=actor, role=self.role, person=self.person)
@@ -98,7 +98,7 @@ class Tell(Asked):
     """Tell stakeholders: by their channels, on the issue and on the status page."""
 
     text: _Something = Field(description="What was learnt or done.")
-    eta: _When | None = Field(default=None, description="When it is expected to work again: an instant, or a span.")
+    eta: When | None = Field(default=None, description="When it is expected to work again: an instant, or a span.")
     status: _Status = Field(default="", description="Where it stands; else as before, at first Investigating.")
     impact: Text = Field(default="", description="What they notice of it; else as before.")
     next_steps: Text = ""

@@ -9,6 +9,7 @@ from typing import Final
 
 from triaged.core import cadence, wording
 from triaged.core.effects import Audience, NoticeKind
+from triaged.core.evidence import Evidence, briefly
 from triaged.core.model import Incident, Severity, State
 from triaged.core.rules import RuleSet
 from triaged.ports.channel import Letter, Page, PageState, Piece, PieceKind
@@ -20,6 +21,7 @@ WORDS: Final = {Severity.SEV1: "Critical", Severity.SEV2: "High", Severity.SEV3:
 _FOR_STAKEHOLDERS: Final = {
     NoticeKind.OPENED: "initial_notification",
     NoticeKind.RESOLVED: "resolution_notice",
+    NoticeKind.REVIEW: "review",
 }
 _FOR_RESPONDERS: Final = {
     NoticeKind.OPENED: "opened",
@@ -28,7 +30,11 @@ _FOR_RESPONDERS: Final = {
     NoticeKind.JUDGED_ABOVE: "raised",
     NoticeKind.REOPENED: "reopened",
     NoticeKind.UPDATE_DUE: "update_due",
+    NoticeKind.PAUSE_OVER: "pause_over",
+    NoticeKind.CHECK_IN: "check_in",
     NoticeKind.RESOLVED: "resolved",
+    NoticeKind.REVIEW: "review",
+    NoticeKind.ACTION: "action",
 }
 _AGAIN: Final = "The issue has come back. Our team is investigating."
 _MOST_SERVICES: Final = 10
@@ -43,14 +49,18 @@ class Desk:
     public_url: str
 
 
-def letter_of(notice: Notice, row: IncidentRow, desk: Desk, *, every: timedelta | None) -> Letter:
-    """The letter of one notice; `every` is how often stakeholders are told."""
+def letter_of(
+    notice: Notice, row: IncidentRow, desk: Desk, *, every: timedelta | None, found: Evidence | None = None
+) -> Letter:
+    """The letter of one notice; `every` is how often stakeholders are told, `found` its evidence, if any yet."""
     incident = row.incident
     if incident.restricted:
         # Whoever reads a channel may not be allowed to see the alert: the page asks who looks.
         return _restricted(incident, notice, desk.public_url)
     template = desk.templates[template_of(notice)]
     said = {**_facts(row, desk), **_progress(notice, incident, every), "text": say("text", notice.text)}
+    if found is not None and notice.audience is Audience.RESPONDERS:
+        said["evidence"] = say("evidence", briefly(found, incident.started_at))
     subject, body = template.render(said)
     page = page_of(incident, PageState.TRIGGERED, desk.public_url)
     return Letter(subject=subject, body=body, markdown=template.markdown, page=page)
@@ -123,6 +133,7 @@ def _facts(row: IncidentRow, desk: Desk) -> dict[str, Said]:
     links = {
         "url": own_page(incident, public_url),
         "status_page": f"{public_url}/status",
+        "bridge": incident.process.bridge,
         "issue": row.address.url if row.address else "",
         "runbook": service.runbook if service else "",
     }

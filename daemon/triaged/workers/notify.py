@@ -16,6 +16,7 @@ from triaged.core.events import NobodyTold
 from triaged.core.model import Incident
 from triaged.core.recipients import TEAM, Directory, Recipient
 from triaged.core.rules import RuleSet
+from triaged.errors import StoreError
 from triaged.intake.units import Answer, Happened, Unit
 from triaged.ports.channel import Message
 from triaged.ports.store import Notice
@@ -27,12 +28,23 @@ from triaged.workers.letters import template_of
 log = structlog.get_logger(__name__)
 
 Run = Callable[[Callable[[Any, datetime], Any]], Any]
-AT_THE_END: Final = frozenset({NoticeKind.RESOLVED, NoticeKind.UPDATE})
+AT_THE_END: Final = frozenset({NoticeKind.RESOLVED, NoticeKind.UPDATE, NoticeKind.REVIEW, NoticeKind.ACTION})
 """What is still worth telling once it is over."""
-_PAGED: Final = frozenset({NoticeKind.UPDATE, NoticeKind.UPDATE_DUE, NoticeKind.RESOLVED})
+_PAGED: Final = frozenset(
+    {
+        NoticeKind.UPDATE,
+        NoticeKind.UPDATE_DUE,
+        NoticeKind.PAUSE_OVER,
+        NoticeKind.CHECK_IN,
+        NoticeKind.RESOLVED,
+        NoticeKind.REVIEW,
+        NoticeKind.ACTION,
+    }
+)
 """What a paging service is not told: it would wake somebody. That it is over it is told by its key."""
 _CALLS: Final = frozenset(NoticeKind) - _PAGED
 _SHOWN: Final = 10
+_UNAVAILABLE: Final = 503
 _AT_ONCE: Final = 50
 """In a storm: each by itself would be a transaction, and the writer has alerts to take in."""
 
@@ -77,7 +89,9 @@ class NotifyWorker:
         for notice, plan in plans:
             if plan.outcome == "nobody" and notice.audience is Audience.RESPONDERS:
                 # Before it is settled: asked twice it is one, and not at all would leave nobody told.
-                self._ask(Happened(incident_id=notice.incident_id, event=NobodyTold(key=notice.key)))
+                answer = self._ask(Happened(incident_id=notice.incident_id, event=NobodyTold(key=notice.key)))
+                if answer.status == _UNAVAILABLE:
+                    raise StoreError(answer.error)
         self._run(lambda transaction, at: _settle_all(transaction.connection, plans, at))
         if any(plan.messages for _, plan in plans):
             self._wake()

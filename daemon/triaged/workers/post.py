@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from triaged.clock import Clock
+from triaged.core.evidence import Evidence
 from triaged.core.model import Incident, Severity
 from triaged.errors import ConfigError, DeliveryError
 from triaged.explaining.former import Former
@@ -22,7 +23,7 @@ from triaged.metrics import Metrics
 from triaged.ports.channel import Channel, Ending, Letter, Message, PageState
 from triaged.ports.store import IncidentRow, Notice
 from triaged.rulefiles.templates import Templates
-from triaged.store import notices
+from triaged.store import findings, notices
 from triaged.store.reading import Reader
 from triaged.workers.accounts import account
 from triaged.workers.addresses import Addresses
@@ -37,7 +38,8 @@ WITHIN: Final = timedelta(minutes=1)
 """So many letters an address gets singly within that time; what comes then is one letter."""
 MOST_IN_ONE: Final = 50
 GIVEN_UP_AFTER: Final = timedelta(hours=6)
-_LONGEST_BACKOFF: Final = timedelta(minutes=10)
+_LEAST_ATTEMPTS: Final = 8
+"""Some ten minutes of trying: a machine that was off for hours has no network in its first seconds."""
 _LOOKED_AT: Final = 200
 _MOST_PAGE_ATTEMPTS: Final = 40
 
@@ -72,6 +74,7 @@ class _Told(Struct, frozen=True, kw_only=True):
     notice: Notice
     row: IncidentRow
     every: timedelta | None
+    found: Evidence | None
 
 
 class PostWorker:
@@ -150,7 +153,7 @@ class PostWorker:
     ) -> tuple[tuple[Message, ...], datetime]:
         """What goes in one letter, and from when on. A Sev-1 goes alone and waits for nothing but the pace."""
         place, pages = _place(message), self._addresses.pages(message.recipient, message.place)
-        sent = [at for at in self._lane.sent.get(place, ()) if at > now - WITHIN]
+        sent = [at for at in self._lane.sent.get(place, ()) if now - WITHIN < at <= now]
         paced = sent[-1] + _PACE if sent else now
         if pages or message.rank <= Severity.SEV1.rank:
             return (message,), paced
@@ -166,7 +169,8 @@ class PostWorker:
         claimed: list[Message] = self._run(lambda tx, _: notices.claim(tx.connection, ids, now))
         told, gone = self._gather(claimed)
         for message in gone:
-            self._record([(message, notices.ended(message, Ending.OVERTAKEN, now))])
+            page = self._perhaps_paged(message, arrived=message.perhaps_twice)
+            self._record([(message, notices.ended(message, Ending.OVERTAKEN, now, page=page))])
         if not told:
             return
         messages = [one.message for one in told]
@@ -194,7 +198,8 @@ class PostWorker:
                     gone.append(message)
                 else:
                     every = self._every(reader, row.incident)
-                    told.append(_Told(message=message, notice=notice, row=row, every=every))
+                    evidence = findings.of_incident(reader.connection, message.incident_id)
+                    told.append(_Told(message=message, notice=notice, row=row, every=every, found=evidence))
         return told, gone
 
     def _every(self, reader: Reader, incident: Incident) -> timedelta | None:
@@ -203,7 +208,7 @@ class PostWorker:
 
     def _letter(self, told: Sequence[_Told]) -> Letter:
         desk = Desk(rules=self._rules().rule_set, templates=self._templates(), public_url=self._public_url)
-        letters = [(letter_of(one.notice, one.row, desk, every=one.every), one.row.incident) for one in told]
+        letters = [(_letter(one, desk), one.row.incident) for one in told]
         return letters[0][0] if len(letters) == 1 else several(letters)
 
     # ---- what became of it
@@ -244,15 +249,21 @@ class PostWorker:
         after = []
         for one in messages:
             attempts, failure = one.attempts + 1, str(error)[:300]
-            if now - one.created_at >= GIVEN_UP_AFTER:
-                ended = notices.ended(one, Ending.GIVEN_UP, now, attempts=attempts, failure=failure)
+            if now - one.created_at >= GIVEN_UP_AFTER and attempts >= _LEAST_ATTEMPTS:
+                page = self._perhaps_paged(one, arrived=one.perhaps_twice or error.ambiguous)
+                ended = notices.ended(one, Ending.GIVEN_UP, now, attempts=attempts, failure=failure, page=page)
                 after.append((one, ended))
                 continue
-            due_at = max(now + backoff(attempts, _LONGEST_BACKOFF), error.retry_at or now)
+            due_at = min(max(now + backoff(attempts, notices.FARTHEST), error.retry_at or now), now + notices.FARTHEST)
             intended_at = one.intended_at if error.ambiguous else None
             again = replace(one, attempts=attempts, failure=failure, due_at=due_at, intended_at=intended_at)
             after.append((one, again))
         self._record(after)
+
+    def _perhaps_paged(self, message: Message, *, arrived: bool) -> PageState:
+        """A page that may have arrived is one that did: else it would go on at its service when all is over here."""
+        pages = arrived and self._addresses.pages(message.recipient, message.place)
+        return PageState.TRIGGERED if pages else PageState.NONE
 
     def _record(self, results: Sequence[tuple[Message, Message]]) -> None:
         def write(transaction: Any, now: datetime) -> list[bool]:
@@ -275,42 +286,53 @@ class PostWorker:
     def _page(self, now: datetime) -> bool:
         """Have a paging service show an incident as it is: taken, or over."""
         with self._read() as reader:
-            behind = notices.pages_behind(reader.connection, self._channel)
-            paged = next(self._due(behind, now), None)
-            row = None if paged is None else reader.incident(paged.incident_id)
-        if paged is None or row is None:
+            behind = notices.pages_behind(reader.connection, self._channel, now)
+        found = self._next_page(behind, now)
+        if found is None:
             return False
-        key = (paged.incident_id, (paged.channel, paged.name, paged.place))
+        paged, address, service = found
+        try:
+            self._show(paged, address, now)
+        finally:
+            with self._lane.lock:
+                self._lane.busy.discard(service)
+        return True
+
+    def _next_page(self, behind: Sequence[notices.Paged], now: datetime) -> tuple[notices.Paged, Message, str] | None:
+        """What is to be shown next, where, and the service that is busy with it then: what begins anew comes after."""
+        with self._lane.lock:
+            for paged in self._due(behind, now):
+                address = _address(paged, now)
+                service = self._addresses.service(address)
+                if service not in self._lane.busy:
+                    self._lane.busy.add(service)
+                    return paged, address, service
+        return None
+
+    def _show(self, paged: notices.Paged, address: Message, now: datetime) -> None:
+        with self._read() as reader:
+            row = reader.incident(paged.incident_id)
+        if row is None:
+            return
+        key = (paged.incident_id, _place(address))
         page = page_of(row.incident, paged.wanted, self._public_url)
         try:
-            address = Message(
-                id=0,
-                notice_id=0,
-                incident_id=paged.incident_id,
-                channel=paged.channel,
-                name=paged.name,
-                place=paged.place,
-                rank=0,
-                created_at=now,
-                due_at=now,
-            )
             self._addresses.open(address).send(Letter(subject=(), body=(), markdown=False, page=page))
         except (ConfigError, DeliveryError) as error:
             attempts = self._lane.page_failures.get(key, (0, now))[0] + 1
             self._count("failed")
             log.warning("page not updated", channel=self._channel, incident=paged.incident_id, error=str(error))
             if attempts < _MOST_PAGE_ATTEMPTS:
-                self._lane.page_failures[key] = (attempts, now + backoff(attempts, _LONGEST_BACKOFF))
-                return True
+                self._lane.page_failures[key] = (attempts, now + backoff(attempts, notices.FARTHEST))
+                return
         self._lane.page_failures.pop(key, None)
         self._run(lambda tx, _: notices.page_shows(tx.connection, paged))
-        return True
 
     def _due(self, behind: Sequence[notices.Paged], now: datetime) -> Iterator[notices.Paged]:
         failures: Mapping[tuple[int, Place], tuple[int, datetime]] = self._lane.page_failures
         for paged in behind:
             _, at = failures.get((paged.incident_id, (paged.channel, paged.name, paged.place)), (0, now))
-            if at <= now:
+            if not now < at <= now + notices.FARTHEST:
                 yield paged
             else:
                 self._waits.append(at)
@@ -318,6 +340,24 @@ class PostWorker:
 
 _PACE: Final = timedelta(seconds=1)
 """Between two letters to one address."""
+
+
+def _address(paged: notices.Paged, now: datetime) -> Message:
+    return Message(
+        id=0,
+        notice_id=0,
+        incident_id=paged.incident_id,
+        channel=paged.channel,
+        name=paged.name,
+        place=paged.place,
+        rank=0,
+        created_at=now,
+        due_at=now,
+    )
+
+
+def _letter(told: _Told, desk: Desk) -> Letter:
+    return letter_of(told.notice, told.row, desk, every=told.every, found=told.found)
 
 
 def _place(message: Message) -> Place:

@@ -7,9 +7,10 @@ list may hide it, before the same request is sent again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 import structlog
@@ -19,12 +20,13 @@ from triaged.core.events import CloseAsked, Record, ReopenAsked
 from triaged.core.model import Actor, ActorKind, Severity
 from triaged.errors import DeliveryError
 from triaged.intake.units import Answer, Ask, Unit
-from triaged.ports.backend import Address, Backend, Found, Issue, Written
+from triaged.ports.backend import Address, Backend, Found, Issue, Kind, Written
 from triaged.ports.store import PendingComment, Publication, Waiting, Write
 from triaged.store import queue
 from triaged.store.codec import to_json, to_us
 from triaged.store.reading import Reader
 from triaged.workers.backoff import backoff
+from triaged.workers.twins import Run, Twins
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +36,15 @@ _LONGEST_BACKOFF: Final = timedelta(minutes=1)
 _GIVEN_UP: Final = timedelta(minutes=15)
 _URGENT_RANK: Final = 1
 
-Run = Callable[[Callable[[Any, datetime], Any]], Any]
 Render = Callable[[Reader, int, str], Issue | None]
+OnIssue = CloseAsked | ReopenAsked
+"""What a person can do to an issue that is an act on what it is of."""
+Heed = Callable[[Issue, OnIssue], Unit]
+
+
+def on_incident(issue: Issue, act: OnIssue) -> Unit:
+    """A person's close or reopening of an incident's issue is one of the incident."""
+    return Ask(incident_id=issue.incident_id, act=act, quietly=True)
 
 
 class PublishWorker:
@@ -54,8 +63,10 @@ class PublishWorker:
         clock: Clock,
         operation_id: Callable[[], str],
         interval: timedelta,
+        heed: Mapping[Kind, Heed] = MappingProxyType({Kind.INCIDENT: on_incident}),
     ) -> None:
         self._backend = backend
+        self._heeded = heed
         self._read = read
         self._run = run
         self._ask = ask
@@ -64,6 +75,7 @@ class PublishWorker:
         self._operation_id = operation_id
         self._interval = interval
         self._paced_until: datetime | None = None
+        self._twins = Twins(backend, read=read, run=run)
 
     def step(self, now: datetime) -> bool:
         """Write the gravest thing that waits and that the backend's pace allows."""
@@ -81,7 +93,7 @@ class PublishWorker:
                 self._write(waiting, now)
                 return True
             self._paced_until = ready_at if self._paced_until is None else min(self._paced_until, ready_at)
-        return False
+        return self._twins.step(now)
 
     def next_at(self, now: datetime) -> datetime | None:
         earliest = self._earliest(now)
@@ -89,7 +101,7 @@ class PublishWorker:
             return earliest
         with self._read() as reader:
             due_at = queue.next_due(reader.connection, now)
-        return min((at for at in (self._paced_until, due_at) if at is not None), default=None)
+        return min((at for at in (self._paced_until, due_at, self._twins.next_at) if at is not None), default=None)
 
     def _earliest(self, now: datetime) -> datetime:
         """When the backend's pace allows the most urgent write of any sort."""
@@ -134,6 +146,7 @@ class PublishWorker:
                     return
                 if self._search_again(publication, publication.intended_at, now):
                     return
+                self._twins.expect(now)
                 if issue.folded:
                     self._record(publication, done=publication.wanted, intended_at=None)
                     return
@@ -146,7 +159,7 @@ class PublishWorker:
         # An incident that is closed before its issue exists is created open: an update closes it.
         done = publication.done if issue.closed else publication.wanted
         self._created(publication, address, written, digest="" if issue.closed else issue.digest, done=done)
-        log.info("issue created", incident=issue.incident_id, url=address.url)
+        log.info("issue created", issue=issue.name, url=address.url)
 
     def _created(self, publication: Publication, address: Address, written: Written, *, digest: str, done: int) -> None:
         self._record(publication, created=1, digest=digest, done=done, **_address(address), **_written(written))
@@ -189,25 +202,28 @@ class PublishWorker:
         self._said(comment)
 
     def _heed(self, issue: Issue, last: Written, found: Found) -> None:
-        """What a person did to the issue meanwhile is an act on the incident; a bot's is not."""
+        """What a person did to the issue meanwhile is an act on what it is of; a bot's is not."""
         if found.bot or found.closed == last.closed:
             return
         actor = Actor(name=found.by or "somebody on the issue", kind=ActorKind.PERSON)
         seen = next((severity for severity in Severity if f"severity: {severity}" in last.labels), None)
         close = CloseAsked(actor=actor, reason=found.reason, record=Record(), at=found.at, seen=seen)
         act = close if found.closed else ReopenAsked(actor=actor)
-        self._ask(Ask(incident_id=issue.incident_id, act=act, quietly=True))
+        self._ask(self._heeded[issue.kind](issue, act))
 
     def _search_again(self, item: Publication | PendingComment, intended_at: datetime, now: datetime) -> bool:
         """Plan the next look after one that found nothing; False once it is proven that nothing was written."""
-        if now < intended_at + self._backend.settled_after:
-            looks = (*SEARCH_AFTER, self._backend.settled_after)
+        patience = self._backend.settled_after if isinstance(item, Publication) else self._backend.hidden_for
+        if now < intended_at + patience:
+            looks = (*SEARCH_AFTER, self._backend.settled_after, patience)
             next_at = next(intended_at + after for after in looks if intended_at + after > now)
             self._record(item, searches=item.searches + 1, due_at=to_us(next_at))
             return True
         # The claim stays: what is sent now has yet to be written down.
         claim = item.claimed_until
         again = {"intended_at": to_us(now), "searches": 0, "claimed_until": None if claim is None else to_us(claim)}
+        if isinstance(item, Publication) and patience < self._backend.hidden_for:
+            again["doubtful_at"] = to_us(item.doubtful_at or intended_at)
         self._run(lambda transaction, _: _change(transaction.connection, item, again))
         return False
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from triaged.core import verification
 from triaged.core.model import Incident, Objective
+from triaged.core.recipients import STAKEHOLDERS
 from triaged.explaining.former import Former
 from triaged.explaining.why import why
 from triaged.intake.units import Rules
 from triaged.ports.backend import Places, Related, Report
-from triaged.store import suppressions
+from triaged.store import findings, health, problems, suppressions
 from triaged.store.reading import Reader
 
 _EPISODES = 25
@@ -29,7 +31,8 @@ def gather(  # noqa: PLR0913 - what a report is made of
     episodes = reader.episodes(incident_id, firing=True, limit=_EPISODES)
     if not episodes:
         episodes = reader.episodes(incident_id, firing=False, limit=_EPISODES)
-    targets = former.policy(reader, incident.policy, current=rules).severities[incident.severity].targets
+    policy = former.policy(reader, incident.policy, current=rules)
+    targets = policy.severities[incident.severity].targets
     repository = row.address.repository if row.address else chosen or places.of(incident)
     folded, folded_count = reader.folded(incident_id, _FOLDED)
     return Report(
@@ -47,6 +50,15 @@ def gather(  # noqa: PLR0913 - what a report is made of
         folded_count=folded_count,
         suppressed=suppressions.of_episodes(reader.connection, episodes),
         unheard=row.unheard,
+        health=health.of_round(reader.connection, incident) if incident.restored_at is not None else (),
+        watched_until=verification.ends_at(incident, policy),
+        watched_for=verification.in_words(incident, policy),
+        roles=policy.severities[incident.severity].roles,
+        meets=bool(policy.severities[incident.severity].bridge),
+        evidence=findings.of_incident(reader.connection, incident_id),
+        problem=problems.of_incident(reader.connection, incident.id),
+        knowledge=problems.known(reader.connection, incident),
+        informs=STAKEHOLDERS in rules.rule_set.teams and policy.severities[incident.severity].update_every is not None,
     )
 
 

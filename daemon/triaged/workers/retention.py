@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from triaged.store import maintenance, retention, staleness
+from triaged.store import maintenance, problems, retention, staleness
 
 _PAUSE: Final = timedelta(minutes=10)
 # What an alert taught about its repeats serves others of its source, and itself when it fires again soon.
@@ -33,6 +33,7 @@ class RetentionWorker:
         gone = self._run(lambda tx, _: retention.forget_records(tx.connection, now - self._deliveries))
         gone += self._run(lambda tx, _: tx.forget_incidents(now - self._incidents))
         gone += self._run(lambda tx, _: maintenance.forget(tx.connection, now - self._incidents))
+        gone += self._run(lambda tx, _: problems.forget(tx.connection, now - self._incidents))
         gone += self._run(lambda tx, _: staleness.forget(tx.connection, now - _HEARINGS))
         if not gone:
             self._rests_until = now + _PAUSE

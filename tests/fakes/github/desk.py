@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from fakes.github import apps
 from fakes.github.exchange import DOCUMENTATION, Answer, Call, Refusal, not_found
 from fakes.github.limits import Limits
 from fakes.github.render import Renderer
@@ -58,11 +59,11 @@ class Desk:
         actor = self._actor(visit)
         if headers.get("x-github-api-version", "2022-11-28") not in VERSIONS:
             raise Refusal(400, f"The API version {headers['x-github-api-version']} is not supported")
-        self.limits.check(visit.token, visit.operation, method=visit.incoming.method, at=visit.at)
+        self.limits.check(self.payer(visit), visit.operation, method=visit.incoming.method, at=visit.at)
         if found is None:
             raise not_found()
         if found.operation == "rate_limit":
-            return Answer(200, self.limits.overview(visit.token, at=visit.at))
+            return Answer(200, self.limits.overview(self.payer(visit), at=visit.at))
         place = self._place(visit, found, actor) if found.in_a_repository else None
         if isinstance(place, Answer):
             return place
@@ -82,9 +83,18 @@ class Desk:
         )
         return found.run(call)
 
+    def payer(self, visit: Visit) -> str:
+        """Whose limits the request counts for."""
+        return self.world.apps.payer(visit.token)
+
     def _actor(self, visit: Visit) -> User:
         if not visit.token:
             raise Refusal(401, "Requires authentication")
+        if visit.operation in apps.AS_APP:
+            return self.world.apps.authenticated(visit.token, visit.at)
+        grant = self.world.apps.grant_of(visit.token, visit.at)
+        if grant is not None:
+            return grant.installation.app.bot
         actor = self.world.tokens.get(visit.token)
         if actor is None:
             raise Refusal(401, "Bad credentials")
@@ -94,7 +104,7 @@ class Desk:
         """The repository that may be read, written and has issues; or the redirect to where it or the issue went."""
         by_id = self.world.repositories.get(found.repository_id or 0)
         repository = by_id or (self.world.find(found.full_name) if found.full_name else None)
-        if repository is None or repository.role_of(actor) < Role.READ:
+        if repository is None or not self._may_read(repository, actor, visit):
             raise not_found()
         if found.full_name and found.full_name.lower() != repository.full_name.lower():
             return self._redirect(visit, f"/repositories/{repository.id}{found.rest}")
@@ -105,11 +115,21 @@ class Desk:
         issue = repository.issues.get(int(found.params.get("issue_number", "0") or 0))
         if issue is not None and issue.moved_to is not None:
             target, number = issue.moved_to
-            if self.world.repositories[target].role_of(actor) < Role.READ:
+            if not self._may_read(self.world.repositories[target], actor, visit):
                 raise not_found()
             rest = re.sub(r"^/issues/\d+", f"/issues/{number}", found.rest)
             return self._redirect(visit, f"/repositories/{target}{rest}")
+        grant = self.world.apps.grants.get(visit.token)
+        if grant is not None:
+            apps.check(grant, found.template, visit.incoming.method)
         return repository
+
+    def _may_read(self, repository: Repository, actor: User, visit: Visit) -> bool:
+        """An App asks as itself where it is installed; of an installation the token says what it may."""
+        grant = self.world.apps.grants.get(visit.token)
+        if grant is not None:
+            repository.roles[actor.login.lower()] = grant.role_in(repository)
+        return visit.operation in apps.AS_APP or repository.role_of(actor) >= Role.READ
 
     def _redirect(self, visit: Visit, path: str) -> Answer:
         """301 for reads and 307 for writes, both "Moved Permanently" (@octokit/fixtures, "rename-repository")."""

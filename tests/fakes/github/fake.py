@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self, TypeVar
 
+from fakes.github.apps import ENOUGH, App, Apps, Installation
 from fakes.github.desk import Desk
 from fakes.github.exchange import Recorded
 from fakes.github.faults import Fault, FaultQueue
@@ -48,7 +49,7 @@ class FakeGitHub:
         self.limits = Limits()
         self.violations: list[str] = []
         self._changed = threading.Condition(threading.RLock())
-        self._world = World(clock)
+        self._world = World(clock, Apps())
         self._site = Site(
             desk=Desk(world=self._world, limits=self.limits),
             now=clock,
@@ -145,9 +146,56 @@ class FakeGitHub:
             user = self._world.user(login, kind="Bot" if login.endswith("[bot]") else "User")
             self._world.tokens[token] = user
 
+    def add_app(self, slug: str = "triaged") -> App:
+        """A GitHub App, installed nowhere yet; its private key is `pem`."""
+        with self._state():
+            number = self._world.new_id()
+            bot = self._world.user(f"{slug}[bot]", kind="Bot")
+            app = App(
+                id=number,
+                client_id=f"Iv23li{number}",
+                slug=slug,
+                bot=bot,
+                permissions=dict(ENOUGH),
+                created_at=self._world.now(),
+            )
+            self._world.apps.apps.append(app)
+            return app
+
+    def install(
+        self,
+        app: App,
+        owner: str = "acme",
+        *,
+        repositories: Sequence[Repository] | None = None,
+        permissions: Mapping[str, str] | None = None,
+    ) -> Installation:
+        """The App at an owner: for all repositories, or only for these."""
+        with self._state():
+            installation = Installation(
+                id=self._world.new_id(),
+                app=app,
+                account=self._world.user(owner, kind="Organization"),
+                permissions=dict(permissions or app.permissions),
+                created_at=self._world.now(),
+                repository_ids=None if repositories is None else frozenset(one.id for one in repositories),
+            )
+            self._world.apps.installations[installation.id] = installation
+            return installation
+
+    def uninstall(self, installation: Installation) -> None:
+        with self._state():
+            self._world.apps.installations.pop(installation.id)
+
+    @property
+    def apps(self) -> Apps:
+        """All Apps, their installations and tokens; to be changed only while nobody asks."""
+        return self._world.apps
+
     def revoke(self, token: str) -> None:
         with self._state():
-            self._world.tokens.pop(token)
+            if self._world.tokens.pop(token, None) is None:
+                self._world.apps.grants.pop(token)
 
     def grant(self, login: str, role: Role, *, repository: Repository | None = None) -> None:
         with self._state():
@@ -179,6 +227,10 @@ class FakeGitHub:
     def up(self) -> None:
         self._site.is_down = False
         self._server.start()
+
+    def speak(self, version: str) -> None:
+        """From now on answer as that version of the API does, whichever is asked for."""
+        self._site.speaks = version
 
     @property
     def list_lag(self) -> timedelta:

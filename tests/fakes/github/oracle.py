@@ -34,6 +34,11 @@ SENT: Mapping[str, frozenset[str]] = {
     "set_labels": frozenset({"labels"}),
     "create_label": frozenset({"name", "color", "description"}),
     "update_label": frozenset({"new_name", "color", "description"}),
+    "put_content": frozenset({"message", "content", "sha"}),
+    "create_hook": frozenset({"name", "active", "config", "events"}),
+    "update_hook": frozenset({"add_events"}),
+    "update_hook_config": frozenset({"secret"}),
+    "access_token": frozenset({"permissions", "repositories", "repository_ids"}),
     "add_assignees": frozenset({"assignees"}),
     "remove_assignees": frozenset({"assignees"}),
 }

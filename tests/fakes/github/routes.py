@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from fakes.github import accounts, comments, issues, labels
+from fakes.github import accounts, apps, comments, contents, history, hooks, issues, labels
 from fakes.github.exchange import Answer, Call, Refusal
 
 Operation = Callable[[Call], Answer]
@@ -20,11 +20,14 @@ def _answered_by_the_limits(_: Call) -> Answer:
 _ISSUE = "/issues/{issue_number}"
 _GENERAL: tuple[tuple[str, str, str, Operation], ...] = (
     ("GET", "/user", "whoami", accounts.whoami),
-    ("GET", "/app", "app", accounts.app),
+    ("GET", "/app", "app", apps.app),
+    ("GET", "/app/installations", "list_installations", apps.list_installations),
+    ("POST", "/app/installations/{installation_id}/access_tokens", "access_token", apps.access_token),
     ("GET", "/rate_limit", "rate_limit", _answered_by_the_limits),
 )
 _IN_A_REPOSITORY: tuple[tuple[str, str, str, Operation], ...] = (
     ("GET", "", "repository", accounts.repository),
+    ("GET", "/installation", "installation", apps.installation),
     ("GET", "/issues", "list_issues", issues.list_issues),
     ("POST", "/issues", "create_issue", issues.create_issue),
     ("GET", "/issues/comments/{comment_id}", "get_comment", comments.get_comment),
@@ -44,6 +47,16 @@ _IN_A_REPOSITORY: tuple[tuple[str, str, str, Operation], ...] = (
     ("GET", "/labels/{name}", "get_label", labels.get_label),
     ("PATCH", "/labels/{name}", "update_label", labels.update_label),
     ("GET", "/collaborators/{username}/permission", "permission", accounts.permission),
+    ("GET", "/contents/{path}", "get_content", contents.get_content),
+    ("PUT", "/contents/{path}", "put_content", contents.put_content),
+    ("GET", "/hooks", "list_hooks", hooks.list_hooks),
+    ("POST", "/hooks", "create_hook", hooks.create_hook),
+    ("PATCH", "/hooks/{hook_id}", "update_hook", hooks.update_hook),
+    ("PATCH", "/hooks/{hook_id}/config", "update_hook_config", hooks.update_hook_config),
+    ("GET", "/deployments", "list_deployments", history.list_deployments),
+    ("GET", "/releases", "list_releases", history.list_releases),
+    ("GET", "/pulls", "list_pulls", history.list_pulls),
+    ("GET", "/commits", "list_commits", history.list_commits),
 )
 
 

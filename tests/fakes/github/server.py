@@ -144,7 +144,12 @@ class _Handler(BaseHTTPRequestHandler):
     server: _HttpServer
 
     def do_request(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # The client died in the midst of it.
+            self.close_connection = True
+            return
         incoming = Incoming(
             method=self.command,
             target=self.path,
@@ -170,7 +175,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, answer: Answer) -> None:
         raw = isinstance(answer.body, bytes)
         data = answer.body if raw else json.dumps(answer.body).encode()
-        self.send_response(answer.status)
+        # Not `send_response`, which tells the machine's time: the fake has a clock of its own.
+        self.send_response_only(answer.status)
+        self.send_header("Server", self.version_string())
         self.send_header("Content-Type", "text/html" if raw else "application/json; charset=utf-8")
         self.send_header("Content-Length", str(len(data)))
         for name, value in answer.headers.items():

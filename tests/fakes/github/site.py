@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -29,10 +30,16 @@ from fakes.github.oracle import Oracle, Seen
 from fakes.github.routes import route
 from fakes.github.server import Ending, Incoming
 
+NEWER = "2026-03-10"
+DROPPED = frozenset({"assignee", "has_downloads", "merge_commit_sha", "rate"})
+
 
 @dataclass(slots=True, kw_only=True)
 class Site:
-    """`changed` is the one lock over all state; it is notified when a request has come and when it has gone."""
+    """`changed` is the one lock over all state; it is notified when a request has come and when it has gone.
+
+    `speaks` is the version of the API in which it answers, whatever was asked for; "" for the one that was.
+    """
 
     desk: Desk
     now: Callable[[], datetime]
@@ -42,6 +49,7 @@ class Site:
     changed: threading.Condition
     prefix: str
     is_down: bool = False
+    speaks: str = ""
     log: list[Recorded] = field(default_factory=list)
     _late: list[tuple[datetime, Visit]] = field(default_factory=list)
 
@@ -51,8 +59,11 @@ class Site:
         ending = _unicorn(503) if self.is_down else self._meet(visit, fault)
         if isinstance(ending, Answer):
             with self.changed:
-                ending = self.desk.limits.dress(visit.token, ending, at=visit.at)
+                ending = self.desk.limits.dress(self.desk.payer(visit), ending, at=visit.at)
             self._check_answer(visit, ending)
+            if NEWER in (self.speaks, visit.incoming.headers.get("x-github-api-version")):
+                ending = replace(ending, body=_without_what_newer_versions_drop(ending.body))
+            ending = replace(ending, headers={"Date": format_datetime(self.now(), usegmt=True), **ending.headers})
         self._note(visit, status=ending.status if isinstance(ending, Answer) else None)
         return ending
 
@@ -121,7 +132,7 @@ class Site:
                 return Ending.CLOSE
             case Limited():
                 with self.changed:
-                    return self.desk.limits.refusal(visit.token, fault, at=visit.at).answer
+                    return self.desk.limits.refusal(self.desk.payer(visit), fault, at=visit.at).answer
             case Slow(pause=pause):
                 alive = connection.wait(threading.Event(), seconds=pause.total_seconds())
                 answer = self._commit(visit)
@@ -183,6 +194,13 @@ class Site:
         seen = self._seen(visit)
         if self.oracle is not None and seen is not None and not answer.undocumented:
             self.violations.extend(self.oracle.faults_of_answer(seen, answer))
+
+
+def _without_what_newer_versions_drop(body: Any) -> Any:
+    """The breaking changes of version 2026-03-10 ("Breaking changes" of the REST API), as far as they are fields."""
+    if isinstance(body, list):
+        return [_without_what_newer_versions_drop(item) for item in body]
+    return {key: value for key, value in body.items() if key not in DROPPED} if isinstance(body, dict) else body
 
 
 def _unicorn(status: int) -> Answer:

@@ -6,7 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from fakes.github.apps import Apps
+    from fakes.github.history import Happening
 
 CloseReason = Literal["completed", "not_planned", "duplicate"]
 
@@ -81,7 +85,19 @@ class Issue:
 
 
 @dataclass(slots=True, kw_only=True)
+class Hook:
+    """A webhook of a repository; `config` as it was given, its secret too."""
+
+    id: int
+    config: dict[str, Any]
+    events: list[str]
+    active: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
 class Repository:
+    """`files` are those of the default branch, by path; `protected`: only pull requests change them."""
+
     id: int
     owner: User
     name: str
@@ -93,6 +109,11 @@ class Repository:
     comments: dict[int, Comment] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)
     roles: dict[str, Role] = field(default_factory=dict)
+    hooks: dict[int, Hook] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    commits: list[str] = field(default_factory=list)
+    protected: bool = False
+    history: list[Happening] = field(default_factory=list)
 
     @property
     def full_name(self) -> str:
@@ -108,8 +129,9 @@ class World:
     Names of owners, repositories, users and labels are compared without case, as on GitHub.
     """
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Callable[[], datetime], apps: Apps) -> None:
         self._now = now
+        self.apps = apps
         self._next_id = 1000
         self.pinned_at: datetime | None = None
         self.users: dict[str, User] = {}

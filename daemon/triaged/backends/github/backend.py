@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -12,12 +12,13 @@ import structlog
 from triaged.backends import document
 from triaged.backends.github import wire
 from triaged.backends.github.client import GitHubClient
+from triaged.backends.github.closed import ClosedRepositories, Use
 from triaged.backends.github.pace import Pacer, Write
 from triaged.backends.github.settings import Settings
 from triaged.backends.github.transport import Access, Surroundings
 from triaged.core.model import CloseReason
 from triaged.errors import DeliveryError
-from triaged.ports.backend import Address, Found, Issue, Written
+from triaged.ports.backend import Address, Found, Issue, Twin, Written
 
 log = structlog.get_logger(__name__)
 
@@ -36,12 +37,16 @@ class GitHubBackend:
     name = "github"
     # It ends a request after 10 s but may commit it all the same, and its lists have been seen a minute behind.
     settled_after = timedelta(seconds=90)
+    # The longest that its indexes were seen behind (guettli/agentloop#204).
+    hidden_for = timedelta(minutes=12)
 
     def __init__(self, settings: Settings, surroundings: Surroundings) -> None:
         self._repository = settings.repository
         self._around = surroundings
-        self._client = GitHubClient(Access(api_url=settings.api_url, token=settings.token), surroundings)
+        access = Access(api_url=settings.api_url, token=settings.token, app=settings.app)
+        self._client = GitHubClient(access, surroundings)
         self._pacer = Pacer()
+        self._closed = ClosedRepositories()
         self._login: str | None = None
         self._has_warned = False
 
@@ -61,32 +66,41 @@ class GitHubBackend:
         body = document.compose(issue, operation)
         new = wire.NewIssue(title=issue.title, body=body, labels=issue.labels)
         repository = issue.repository or self._repository
-        reply = self._write(Write.CREATION, lambda: self._client.create_issue(repository, new))
+        with self._open(repository, Use.CREATE):
+            reply = self._write(Write.CREATION, lambda: self._client.create_issue(repository, new))
         self._login = reply.value.user.login if reply.value.user else None
         self._warn_of_dropped(repository, issue.labels, reply.value.label_names)
         return self._address(reply.value, repository)
 
     def find(self, operation: str, since: datetime, repository: str) -> Address | None:
         """Walks the unfiltered list back to `since`, less what the clocks may differ by."""
-        with self._noticing():
-            login = self._own_login()
-            for issue in self._client.list_issues(repository or self._repository):
-                if issue.created_at < since - SKEW:
-                    return None
-                if document.carries(issue.body, operation) and _is_ours(issue.user, login):
-                    return self._address(issue, repository or self._repository)
+        place = repository or self._repository
+        found = (issue for issue in self._ours(since, place) if document.carries(issue.body, operation))
+        return next((self._address(issue, place) for issue in found), None)
+
+    def close_twin(self, true: Mapping[str, Address], since: datetime, repository: str) -> Twin | None:
+        """Walks the list as `find` does, and closes the first that it meets."""
+        for issue in self._ours(since, repository):
+            operation = document.operation(issue.body)
+            address = self._address(issue, repository)
+            first = true.get(operation)
+            if first is None or issue.state == "closed" or _same(address, first):
+                continue
+            if self._close_as_duplicate(address, first):
+                return Twin(operation=operation, address=address)
         return None
 
     def update(self, address: Address, issue: Issue, last: Written) -> Found:
         """One GET, and where something differs at most one PATCH, one POST and a DELETE for each label to go."""
-        with self._noticing():
-            current = self._client.get_issue(address.repository, address.number).value
+        with self._open(address.repository, Use.CHANGE):
+            with self._noticing():
+                current = self._client.get_issue(address.repository, address.number).value
             closed = current.state == "closed"
-        place = self._address(current, address.repository)
-        change = self._change(current, issue, last, is_wish=issue.closed != last.closed)
-        if change != wire.IssueChange():
-            self._write(Write.CHANGE, lambda: self._client.update_issue(place.repository, place.number, change))
-        self._relabel(place, current.label_names, issue, last)
+            place = self._address(current, address.repository)
+            change = self._change(current, issue, last, is_wish=issue.closed != last.closed)
+            if change != wire.IssueChange():
+                self._write(Write.CHANGE, lambda: self._client.update_issue(place.repository, place.number, change))
+            self._relabel(place, current.label_names, issue, last)
         by = current.closed_by if closed else None
         reason = _reason(current.state_reason)
         return Found(
@@ -100,15 +114,38 @@ class GitHubBackend:
 
     def comment(self, address: Address, text: str, operation: str) -> None:
         body = document.comment(text, operation)
-        self._write(Write.CREATION, lambda: self._client.create_comment(address.repository, address.number, body))
+        with self._open(address.repository, Use.CHANGE):
+            self._write(Write.CREATION, lambda: self._client.create_comment(address.repository, address.number, body))
 
     def has_comment(self, address: Address, operation: str, since: datetime) -> bool:
-        with self._noticing():
+        with self._open(address.repository, Use.LOOK), self._noticing():
             login = self._own_login()
-            comments = self._client.list_comments(address.repository, address.number, since=since - SKEW)
+            since = self._there(since) - SKEW
+            comments = self._client.list_comments(address.repository, address.number, since=since)
             return any(
                 document.carries(comment.body, operation) and _is_ours(comment.user, login) for comment in comments
             )
+
+    def _ours(self, since: datetime, repository: str) -> Iterator[wire.Issue]:
+        """What this credential has made there since, newest first."""
+        with self._open(repository, Use.LOOK), self._noticing():
+            login = self._own_login()
+            for issue in self._client.list_issues(repository):
+                if issue.created_at < self._there(since) - SKEW:
+                    return
+                if _is_ours(issue.user, login):
+                    yield issue
+
+    def _close_as_duplicate(self, twin: Address, first: Address) -> bool:
+        """Whether it was one: the first may have moved to this very place."""
+        with self._open(twin.repository, Use.CHANGE):
+            with self._noticing():
+                of = self._client.get_issue(first.repository, first.number).value
+            if _same(self._address(of, first.repository), twin):
+                return False
+            change = wire.IssueChange(state="closed", state_reason="duplicate", duplicate_issue_id=of.id)
+            self._write(Write.CHANGE, lambda: self._client.update_issue(twin.repository, twin.number, change))
+            return True
 
     def _change(self, current: wire.Issue, issue: Issue, last: Written, *, is_wish: bool) -> wire.IssueChange:
         """What a PATCH has to say: the body where ours differs, the state where it is our wish and not so already."""
@@ -158,8 +195,22 @@ class GitHubBackend:
             self._pacer.refused(error, self._around.now())
             raise
 
+    @contextmanager
+    def _open(self, repository: str, use: Use) -> Iterator[None]:
+        """Nothing is sent to a repository that has just said that it takes nothing."""
+        self._closed.check(repository, use, self._around.now())
+        try:
+            yield
+        except DeliveryError as error:
+            self._closed.note(repository, use, error)
+            raise
+
+    def _there(self, at: datetime) -> datetime:
+        """What GitHub may have called this instant of ours; the earlier where our clock has been set since."""
+        return min(at, at + self._client.ahead)
+
     def _own_login(self) -> str | None:
-        """Whose credential it is; None where GitHub has not told: an App's installation may not ask."""
+        """Whose credential it is; None where GitHub has not told: who was given an installation's token may not ask."""
         try:
             return self._client.whoami().login
         except DeliveryError as error:
@@ -184,6 +235,10 @@ class GitHubBackend:
 def _is_ours(account: wire.Account | None, login: str | None) -> bool:
     """Markers can be pasted by anybody. Where we do not know who we are, any App counts: no person can pose as one."""
     return _is_bot(account) if login is None else account is not None and account.login.lower() == login.lower()
+
+
+def _same(one: Address, other: Address) -> bool:
+    return one.number == other.number and one.repository.lower() == other.repository.lower()
 
 
 def _is_bot(account: wire.Account | None) -> bool:

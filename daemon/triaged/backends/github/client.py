@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -59,6 +59,11 @@ class GitHubClient:
 
     def close(self) -> None:
         self._transport.close()
+
+    @property
+    def ahead(self) -> timedelta:
+        """What GitHub's clock is ahead of ours, by its last answer."""
+        return self._transport.clocks.ahead
 
     @property
     def rate_limit_remaining(self) -> int | None:
@@ -134,7 +139,10 @@ class GitHubClient:
         return Reply(value=value, moved_to=answer.moved_to)
 
     def whoami(self) -> Account:
-        """The account of the token; an App's installation has none and is `forbidden`."""
+        """As whom we write: an App's bot, or the account of the token; `forbidden` for a token of an installation."""
+        bot = self._transport.own_app()
+        if bot is not None:
+            return bot
         request = Request(operation="whoami", method="GET", url=f"{self._api_url}/user")
         return self._read(request, Account)[1]
 
@@ -173,9 +181,10 @@ class GitHubClient:
         """Follows the Link header and builds no address of its own ("Using pagination in the REST API")."""
         seen: set[str] = set()
         following: str | None = url
+        repository = self._transport.repository_of(Request(operation=operation, method="GET", url=url))
         while following is not None and following not in seen:
             seen.add(following)
-            request = Request(operation=operation, method="GET", url=following)
+            request = Request(operation=operation, method="GET", url=following, repository=repository)
             answer, items = self._read(request, tuple[kind, ...])  # type: ignore[valid-type] # a type made at run time
             yield from items
             following = answer.next_url

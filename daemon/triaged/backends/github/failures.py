@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import msgspec
 
+from triaged.backends.github.clocks import read_date
 from triaged.errors import DeliveryError
 
 # Where GitHub names no time: "wait for at least one minute before retrying".
@@ -25,16 +27,20 @@ TOKEN_WRONG_FOR = timedelta(minutes=5)
 ACCESS_WRONG_FOR = timedelta(minutes=15)
 
 SHOWN = 200
-# GitHub never sends a token back; a proxy in between may.
-SECRETS = re.compile(r"gh[a-z]_[A-Za-z0-9._-]+|github_pat_[A-Za-z0-9_]+")
+# GitHub never sends a token back; a proxy in between may. Of an installation's token no length is known: since 2026 it
+# is `ghs_APPID_JWT`, some 520 characters.
+SECRETS = re.compile(r"gh[a-z]_[A-Za-z0-9._-]+|github_pat_[A-Za-z0-9_]+|eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9._-]+")
 WORDS_OF_A_LIMIT = re.compile(r"rate limit|temporarily blocked|abuse detection", re.IGNORECASE)
 # cli/cli#4801 and octokit/plugin-throttling.js#775: too fast may also be answered 422.
 WORDS_OF_TOO_FAST = re.compile(r"submitted too quickly|\babuse\b", re.IGNORECASE)
 
 # 403 by its message: GitHub tells them apart by nothing else. None: nothing will change it.
 FORBIDDEN: tuple[tuple[re.Pattern[str], str, timedelta | None], ...] = (
-    (re.compile(r"archived", re.IGNORECASE), "archived", ACCESS_WRONG_FOR),
-    (re.compile(r"locked", re.IGNORECASE), "locked", None),
+    (re.compile(r"\barchived\b", re.IGNORECASE), "archived", ACCESS_WRONG_FOR),
+    (re.compile(r"\blocked\b", re.IGNORECASE), "locked", None),
+    (re.compile(r"installation\b.{0,100}\bsuspended", re.IGNORECASE), "not_installed", ACCESS_WRONG_FOR),
+    # What follows several 401, whatever the token ("Authenticating to the REST API", failed login limit).
+    (re.compile(r"login attempts exceeded", re.IGNORECASE), "unauthorized", TOKEN_WRONG_FOR),
     (re.compile(r"commenting is disabled", re.IGNORECASE), "comment_limit", None),
 )
 
@@ -64,11 +70,13 @@ class Answered:
 def failure(answered: Answered, now: datetime) -> DeliveryError:
     """The error that an answer with status 3xx to 5xx stands for.
 
-    Reasons: rate_limited, secondary_limit, unauthorized, forbidden, archived, locked, comment_limit, not_found, gone,
-    issues_disabled, invalid, redirected, server_error.
+    Reasons: rate_limited, secondary_limit, unauthorized, forbidden, not_installed, archived, locked, comment_limit,
+    not_found, gone, issues_disabled, invalid, redirected, server_error.
     """
     message = said(answered.body)
     reason, wait = _limited(answered, message, now) or _meaning(answered, message)
+    if reason == "server_error":
+        wait = _retry_after(answered.headers, now) or wait
     detail = f": {message}" if message else ""
     missing = answered.headers.get("x-accepted-github-permissions")
     permission = f" (it needs the permission {missing})" if missing and reason == "forbidden" else ""
@@ -77,6 +85,37 @@ def failure(answered: Answered, now: datetime) -> DeliveryError:
         reason=reason,
         retry_at=None if wait is None else now + wait,
         ambiguous=answered.is_write and reason == "server_error",
+    )
+
+
+def moved(error: DeliveryError, to: str) -> DeliveryError:
+    """The same, with the path to which GitHub had sent us."""
+    return DeliveryError(f"{error}; it has moved to {to}", reason=error.reason, retry_at=error.retry_at)
+
+
+def redirected(asked: str, what: str, now: datetime) -> DeliveryError:
+    """A redirect that is not followed; `asked` is the request in words."""
+    return DeliveryError(f"GitHub answered {asked} with {what}", reason="redirected", retry_at=now + ACCESS_WRONG_FOR)
+
+
+def late(asked: str, allowed: float, now: datetime, *, ambiguous: bool) -> DeliveryError:
+    """An answer that was not there after `allowed` seconds, or had no end."""
+    return DeliveryError(
+        f"GitHub's answer to {asked} was not complete after {allowed} s or too long",
+        reason="timeout",
+        retry_at=now + TROUBLE_FOR,
+        ambiguous=ambiguous,
+    )
+
+
+def unanswered(asked: str, error: httpx.RequestError, now: datetime, *, ambiguous: bool) -> DeliveryError:
+    """No answer: no connection, a lost one, or none in time."""
+    words = SECRETS.sub("[secret]", str(error))[:SHOWN]
+    return DeliveryError(
+        f"no answer from GitHub to {asked}: {type(error).__name__} {words}".rstrip(),
+        reason="timeout" if isinstance(error, httpx.TimeoutException) else "connection",
+        retry_at=now + TROUBLE_FOR,
+        ambiguous=ambiguous,
     )
 
 
@@ -102,24 +141,37 @@ def _limited(answered: Answered, message: str, now: datetime) -> tuple[str, time
     if answered.status not in {403, 429}:
         return None
     used_up = answered.headers.get("x-ratelimit-remaining") == "0"
-    retry_after = _number(answered.headers.get("retry-after"))
-    if retry_after is not None:
-        wait = min(timedelta(seconds=max(retry_after, 1)), LONGEST_WAIT)
-    elif used_up:
+    wait = _retry_after(answered.headers, now)
+    if wait is None and used_up:
         wait = _until_reset(answered.headers, now)
-    elif answered.status == 429 or WORDS_OF_A_LIMIT.search(message):
+    if wait is None and (answered.status == 429 or WORDS_OF_A_LIMIT.search(message)):
         wait = LIMITED_FOR
-    else:
+    if wait is None:
         return None
     return "rate_limited" if used_up and "secondary" not in message else "secondary_limit", wait
 
 
+def _retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    """How long the answer wants us to wait, None where it does not say: in seconds, of a proxy maybe as a date."""
+    header = headers.get("retry-after", "")
+    span = _number(header)
+    at = read_date(header) if span is None else None
+    if at is not None:
+        span = round((at - _there(headers, now)).total_seconds())
+    return None if span is None else min(timedelta(seconds=max(span, 1)), LONGEST_WAIT)
+
+
+def _there(headers: Mapping[str, str], now: datetime) -> datetime:
+    """The instant of the answer by GitHub's clock, which its other headers go by."""
+    return read_date(headers.get("date", "")) or now
+
+
 def _until_reset(headers: Mapping[str, str], now: datetime) -> timedelta:
-    """A second more than the header says: it counts whole seconds, and by GitHub's clock."""
+    """A second more than the header says: it counts whole seconds."""
     reset = _number(headers.get("x-ratelimit-reset"))
     if reset is None:
         return LIMITED_FOR
-    wait = timedelta(seconds=max(reset - int(now.astimezone(UTC).timestamp()), 0) + 1)
+    wait = timedelta(seconds=max(reset - int(_there(headers, now).astimezone(UTC).timestamp()), 0) + 1)
     return min(wait, LONGEST_WINDOW + timedelta(seconds=1))
 
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 import httpx
 
 from triaged import __version__
-from triaged.backends.github.failures import (
-    ACCESS_WRONG_FOR,
-    SECRETS,
-    TOKEN_WRONG_FOR,
-    TROUBLE_FOR,
-    Answered,
-    failure,
-    said,
-)
+from triaged.backends.github.clocks import Clocks
+from triaged.backends.github.failures import Answered, failure, late, moved, redirected, said, unanswered
+from triaged.backends.github.installations import Installations
+from triaged.backends.github.settings import App
+from triaged.backends.github.tokens import GivenToken, Token, Tokens
+from triaged.backends.github.wire import Account
 from triaged.clock import seconds
 from triaged.errors import DeliveryError
 
@@ -28,19 +26,22 @@ REDIRECTS = frozenset({301, 302, 307, 308})
 MOST_REDIRECTS = 3
 # A page of a hundred issues with bodies of the greatest length is some 26 MB in UTF-8.
 LONGEST_BODY = 32 * 1024 * 1024
-# Any other character would be refused by the HTTP library with the token in its message.
-TOKEN = re.compile(r"[\x21-\x7e]+")
+# A new token is not known everywhere at GitHub at once (octokit/auth-app.js#65 saw 401, #589 saw 403).
+YOUNG: Final = timedelta(seconds=10)
+PATIENCE: Final = timedelta(seconds=2)
+IN_A_REPOSITORY: Final = re.compile(r"/repos/([^/]+/[^/]+)(?:/.*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How to reach GitHub: `api_url` without a trailing slash, and the token, asked for anew with each call.
+    """How to reach GitHub: `api_url` without a trailing slash; as an App, or by a token that is asked for each time.
 
     GitHub ends a request itself after ten seconds; `timeout` is longer, so that its own answer is seen.
     """
 
     api_url: str
-    token: Callable[[], str] = field(repr=False)
+    token: Callable[[], str] | None = field(default=None, repr=False)
+    app: App | None = None
     timeout: timedelta = timedelta(seconds=15)
 
 
@@ -63,12 +64,16 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """`body` is JSON; any method but GET is a write."""
+    """`body` is JSON; any method but GET is a write.
+
+    `repository` is the one it is about, where the URL does not name it: that of a following page has its id only.
+    """
 
     operation: str
     method: str
     url: str
     body: bytes | None = None
+    repository: str = ""
 
     @property
     def is_write(self) -> bool:
@@ -77,11 +82,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A success. `moved_to` is the path below `api_url` to which GitHub permanently redirected the request."""
+    """A success. `moved_to` is the path below `api_url` to which GitHub permanently redirected the request.
+
+    Names of `headers` are found whatever their case.
+    """
 
     body: bytes
     next_url: str | None
     moved_to: str | None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,11 @@ class Transport:
         self._around = surroundings
         self._api = httpx.URL(access.api_url)
         self._http = httpx.Client(follow_redirects=False, trust_env=False)
+        self.clocks = Clocks(surroundings.now)
+        self._app: Installations | None = None
+        self._tokens: Tokens = GivenToken(access.token or str, surroundings.now)
+        if access.app is not None:
+            self._tokens = self._app = Installations(access.app, self._as_app, self.clocks)
         self.rate_limit_remaining: int | None = None
 
     def close(self) -> None:
@@ -107,17 +121,16 @@ class Transport:
 
     def send(self, request: Request) -> Answer:
         """The successful answer; DeliveryError otherwise, `ambiguous` where a write may have been done."""
-        started = self._around.monotonic()
-        outcome = "bug"
-        try:
-            answer = self._send(request)
-            outcome = "ok"
-        except DeliveryError as error:
-            outcome = error.reason
-            raise
-        finally:
-            self._around.observe(request.operation, outcome, self._around.monotonic() - started)
-        return answer
+        return self._observed(request, lambda: self._send(request))
+
+    def own_app(self) -> Account | None:
+        """Who we are as an App, asked anew; None where we are none."""
+        return None if self._app is None else self._app.account()
+
+    def repository_of(self, request: Request) -> str:
+        """`owner/name` of the repository that it is about, "" for none."""
+        found = IN_A_REPOSITORY.fullmatch(self._path(httpx.URL(request.url)))
+        return request.repository or (found[1] if found else "")
 
     def same_host(self, address: str | httpx.URL) -> bool:
         """Whether the token may go there."""
@@ -128,41 +141,73 @@ class Transport:
         place = (url.scheme, url.host, url.port)
         return place == (self._api.scheme, self._api.host, self._api.port) and not url.userinfo
 
-    def _send(self, request: Request) -> Answer:
-        token = self._token(request)
-        answer = self._follow(request, token)
-        if isinstance(answer, DeliveryError) and answer.reason == "unauthorized":
-            # The file may have been rotated a moment ago; a refused token has done nothing, so this is safe for writes.
-            fresh = self._token(request)
-            answer = self._follow(request, fresh) if fresh != token else answer
-        if isinstance(answer, DeliveryError):
-            raise answer
+    def _observed(self, request: Request, work: Callable[[], Answer]) -> Answer:
+        started = self._around.monotonic()
+        outcome = "bug"
+        try:
+            answer = work()
+            outcome = "ok"
+        except DeliveryError as error:
+            outcome = error.reason
+            raise
+        finally:
+            self._around.observe(request.operation, outcome, self._around.monotonic() - started)
         return answer
 
-    def _token(self, request: Request) -> str:
-        problem = "the token is empty or has characters that no token has"
-        try:
-            token = self._access.token().strip()
-        except OSError as error:
-            token, problem = "", f"the token cannot be read: {error.strerror}"
-        if TOKEN.fullmatch(token):
-            return token
-        retry_at = self._around.now() + TOKEN_WRONG_FOR
-        raise DeliveryError(f"{request.operation} was not sent: {problem}", reason="unauthorized", retry_at=retry_at)
+    def _as_app(self, operation: str, *, method: str, path: str, token: str) -> bytes:
+        """The answer to what the App asks as itself."""
+        request = Request(operation=operation, method=method, url=f"{self._access.api_url.rstrip('/')}{path}")
 
-    def _follow(self, request: Request, token: str) -> Answer | DeliveryError:
-        """The answer at the end of the redirects; method and body stay ("Best practices", follow redirects)."""
+        def once() -> Answer:
+            answer, _ = self._follow(request, token)
+            if isinstance(answer, DeliveryError):
+                raise answer
+            return answer
+
+        return self._observed(request, once).body
+
+    def _send(self, request: Request) -> Answer:
+        """A refused token has done nothing, nor has what is not found: then another token is safe for writes, too."""
+        repository = self.repository_of(request)
+        token = self._tokens.of(repository)
+        answer, moved_to = self._patiently(request, token)
+        if isinstance(answer, DeliveryError):
+            another = token
+            if answer.reason == "unauthorized":
+                another = self._tokens.instead_of(token, repository)
+            elif answer.reason == "not_found":
+                another = self._tokens.elsewhere(token, repository)
+            if another != token:
+                answer, moved_to = self._patiently(request, another)
+        if isinstance(answer, DeliveryError):
+            raise moved(answer, moved_to) if answer.reason == "not_found" and moved_to else answer
+        return answer
+
+    def _patiently(self, request: Request, token: Token) -> tuple[Answer | DeliveryError, str | None]:
+        """The answer; once more after a short wait where a token is refused that we have only just been given."""
+        answer, moved_to = self._follow(request, token.text)
+        refused = isinstance(answer, DeliveryError) and answer.reason in {"unauthorized", "forbidden"}
+        if refused and token.minted_at is not None and self._around.now() < token.minted_at + YOUNG:
+            self._around.pause(PATIENCE.total_seconds())
+            return self._follow(request, token.text)
+        return answer, moved_to
+
+    def _follow(self, request: Request, token: str) -> tuple[Answer | DeliveryError, str | None]:
+        """The answer at the end of the redirects, and where that was if they were permanent.
+
+        Method and body stay ("Best practices", follow redirects).
+        """
         deadline = self._around.monotonic() + self._access.timeout.total_seconds()
-        url, moved = httpx.URL(request.url), False
+        url, moved_to = httpx.URL(request.url), None
         for _ in range(MOST_REDIRECTS + 1):
             step = self._exchange(request, url, token=token, deadline=deadline)
-            if isinstance(step, DeliveryError):
-                return step
             if isinstance(step, _Hop):
-                url, moved = step.url, moved or step.permanent
+                url = step.url
+                moved_to = self._path(url) if moved_to is not None or step.permanent else None
                 continue
-            return Answer(body=step.body, next_url=step.next_url, moved_to=self._path(url) if moved else None)
-        return self._redirected(request, f"more than {MOST_REDIRECTS} redirects")
+            return step if isinstance(step, DeliveryError) else replace(step, moved_to=moved_to), moved_to
+        what = f"more than {MOST_REDIRECTS} redirects"
+        return redirected(self._told(request), what, self._around.now()), moved_to
 
     def _exchange(
         self, request: Request, url: httpx.URL, *, token: str, deadline: float
@@ -183,9 +228,11 @@ class Transport:
             ) as response:
                 body = self._read(response, deadline=deadline)
         except httpx.RequestError as error:
-            return self._unanswered(request, error)
+            maybe_done = request.is_write and not isinstance(error, UNSENT)
+            return unanswered(self._told(request), error, self._around.now(), ambiguous=maybe_done)
         if body is None:
-            return self._late(request)
+            allowed = self._access.timeout.total_seconds()
+            return late(self._told(request), allowed, self._around.now(), ambiguous=request.is_write)
         return self._understood(request, response, body)
 
     def _read(self, response: httpx.Response, *, deadline: float) -> bytes | None:
@@ -198,15 +245,17 @@ class Transport:
         return bytes(body)
 
     def _understood(self, request: Request, response: httpx.Response, body: bytes) -> Answer | _Hop | DeliveryError:
+        self.clocks.hear(response.headers.get("date", ""))
         remaining = response.headers.get("x-ratelimit-remaining", "")
         if remaining.isdigit():
             self.rate_limit_remaining = int(remaining)
         if response.is_success:
-            return Answer(body=body, next_url=response.links.get("next", {}).get("url"), moved_to=None)
+            following = response.links.get("next", {}).get("url")
+            return Answer(body=body, next_url=following, moved_to=None, headers=response.headers)
         if response.status_code in REDIRECTS:
             return self._hop(request, response, said(body))
         answered = Answered(
-            operation=request.operation,
+            operation=self._told(request),
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
             body=body,
@@ -216,36 +265,21 @@ class Transport:
 
     def _hop(self, request: Request, response: httpx.Response, message: str) -> _Hop | DeliveryError:
         """GitHub says "Moved Permanently" also with 307, which it gives to writes after a rename."""
+        problem = "a redirect without a usable address"
         try:
             target = response.url.join(response.headers["location"])
         except (KeyError, httpx.InvalidURL):
-            return self._redirected(request, "a redirect without a usable address")
-        if not self.same_host(target):
-            return self._redirected(request, f"a redirect to another host, {target.host[:100]}")
-        return _Hop(target, permanent=response.status_code in {301, 308} or message == "Moved Permanently")
+            target = None
+        if target is not None and self.same_host(target):
+            return _Hop(target, permanent=response.status_code in {301, 308} or message == "Moved Permanently")
+        if target is not None:
+            problem = f"a redirect to another host, {target.host[:100]}"
+        return redirected(self._told(request), problem, self._around.now())
+
+    def _told(self, request: Request) -> str:
+        """The request in words for people."""
+        repository = self.repository_of(request)
+        return f"{request.operation} in {repository}" if repository else request.operation
 
     def _path(self, url: httpx.URL) -> str:
         return url.path.removeprefix(self._api.path.rstrip("/"))
-
-    def _redirected(self, request: Request, what: str) -> DeliveryError:
-        retry_at = self._around.now() + ACCESS_WRONG_FOR
-        return DeliveryError(f"GitHub answered {request.operation} with {what}", reason="redirected", retry_at=retry_at)
-
-    def _late(self, request: Request) -> DeliveryError:
-        seconds_allowed = self._access.timeout.total_seconds()
-        return DeliveryError(
-            f"GitHub's answer to {request.operation} was not complete after {seconds_allowed} s or too long",
-            reason="timeout",
-            retry_at=self._around.now() + TROUBLE_FOR,
-            ambiguous=request.is_write,
-        )
-
-    def _unanswered(self, request: Request, error: httpx.RequestError) -> DeliveryError:
-        """Not ambiguous only where no byte of the request can have been sent."""
-        words = SECRETS.sub("[secret]", str(error))[:200]
-        return DeliveryError(
-            f"no answer from GitHub to {request.operation}: {type(error).__name__} {words}".rstrip(),
-            reason="timeout" if isinstance(error, httpx.TimeoutException) else "connection",
-            retry_at=self._around.now() + TROUBLE_FOR,
-            ambiguous=request.is_write and not isinstance(error, UNSENT),
-        )

@@ -6,7 +6,7 @@ Neither `assignee` nor `merge_commit_sha` is read: version 2026-03-10 of the API
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -62,6 +62,28 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
     body: str | None = None
     user: Account | None = None
+
+
+class OwnApp(msgspec.Struct, frozen=True, kw_only=True):
+    """An App, as it is told about itself."""
+
+    slug: str
+
+
+class Installation(msgspec.Struct, frozen=True, kw_only=True):
+    """An App where an owner has installed it."""
+
+    id: int
+
+
+class MintedToken(msgspec.Struct, frozen=True, kw_only=True):
+    """An installation's token; it is in no repr."""
+
+    token: str
+    expires_at: Annotated[datetime, msgspec.Meta(tz=True)]
+
+    def __repr__(self) -> str:
+        return f"MintedToken(expires_at={self.expires_at!r})"
 
 
 class Permissions(msgspec.Struct, frozen=True, kw_only=True):

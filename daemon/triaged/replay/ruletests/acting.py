@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from triaged.core.events import (
     Acknowledged,
     Act,
+    ActionAsked,
     Assigned,
     CloseAsked,
     EscalateAsked,
@@ -21,6 +22,7 @@ from triaged.core.events import (
     ReopenAsked,
     ResolveAsked,
     ResumeAsked,
+    ReviewAsked,
     RoleGiven,
     SeverityChosen,
     SplitAsked,
@@ -28,7 +30,7 @@ from triaged.core.events import (
     Updated,
     WorkedAround,
 )
-from triaged.core.model import Actor, ActorKind, CloseReason, Role, Severity
+from triaged.core.model import ActionKind, Actor, ActorKind, CloseReason, ReviewOutcome, Role, Severity
 from triaged.rulefiles.values import Fields, Value
 from triaged.rulefiles.words import exact_instant, some_span
 
@@ -51,6 +53,8 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "update": ("by", "text", "eta", "status", "impact", "next_steps"),
     "eta": ("by", "in", "none"),
     "workaround": ("by", "text"),
+    "review": ("by", "outcome", "reason"),
+    "action": ("by", "text", "kind", "owner", "due", "done"),
 }
 """The acts, and what may stand beside each in a step."""
 ELSEWHERE: Final[Mapping[str, tuple[str, ...]]] = {"silence": ("by", "for", "reason")}
@@ -71,6 +75,8 @@ UNKNOWN: Final = 0
 """The incident that another is merged into, until the test runs: files name it by labels of its alerts."""
 REASONS: Final = tuple(reason.value for reason in CloseReason if reason is not CloseReason.UNOPENED)
 """Why a person closes."""
+OUTCOMES: Final = tuple(one.value for one in ReviewOutcome if one is not ReviewOutcome.WITHDRAWN)
+"""What a person says of a review."""
 BY: Final = "local"
 
 
@@ -110,6 +116,11 @@ def read(value: Value, fields: Fields) -> Act | None:  # noqa: C901 - a table of
             return _pause(value, fields, actor)
         case "resume":
             return ResumeAsked(actor=actor, reason=_reason(fields))
+        case "review":
+            outcome = fields.read("outcome", lambda word: word.one_of(OUTCOMES)) or ReviewOutcome.HELD
+            return ReviewAsked(actor=actor, outcome=ReviewOutcome(outcome), reason=_reason(fields))
+        case "action":
+            return _action(fields, actor)
         case _:
             return _working(act, value, fields)
 
@@ -142,6 +153,18 @@ def _working(act: str, value: Value, fields: Fields) -> Act | None:
             return WorkedAround(actor=actor, **texts)
         case _:
             return None
+
+
+def _action(fields: Fields, actor: Actor) -> Act:
+    due_in = fields.read("due", lambda span: span.plain(some_span, "a duration like 14d"))
+    return ActionAsked(
+        actor=actor,
+        text=fields.read("text", Value.text) or "",
+        kind=fields.read("kind", lambda kind: kind.choice(ActionKind)),
+        owner=fields.read("owner", Value.text) or "",
+        due_in=due_in,
+        done=fields.read("done", lambda number: number.whole(least=1)),
+    )
 
 
 def _pause(value: Value, fields: Fields, actor: Actor) -> Act | None:

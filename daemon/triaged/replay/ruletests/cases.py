@@ -64,6 +64,13 @@ class Do:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Says:
+    """What health queries say from now on, by the query as the catalogue has it; None is no value."""
+
+    values: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Want:
     """One thing that is expected, by its name in the file; `value` as its expectation reads it."""
 
@@ -78,7 +85,7 @@ class Step:
 
     at: datetime
     place: Place
-    does: Fire | Post | Resolve | Do | None = None
+    does: Fire | Post | Resolve | Do | Says | None = None
     of: Labels | None = None
     wants: tuple[Want, ...] = ()
 

@@ -16,6 +16,7 @@ from triaged.core.model import (
     Incident,
     Objective,
     Outcome,
+    ReviewOutcome,
     Severity,
     State,
     Urgency,
@@ -220,6 +221,25 @@ def _owner(scene: Scene) -> str | None:
     return None if scene.incident is None else scene.incident.process.owner or None
 
 
+def _bridge(scene: Scene) -> str | None:
+    return None if scene.incident is None else scene.incident.process.bridge or None
+
+
+def _roles(scene: Scene) -> dict[str, str] | None:
+    """Who holds which role."""
+    return None if scene.incident is None else dict(scene.incident.process.roles) or None
+
+
+def _review(scene: Scene) -> str | None:
+    review = None if scene.incident is None else scene.incident.process.review
+    return None if review is None else review.outcome
+
+
+def _actions(scene: Scene) -> int:
+    """How many action items are not done."""
+    return 0 if scene.incident is None else sum(item.done_at is None for item in scene.incident.process.actions)
+
+
 def _due(kind: DeadlineKind) -> Expectation:
     return Expectation(read=_when, see=lambda scene: scene.due.get(kind))
 
@@ -253,6 +273,10 @@ EXPECTATIONS: Final[Mapping[str, Expectation]] = {
     "fold": Expectation(read=_choice(Fold), see=_of_incident("fold")),
     "level": Expectation(read=_count, see=_level),
     "owner": Expectation(read=_TEXT, see=_owner),
+    "bridge": Expectation(read=_TEXT, see=_bridge),
+    "review": Expectation(read=_choice(ReviewOutcome), see=_review),
+    "actions": Expectation(read=_count, see=_actions),
+    "roles": Expectation(read=_labels_or_none, see=_roles),
     "acknowledged_by": Expectation(read=_TEXT, see=_of_incident("acknowledged_by")),
     "at_risk": Expectation(read=_objectives, see=_at_risk, holds=_same_names),
     "breached": _with_outcome(Outcome.BREACHED),

@@ -13,9 +13,10 @@ import yaml
 
 from triaged.errors import ConfigError, Finding
 from triaged.replay.ruletests import acting
-from triaged.replay.ruletests.cases import Case, Do, Fire, Firing, Labels, Place, Post, Resolve, Step, Want
+from triaged.replay.ruletests.cases import Case, Do, Fire, Firing, Labels, Place, Post, Resolve, Says, Step, Want
 from triaged.replay.ruletests.expecting import DUE, EXPECTATIONS, KEYS, labels, some_labels
-from triaged.replay.ruletests.wording import in_words, instant, moment
+from triaged.replay.ruletests.health import number
+from triaged.replay.ruletests.wording import NONE, in_words, instant, moment
 from triaged.rulefiles import words
 from triaged.rulefiles.marks import Items, Node, Scalar, Table, compose
 from triaged.rulefiles.texts import read_text
@@ -24,8 +25,8 @@ from triaged.rulefiles.values import Fields, Value
 TEST_KEYS: Final = ("test", "at", "source", "alert", "alerts", "annotations", "expect", "steps")
 VERDICT_KEYS: Final = ("alert", "alerts", "annotations", "expect")
 """What a test of a verdict has instead of `steps`."""
-STEP_KEYS: Final = ("at", "fire", "post", "resolve", "act", "of", "expect")
-DOES: Final = ("fire", "post", "resolve", "act")
+STEP_KEYS: Final = ("at", "fire", "post", "resolve", "act", "health", "of", "expect")
+DOES: Final = ("fire", "post", "resolve", "act", "health")
 FIRING_KEYS: Final = ("labels", "annotations", "source", "starts_at")
 """The long form of an alert; the short one is its labels alone."""
 SOURCE: Final = "alertmanager"
@@ -160,7 +161,7 @@ def _step(value: Value, start: datetime, source: str) -> Step:
     )
 
 
-def _does(fields: Fields, start: datetime, source: str) -> Fire | Post | Resolve | Do | None:
+def _does(fields: Fields, start: datetime, source: str) -> Fire | Post | Resolve | Do | Says | None:
     if "fire" in fields:
         firings = [_firing(value, start, source, {}) for value in _one_or_many(fields["fire"])]
         return Fire(firings=tuple(filter(None, firings)))
@@ -168,8 +169,15 @@ def _does(fields: Fields, start: datetime, source: str) -> Fire | Post | Resolve
         return Post(source=source, body=_body(fields["post"]))
     if "resolve" in fields:
         return Resolve(among=_among(fields["resolve"]))
+    if "health" in fields:
+        return Says(values=_said(fields["health"]))
     act = acting.read(fields["act"], fields) if "act" in fields else None
     return None if act is None else Do(act=act, into=fields.read("into", some_labels))
+
+
+def _said(value: Value) -> dict[str, float | None]:
+    entries = value.by_name() if value.filled("at least one health query with its value") else []
+    return {query: None if said.word == NONE else said.plain(number, "a number or none") for query, said in entries}
 
 
 def _body(value: Value) -> bytes:

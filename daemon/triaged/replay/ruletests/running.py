@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Self
@@ -15,14 +15,17 @@ from triaged.core.events import MergeAsked
 from triaged.core.heartbeats import heartbeat_of
 from triaged.core.model import Alert, AlertStatus, Incident, Verdict
 from triaged.errors import PayloadError, StoreError
+from triaged.explaining.former import Former
 from triaged.intake.units import Answer, Ask, Delivery, Rules
 from triaged.ports.mapping import SourceMapping
 from triaged.ports.store import Fate, Wanted
 from triaged.replay.notified import Notified
-from triaged.replay.ruletests.cases import Case, Do, Fire, Firing, Labels, Post, Resolve, Step, Want
+from triaged.replay.ruletests.cases import Case, Do, Fire, Firing, Labels, Post, Resolve, Says, Step, Want
 from triaged.replay.ruletests.expecting import COUNTS, EXPECTATIONS, Scene
+from triaged.replay.ruletests.health import Health
 from triaged.replay.ruletests.outcomes import Failure, Judged, Problem, Result
 from triaged.replay.ruletests.wording import in_words, shown
+from triaged.replay.together import call_together
 from triaged.replay.world import World, empty_store
 from triaged.sources import alertmanager, mapped
 from triaged.store.reading import Reader
@@ -43,6 +46,7 @@ class Runner:
     def __init__(self, rules: Rules, sources: Mapping[str, SourceMapping]) -> None:
         self._rules = rules
         self._sources = sources
+        self._former = Former()
         self._empty = empty_store()
         self._store = Store("sqlite://")
 
@@ -60,9 +64,23 @@ class Runner:
         sources |= {step.does.source for step in case.steps if isinstance(step.does, Post)}
         readers = dict.fromkeys(sources, alertmanager.read)
         notified = Notified()
-        heed = notified.take_up
-        with World(self._rules, case.start, readers=readers, store=self._store, heed=heed) as world:
-            play = _Play(world=world, rules=self._rules, sources=self._sources, start=case.start, notified=notified)
+
+        def heed(world: World) -> None:
+            call_together(world, self._former)
+            notified.take_up(world)
+
+        health = Health(self._rules.rule_set)
+        asked = health.units if any(isinstance(step.does, Says) for step in case.steps) else None
+        with World(self._rules, case.start, readers=readers, store=self._store, heed=heed, health=asked) as world:
+            play = _Play(
+                world=world,
+                rules=self._rules,
+                sources=self._sources,
+                start=case.start,
+                notified=notified,
+                heed=heed,
+                health=health,
+            )
             failure = next(filter(None, map(play.step, case.steps)), None)
             grown = play.grown()
         matched = frozenset(play.matched)
@@ -81,6 +99,8 @@ class _Play:
     sources: Mapping[str, SourceMapping]
     start: datetime
     notified: Notified
+    heed: Callable[[World], object]
+    health: Health
     fired: dict[str, Judged] = field(default_factory=dict)
     firing: dict[str, datetime] = field(default_factory=dict)
     matched: set[str] = field(default_factory=set)
@@ -91,7 +111,8 @@ class _Play:
         try:
             self.world.advance(step.at)
             self._do(step)
-            self.notified.take_up(self.world)
+            self._tell_health()
+            self.heed(self.world)
             scene = self._scene(step) if step.wants else None
         except (_Refused, StoreError) as error:
             return self._failure(step, [Problem(place=step.place, text=str(error))])
@@ -123,8 +144,21 @@ class _Play:
                 self._ask(Ask(incident_id=self._one_incident(step.of), act=merged))
             case Do(act=act):
                 self._ask(Ask(incident_id=self._one_incident(step.of), act=act))
+            case Says(values=values):
+                self._say(values)
             case None:
                 """A step that only looks."""
+
+    def _say(self, values: Mapping[str, float | None]) -> None:
+        unknown = self.health.unknown(values)
+        if unknown:
+            raise _Refused(f"health: expected a query that services.yaml has under `healthy`, got {unknown[0]}")
+        # Until now they said what they said before.
+        self._tell_health()
+        self.health.says(values)
+
+    def _tell_health(self) -> None:
+        self.world.ask(*self.health.units(self.world))
 
     def _fire(self, source: str, firings: Iterable[Firing]) -> None:
         now = self.world.clock.now()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from triaged.core.model import Role, Severity
-from triaged.replay.ruletests.acting import FIELDS, REASONS
+from triaged.core.model import ActionKind, Role, Severity
+from triaged.replay.ruletests.acting import FIELDS, OUTCOMES, REASONS
 from triaged.replay.ruletests.expecting import DUE, EXPECTATIONS, KEYS
 from triaged.replay.ruletests.reading import DOES, FIRING_KEYS, START, STEP_KEYS, TEST_KEYS
 from triaged.rulefiles.sketch import DRAFT, SOMETHING, Schema, schema_of
@@ -30,6 +30,7 @@ SEVERAL_WAYS: dict[str, Schema] = {
     "timeline": {"anyOf": [PHRASE, {**NAMES, "minItems": 1}]},
     "key": {"anyOf": [SOME_LABELS, {**NAMES, "minItems": 1}]},
     "parent": {"anyOf": [SOME_LABELS, {"const": "none"}]},
+    "roles": {"anyOf": [SOME_LABELS, {"const": "none"}]},
     "delay": {"anyOf": [{"const": "none"}, {**SHAPES[some_span]}]},
     "dropped": {"anyOf": [{"type": "boolean"}, PHRASE]},
 }
@@ -43,6 +44,10 @@ ACT_FIELDS: dict[str, Schema] = {
     "in": {**SHAPES[some_span]},
     "none": {"type": "boolean"},
     "until": {**SHAPES[exact_instant]},
+    "outcome": {"enum": [*OUTCOMES]},
+    "kind": {"enum": [kind.value for kind in ActionKind]},
+    "due": {**SHAPES[some_span]},
+    "done": {"type": "integer", "minimum": 1},
 }
 
 
@@ -68,6 +73,11 @@ def schema() -> Schema:
                     "anyOf": [{"const": "all"}, SOME_LABELS, {"type": "array", "items": SOME_LABELS, "minItems": 1}]
                 },
                 act={"enum": [*FIELDS]},
+                health={
+                    "type": "object",
+                    "additionalProperties": {"anyOf": [{"type": "number"}, {"const": "none"}]},
+                    "minProperties": 1,
+                },
                 of=SOME_LABELS,
                 expect=expect,
             ),

@@ -1,0 +1,108 @@
+"""The end of an incident in its issue: how it is watched, what health queries said, what is left to do to close it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from triaged.backends.text import NOTHING, code, prose, table
+from triaged.core import wording
+from triaged.core.health import Answer, Phase
+from triaged.core.model import CloseReason, Entry, Incident, State
+from triaged.core.record import command, missing
+from triaged.ports.backend import Report
+
+DONE, OPEN = "☑", "☐"
+"""No boxes of a task list: whoever ticked one would change our part, and lose the tick."""
+MOST_QUERIES = 10
+_LONGEST_QUERY = 200
+_PHASES = {Phase.BEFORE: "Before it", Phase.DURING: "When it opened", Phase.AFTER: "Watched"}
+_OVER = (State.VERIFYING, State.RESOLVED, State.CLOSED)
+
+
+def verification(report: Report) -> str:
+    """The whole section; "" while it is not watched and never was."""
+    incident = report.incident
+    if incident.state not in _OVER or incident.parent is not None or incident.opened_at is None:
+        return ""
+    parts = [_watched(report), _health(report.health), _closing(report)]
+    return "\n\n".join(filter(None, parts))
+
+
+def _watched(report: Report) -> str:
+    """What it waits for, while it does."""
+    incident = report.incident
+    watch = incident.process.watch
+    if incident.state is not State.VERIFYING or report.watched_until is None:
+        return "#### Verification" if report.health else ""
+    lines = [f"Watched until {wording.instant(report.watched_until)}, for {prose(report.watched_for)}."]
+    if watch.failing:
+        failing = wording.listing([code(query, most=_LONGEST_QUERY) for query in watch.failing], most=MOST_QUERIES)
+        does = "does" if len(watch.failing) == 1 else "do"
+        lines.append(f"**Not healthy yet:** {failing} {does} not hold; from then on it is watched anew.")
+    if watch.unasked:
+        lines.append(f"**Its health cannot be told:** {prose(watch.unasked)}.")
+    if watch.waits_for:
+        names = wording.listing([f"INC-{number}" for number in watch.waits_for], most=5)
+        lines.append(f"**Waits for** {names}, which opened since.")
+    return "\n\n".join(("#### Verification", "\n".join(f"- {line}" for line in lines)))
+
+
+def _health(answers: tuple[Answer, ...]) -> str:
+    """What the queries said, each on a line."""
+    if not answers:
+        return ""
+    queries = [*dict.fromkeys(answer.query for answer in answers)]
+    said = {(answer.query, answer.phase): answer for answer in answers}
+    rows = [
+        (code(query, most=_LONGEST_QUERY), *(_said(said.get((query, phase))) for phase in _PHASES))
+        for query in queries[:MOST_QUERIES]
+    ]
+    return table(("Health query", *_PHASES.values()), rows)
+
+
+def _said(answer: Answer | None) -> str:
+    if answer is None:
+        return NOTHING
+    value = "" if answer.value is None else f"{answer.value:.4g}, "
+    holds = {True: "holds", False: "**does not hold**", None: "no value"}[answer.holds]
+    return f"{value}{holds} ({wording.instant(answer.at)[11:16]})"
+
+
+def _closing(report: Report) -> str:
+    """The closure checklist, as far as facts tick it; what only people know stands in their part."""
+    incident = report.incident
+    if incident.state is State.CLOSED and incident.close_reason is not CloseReason.COMPLETED:
+        items: list[tuple[bool, str]] = []
+    else:
+        items = [*_facts(incident, informed=report.informs), *_written(incident)]
+    lines = [f"- {DONE if done else OPEN} {words}" for done, words in items]
+    asked = missing(incident)
+    add = f"What is missing is added by {code(command(incident, asked))}" if asked else ""
+    told = max(((e.at, e.text) for e in report.timeline if e.entry is Entry.FIGURES), default=(None, ""))[1]
+    shown = ["\n".join(lines), add, prose(told[:1].upper() + told[1:], most=1_000)]
+    text = "\n\n".join(filter(None, shown))
+    return f"#### Closing\n\n{text}" if text else ""
+
+
+def _facts(incident: Incident, *, informed: bool) -> Iterator[tuple[bool, str]]:
+    well = not incident.firing and not incident.process.watch.failing
+    restored = f": nothing fires since {wording.instant(incident.restored_at)}" if incident.restored_at else ""
+    yield well, f"Service fully restored{restored if well else ''}"
+    stable_at = incident.resolved_at
+    confirmed = f": {wording.instant(stable_at)}" if stable_at else ""
+    yield stable_at is not None, f"Monitoring confirms stability{confirmed}"
+    over_at = stable_at or incident.closed_at
+    if not informed:
+        yield True, f"Users notified: the rules keep nobody informed of a {incident.severity}"
+    else:
+        yield (
+            over_at is not None,
+            "Users notified" + (f": told of its end, {wording.instant(over_at)}" if over_at else ""),
+        )
+
+
+def _written(incident: Incident) -> Iterator[tuple[bool, str]]:
+    yield bool(incident.root_cause.strip()), "Root cause identified"
+    yield bool(incident.summary.strip() and incident.fix.strip()), "All actions documented: summary, fix"
+    followed = bool(incident.prevention.strip() or incident.process.actions)
+    yield followed, "Follow-up actions created: prevention, or action items"

@@ -1,0 +1,1 @@
+"""Prometheus, or what speaks as it does: its queries are asked."""
