@@ -31,7 +31,10 @@ MEANT = {"news": "channel news", "ops": "channel ops", "mail": "ann"}
 
 @dataclass(kw_only=True)
 class Town:
-    """Ann is on call, and told by mail and by Opsgenie; bob has no address; the channels are `news`, `ops` and PagerDuty."""
+    """Ann is on call, and told by mail and by Opsgenie; bob has no address.
+
+    The channels are `news`, `ops` and PagerDuty.
+    """
 
     news: Receiver
     ops: Receiver

@@ -80,6 +80,14 @@ class Play:
     def comments(self) -> str:
         return "\n".join(comment.body or "" for comment in self.github.comments(self.github.issues[0].number))
 
+    @property
+    def outcomes(self) -> dict[str, str]:
+        return {objective: self.incident[objective]["outcome"] for objective in ("response", "resolution")}
+
+    @property
+    def due(self) -> dict[str, str]:
+        return {one["kind"]: one["due_at"] for one in self.incident["deadlines"]}
+
     def page(self, path: str) -> str:
         return self._ask("GET", path).text
 
@@ -133,83 +141,119 @@ def play(settings: Settings, clock: FakeClock, github: FakeGitHub, receiver: Rec
 
 
 def test_a_sev1_is_played_from_the_first_alert_to_the_review(play: Play) -> None:
-    fire = {"labels": {"namespace": "shop", "deployment": "checkout"}}
     daemon, clock = play.daemon, play.daemon.clock
 
-    # 1, 2: detected, logged, categorized: payment fails for most users, and it carries revenue.
-    assert daemon.deliver(alert("ServiceDown", **fire)).status == 200
-    daemon.settle()
+    # 1, 2: detected, logged, categorized: nobody can pay, and it carries revenue.
+    fire(play, "ServiceDown")
     assert (play.incident["severity"], play.incident["service"]) == ("sev1", "checkout")
-    assert len(play.github.issues) == 1
+    assert play.incident["category"] == "critical_function"
 
-    # 3: who is on call, management and stakeholders know within the second; the status page too.
-    assert play.told("ann")
+    # 3: on-call, management and stakeholders know at once, the status page too; the bridge and a commander are there.
+    assert play.told("ann")[0].startswith("INC-1 Critical: ServiceDown")
     assert play.told("management")
     assert "INCIDENT ALERT - checkout" in play.told("news")[0]
-    assert "checkout" in play.page("/status")
+    assert "outage" in play.page("/status")
+    assert "https://meet.example.com/INC-1" in play.issue
+    assert play.incident["process"]["roles"]["commander"] == "ann"
 
-    # 5: nobody takes it: the next one on call is told after ten minutes, then all again.
+    # 5: nobody takes it: the next one on call is told after ten minutes.
     daemon.advance(10 * MINUTE)
-    assert play.told("bob")
+    assert "Why you: nobody has acknowledged it for 10 min." in play.told("bob")[0]
     play.act("ack", by="bob")
 
-    # 4: what bob finds out is written down by itself.
+    # 4: what there is to know was collected; what bob finds out is written down.
+    assert "never seen before" in play.issue
     play.act("note", by="bob", text="hypothesis: the release of nine o'clock drops carts")
     play.act("role", by="bob", role="communications", person="ann")
-    daemon.advance(20 * MINUTE)
+    play.act("workaround", by="bob", text="Pay by invoice.")
 
-    # 8: ann is reminded of the update and writes it.
-    assert any("update" in text.lower() for text in play.told("ann")[1:])
+    # 8: ann, who speaks to stakeholders, is reminded of the update before it is due, and writes it.
+    daemon.advance(15 * MINUTE)
+    assert "an update for stakeholders is due at 2026-11-23 09:30 UTC: ann reminded of it" in play.timeline
     play.act("update", by="ann", text="We roll back.", eta="30m")
-    assert "We roll back." in play.told("news")[-1]
-    assert "We roll back." in play.comments
-    assert "We roll back." in play.page("/status")
+    for place in (play.told("news")[-1], play.comments, play.page("/status")):
+        assert "We roll back." in place
+        assert "Pay by invoice." in place
 
-    # 6, 7: mended, quiet, watched.
-    clock.advance(15 * MINUTE)
-    assert daemon.deliver(alert("ServiceDown", "resolved", ends=clock.now(), **fire)).status == 200
+    # 6, 7: mended, quiet, watched for half an hour.
+    clock.advance(20 * MINUTE)
+    end(play, "ServiceDown")
     play.act("resolve", by="bob", summary="Carts were dropped.", root_cause="A bad release.", fix="Rolled back.")
     assert play.incident["state"] == "verifying"
-    daemon.advance(30 * MINUTE)
+    daemon.advance(31 * MINUTE)
     assert play.incident["state"] == "resolved"
     assert "INCIDENT RESOLVED - checkout" in play.told("news")[-1]
+    assert play.outcomes == {"response": "met", "resolution": "met"}
 
-    # 9: a person closes it.
+    # 9: the checklist says what facts tick; a person closes it, and it is summed up.
+    assert "☑ Monitoring confirms stability" in play.issue
+    assert "☐ Follow-up actions created" in play.issue
     play.act("close", by="bob", prevention="A canary.")
-    assert play.incident["state"] == "closed"
-    assert play.github.issues[0].state == "closed"
-    print(play.issue)
-    print(play.timeline)
+    assert (play.incident["state"], play.github.issues[0].state) == ("closed", "closed")
+    assert "in figures: lasted 46 min" in play.timeline
+
+    # 10: a review in working time, two to three days later, with what the talk needs; its action item is followed.
+    review = play.incident["review"]
+    assert (review["opens_at"], review["due_at"]) == ("2026-11-25T10:16:10Z", "2026-11-26T10:16:10Z")
+    text = play.github.issues[1].body or ""
+    assert "**Hypothesis** by bob: the release of nine o'clock drops carts" in text
+    assert "## What went well\n\n## What could be improved\n" in text
+    assert "REV-2" in play.page("/calendar.ics")
+    play.act("action", by="ann", kind="preventive", text="Canary for the checkout", owner="bob", due="14d")
+    daemon.advance(48 * HOUR)
+    play.act("review", by="ann", outcome="held")
+    assert play.github.issues[1].state == "closed"
+    play.act("action", by="bob", done=1)
+    assert play.incident["actions"][0]["done_by"] == "bob"
 
 
 def test_a_sev4_is_played_without_waking_anybody(play: Play) -> None:
-    fire = {"labels": {"namespace": "shop", "deployment": "checkout", "severity": "info"}}
     daemon, clock = play.daemon, play.daemon.clock
 
-    # 1, 2: at night, and nobody is hurt.
+    # 1, 2: late in the evening, and nobody is hurt.
     clock.move_to(START.replace(hour=23))
-    assert daemon.deliver(alert("QueueSomewhatLong", starts=clock.now(), **fire)).status == 200
-    daemon.settle()
+    fire(play, "QueueSomewhatLong", severity="info")
     assert (play.incident["severity"], play.incident["state"]) == ("sev4", "open")
 
-    # 3: its team is told when it works again; stakeholders hear nothing, the clock of a working day runs.
-    daemon.advance(8 * HOUR)
+    # 3, 5: its issue is there with its team; the message waits for the morning, and the clock of a working day runs.
+    assert "team: payments" in play.github.labels(1)
+    daemon.advance(9 * HOUR)
     assert play.told("pay") == []
-    daemon.advance(3 * HOUR)
+    daemon.advance(2 * HOUR)
     assert len(play.told("pay")) == 1
-    assert play.told("ann") == []
-    assert play.told("news") == []
+    assert play.due["response"] == "2026-11-25T09:00:00Z"
 
-    # 4, 6: it ends by itself in the morning.
-    assert daemon.deliver(alert("QueueSomewhatLong", "resolved", ends=clock.now(), **fire)).status == 200
-    daemon.settle()
+    # 4: what there is to know is in the issue.
+    assert "never seen before" in play.issue
+
+    # 6, 7: it ends by itself, and is watched for ten minutes.
+    end(play, "QueueSomewhatLong", severity="info")
     assert play.incident["state"] == "verifying"
-
-    # 7, 9: watched for ten minutes, then closed by the daemon with its figures; nobody has to write anything.
     daemon.advance(11 * MINUTE)
-    assert play.incident["state"] == "closed"
-    assert play.github.issues[0].state == "closed"
-    assert play.told("ann") == []
 
-    # 10: no review.
-    print(play.issue, play.timeline, play.told("pay"))
+    # 8, 9: closed by the daemon with its figures; stakeholders heard nothing, nobody was woken, nobody has to write.
+    assert (play.incident["state"], play.github.issues[0].state) == ("closed", "closed")
+    assert play.outcomes == {"response": "not_required", "resolution": "met"}
+    assert (play.told("ann"), play.told("bob"), play.told("management"), play.told("news")) == ([], [], [], [])
+    assert "in figures: lasted 11 h" in play.timeline
+
+    # 10: nothing of it is reviewed.
+    daemon.advance(72 * HOUR)
+    assert play.incident["review"] is None
+    assert len(play.github.issues) == 1
+
+
+def fire(play: Play, name: str, **labels: str) -> None:
+    """An alert of the checkout begins, and the workers have ten seconds for it."""
+    now = play.daemon.clock.now()
+    told = alert(name, labels={"namespace": "shop", "deployment": "checkout", **labels}, starts=now)
+    assert play.daemon.deliver(told).status == 200
+    play.daemon.advance(timedelta(seconds=10))
+
+
+def end(play: Play, name: str, **labels: str) -> None:
+    """It ends."""
+    now = play.daemon.clock.now()
+    told = alert(name, "resolved", labels={"namespace": "shop", "deployment": "checkout", **labels}, ends=now)
+    assert play.daemon.deliver(told).status == 200
+    play.daemon.advance(timedelta(seconds=10))

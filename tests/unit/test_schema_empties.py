@@ -41,7 +41,8 @@ rules:
    refires: {count: 3, within: 1h}}, urgency: high}]}
 """,
     "services": """
-services: {a: {match: [a=b], users: few, code: [a/b], healthy: [a < b], links: {a: 'https://b'}, depends_on: [a], downtime: {budget: 1h, within: 30d}}}
+services: {a: {match: [a=b], users: few, code: [a/b], healthy: [a < b], links: {a: 'https://b'},
+   depends_on: [a], downtime: {budget: 1h, within: 30d}}}
 teams:
   a: {repository: a/b, channels: [b], on_call: {rotation: [ann], handover: monday 09:00, zone: UTC}, hours: b}
   b: {on_call: {rotation: [ann], from: 2026-11-23, ical: 'https://b', ical_file: /b}}
@@ -74,8 +75,10 @@ generator_url: c
    parent: {a: b}, timeline: [a], delay: 5m, due: {growth: 1h, storm: 1h, response_at_risk: 5m, resolution_at_risk: 5m},
    incidents: 1, issues: 1, fold: storm}}
 - {test: c, steps: [{at: 0m, post: {a: b}, expect: {firing: 1, round: 1}}, {at: 1m, resolve: {a: b}},
-   {at: 1m, resolve: [{a: b}]}, {at: 2m, act: ack, for: 1h, of: {a: b}}, {at: 2m, act: review, outcome: waived, expect: {review: none, actions: 1, due: {review: 1h, action: 1h}}},
-   {at: 2m, act: action, text: a, kind: tool, owner: b, due: 14d}, {at: 2m, act: action, done: 1}, {at: 2m, act: merge, into: {a: b}},
+   {at: 1m, resolve: [{a: b}]}, {at: 2m, act: ack, for: 1h, of: {a: b}},
+   {at: 2m, act: review, outcome: waived, expect: {review: none, actions: 1, due: {review: 1h, action: 1h}}},
+   {at: 2m, act: action, text: a, kind: tool, owner: b, due: 14d}, {at: 2m, act: action, done: 1},
+   {at: 2m, act: merge, into: {a: b}},
    {at: 2m, act: escalate, to: a, take_over: true, expect: {level: 1, owner: a, due: {escalation: 5m}}},
    {at: 2m, expect: {bridge: b, roles: {commander: a}, due: {check_in: 5m}}},
    {at: 2m, act: pause, until: 2026-11-23T05:00Z, reason: vendor}, {at: 2m, act: eta, none: true},

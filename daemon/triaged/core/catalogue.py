@@ -82,7 +82,10 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """An entry of the catalogue; `links` are URL templates by name, `code` repositories on GitHub; `facts` what rules can ask, "" where unknown."""
+    """An entry of the catalogue; `links` are URL templates by name, `code` repositories on GitHub.
+
+    `facts` is what rules can ask, "" where unknown.
+    """
 
     name: str
     match: tuple[Matcher, ...] = ()
