@@ -161,7 +161,6 @@ def mortal(app: App, fate: Fate, *, hangs: str = "") -> None:
         app.backend,
         read=app.store.read,
         run=fate.around(app.writer.run),
-        ask=app.writer.ask,
         render=app.render,
         clock=app.clock,
         operation_id=operation_id,

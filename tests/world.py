@@ -100,7 +100,10 @@ def settings_for(folder: Path, fake: FakeGitHub | None = None) -> Settings:
     """Settings with a store in `folder`, GitHub's fake (or local files) behind, and the shipped rules."""
     backend = BackendSettings(local=LocalSettings(directory=folder / "incidents"))
     if fake is not None:
-        github = GitHubSettings(repository=fake.repository.full_name, api_url=fake.url, token=fake.token)
+        # Days pass in these tests; those about what people do there poll as often as a daemon does.
+        github = GitHubSettings(
+            repository=fake.repository.full_name, api_url=fake.url, token=fake.token, poll_every=timedelta(hours=6)
+        )
         backend = BackendSettings(type="github", github=github)
     return Settings(store=f"sqlite:///{folder}/triaged.db", backend=backend)
 

@@ -40,7 +40,7 @@ from triaged.intake.known import Known, Mirrored
 from triaged.intake.units import Answer, Ask, Delivery, Job, Leave, Rules, RulesEnded, Unit, WindowsChanged
 from triaged.intake.writer import Writer
 from triaged.metrics import Metrics
-from triaged.ports.backend import Issue, Kind
+from triaged.ports.backend import Issue
 from triaged.ports.mapping import SourceMapping
 from triaged.ports.source import Cut
 from triaged.ports.store import Fate
@@ -48,7 +48,7 @@ from triaged.rulefiles import RuleFiles
 from triaged.secretfile import Secret
 from triaged.sources import alertmanager
 from triaged.sources.sns import Handshake
-from triaged.store import queue, suppressions
+from triaged.store import looks, queue, suppressions
 from triaged.store.reading import Reader
 from triaged.store.transaction import Transaction
 from triaged.store.trouble import trouble
@@ -64,16 +64,18 @@ from triaged.workers.ends import EndsWorker
 from triaged.workers.evidence import EvidenceWorker
 from triaged.workers.heartbeats import HeartbeatsWorker
 from triaged.workers.lifesign import LifesignWorker, get
+from triaged.workers.look import LookWorker
 from triaged.workers.loop import Loop
 from triaged.workers.notify import NotifyWorker
+from triaged.workers.poll import PollWorker
 from triaged.workers.post import Lane, PostWorker
-from triaged.workers.problems import ProblemsWorker, gather_problem, on_problem
-from triaged.workers.publish import PublishWorker, on_incident
+from triaged.workers.problems import ProblemsWorker, gather_problem
+from triaged.workers.publish import PublishWorker
 from triaged.workers.reconcile import ReconcileWorker
 from triaged.workers.reload import ReloadWorker, Signature, signature
 from triaged.workers.report import gather
 from triaged.workers.retention import RetentionWorker
-from triaged.workers.reviews import gather_review, on_review
+from triaged.workers.reviews import gather_review
 from triaged.workers.shifts import ShiftsWorker
 from triaged.workers.silences import SilencesWorker
 from triaged.workers.staleness import StalenessWorker
@@ -148,13 +150,17 @@ class App:
                 self.backend,
                 read=self.store.read,
                 run=self.writer.run,
-                ask=self.writer.ask,
                 render=self.render,
                 clock=self.clock,
                 operation_id=operation_id,
                 interval=timedelta(seconds=10 if settings.backend.type == "github" else 1),
-                heed={Kind.INCIDENT: on_incident, Kind.REVIEW: on_review, Kind.PROBLEM: on_problem},
             ),
+            self.clock,
+            self.metrics,
+        )
+        self.watch = configured.open_watch(settings, self.backend, self.clock, self.metrics)
+        self.look = Loop(
+            LookWorker(self.watch, read=self.store.read, run=self.writer.run, ask=self.writer.ask),
             self.clock,
             self.metrics,
         )
@@ -221,7 +227,7 @@ class App:
         self._addresses = Addresses(configured.channel_urls(settings), lambda: self.intake.rules.rule_set)
         self.notify, self.posts = self._notifying()
         self.loops = (self.publish, self.deadlines, self.retention, self.subscribe, *of_rules, self.notify, *self.posts)
-        self.loops = (*self.loops, self.assemble, self._looking_around())
+        self.loops = (*self.loops, self.assemble, self._looking_around(), self.look, *self._polling())
         if settings.heartbeat is not None:
             self.loops = (*self.loops, self._lifesign(settings.heartbeat))
         if self._prometheus is not None:
@@ -298,6 +304,7 @@ class App:
         for loop in self.loops:
             loop.stop(_STOP_SECONDS)
         self.backend.close()
+        self.watch.close()
         if self._changes is not None:
             self._changes.close()
         self._hear_out()
@@ -412,6 +419,25 @@ class App:
         )
         return Loop(worker, self.clock, self.metrics)
 
+    def _polling(self) -> tuple[Loop, ...]:
+        """What asks repositories what changed there; files are looked at when they are written."""
+        github = self.settings.backend.github
+        if self.settings.backend.type != "github" or github is None:
+            return ()
+        from triaged.backends.github.watch import GitHubWatch  # noqa: PLC0415 - a daemon without GitHub loads none of it
+
+        assert isinstance(self.watch, GitHubWatch)  # noqa: S101 - as configured
+        worker = PollWorker(
+            self.watch,
+            backend=self.backend.name,
+            repositories=(self._places.common, self._places.restricted),
+            every=github.polled_every,
+            read=self.store.read,
+            run=self.writer.run,
+            hinted=self.look.wake,
+        )
+        return (Loop(worker, self.clock, self.metrics),)
+
     def _looking_around(self) -> Loop:
         """What looks for evidence."""
         worker = EvidenceWorker(
@@ -507,9 +533,18 @@ class App:
             unreadable=self._reconcile.unreadable,
             silenceable=frozenset(settings.source_of(one) for one in settings.alertmanagers),
             places=self._places,
+            webhook_secrets=partial(configured.webhook_secrets, settings),
+            hint=self._hint,
             sources=lambda: tuple(sorted({door.source for door in self.door.doors.values()})),
         )
         return build(desk)
+
+    def _hint(self, repository: str, number: int) -> bool:
+        """The issue there may have changed; whether it is one of ours."""
+        ours: bool = self.writer.run(lambda tx, at: looks.hint_place(tx.connection, repository, number, at))
+        if ours:
+            self.look.wake()
+        return ours
 
     def _sends(self, authorization: str | None) -> bool:
         """Whether the value of an Authorization header holds a token or password of some source."""

@@ -128,6 +128,10 @@ _AppId = Annotated[
 ]
 
 
+_POLLED: Final = timedelta(seconds=30)
+_POLLED_BESIDE_WEBHOOKS: Final = timedelta(minutes=5)
+
+
 class GitHubAppSettings(BaseModel):
     """A GitHub App; its installation is found by the repository, unless it is named."""
 
@@ -148,6 +152,20 @@ class GitHubSettings(BaseModel):
     token: str | None = Field(default=None, repr=False)
     token_file: Path | None = None
     webhook_secret_file: Path | None = None
+    poll_every: Span | None = None
+
+    @property
+    def polled_every(self) -> timedelta:
+        """How often it is asked what changed there; seldom where it tells that itself."""
+        told = self.webhook_secret_file is not None
+        return self.poll_every or (_POLLED_BESIDE_WEBHOOKS if told else _POLLED)
+
+    @field_validator("poll_every")
+    @classmethod
+    def _polls_not_too_often(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value < timedelta(seconds=10):
+            raise ValueError("expected at least 10s")
+        return value
 
     @model_validator(mode="after")
     def _one_credential(self) -> GitHubSettings:

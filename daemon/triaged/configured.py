@@ -22,6 +22,7 @@ from triaged.core.matchers import whole
 from triaged.errors import ConfigError
 from triaged.metrics import Metrics
 from triaged.ports.backend import Backend, Places
+from triaged.ports.looks import Watch
 from triaged.secretfile import Secret
 from triaged.store.store import Store
 from triaged.web.auth import SourceAuth
@@ -56,6 +57,29 @@ def open_backend(settings: Settings, clock: Clock, metrics: Metrics) -> Backend:
 
     made = GitHubBackend(github_of(settings), Surroundings(now=clock.now, pause=pause, observe=observe))
     return made
+
+
+def open_watch(settings: Settings, backend: Backend, clock: Clock, metrics: Metrics) -> Watch:
+    """How the configured backend's issues are looked at. Raises ConfigError as `github_of` does."""
+    if settings.backend.type == "local":
+        from triaged.backends.local import LocalBackend  # noqa: PLC0415 - as above
+
+        return LocalBackend(settings.backend.local.directory, clock=clock)
+    from triaged.backends.github.transport import Surroundings  # noqa: PLC0415 - as above
+    from triaged.backends.github.watch import GitHubWatch  # noqa: PLC0415 - as above
+
+    def observe(operation: str, outcome: str, span: float) -> None:
+        metrics.backend_requests.labels("github", operation, outcome).inc()
+        metrics.backend_seconds.labels("github", operation, outcome).observe(span)
+
+    def pause(span: float) -> None:
+        clock.wait(threading.Event(), timedelta(seconds=span))
+
+    return GitHubWatch(
+        github_of(settings),
+        Surroundings(now=clock.now, pause=pause, observe=observe),
+        partial(backend.ready_at, urgent=True, creates=False),
+    )
 
 
 def github_of(settings: Settings) -> GitHub:
@@ -177,6 +201,13 @@ def bridge_hook(settings: Settings) -> Callable[[], str] | None:
 def secret_of(text: str | None, file: Path | None, kind: Secret) -> str:
     """A secret, read anew each time: its file may be rotated while the daemon runs."""
     return secretfile.first(file, kind) if file is not None else text or ""
+
+
+def webhook_secrets(settings: Settings) -> tuple[bytes, ...]:
+    """The secrets of GitHub's webhooks, read anew each time; none where none is expected. Raises ConfigError."""
+    github = settings.backend.github if settings.backend.type == "github" else None
+    file = None if github is None else github.webhook_secret_file
+    return () if file is None else secretfile.read(file, Secret.TOKEN)
 
 
 def source_auth(settings: Settings, name: str) -> SourceAuth:

@@ -29,7 +29,7 @@ def short_rules(folder: Path) -> Path:
     for file in POLICY.glob("*.yaml"):
         text = file.read_text()
         if file.name == "severities.yaml":
-            lines = ["  verify_for: 3s" if "verify_for:" in line else line for line in text.splitlines()]
+            lines = ["  verify_for: 3s" if line.startswith("  verify_for:") else line for line in text.splitlines()]
             text = "\n".join(lines) + "\n"
         (rules / file.name).write_text(text)
     return rules

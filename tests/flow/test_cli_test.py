@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from functools import partial
 from pathlib import Path
@@ -89,7 +90,7 @@ def test_too_little_coverage_fails_although_all_tests_pass(run: Run) -> None:
     write("a.yaml", PASSES)
     said = run("rules", "--fail-under", "50")
     assert said.status == 1
-    assert "expected at least 50 % of the rules, got 0.8 %" in said.out
+    assert re.search(r"expected at least 50 % of the rules, got 0\.\d %", said.out)
     assert run("rules", "--fail-under", "0.5").status == 0
     assert run("rules", "--fail-under", "101").status == 2
 

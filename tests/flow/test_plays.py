@@ -236,6 +236,8 @@ def test_a_sev4_is_played_without_waking_anybody(play: Play) -> None:
     assert play.outcomes == {"response": "not_required", "resolution": "met"}
     assert (play.told("ann"), play.told("bob"), play.told("management"), play.told("news")) == ([], [], [], [])
     assert "in figures: lasted 11 h" in play.timeline
+    assert "☑ Monitoring confirms stability" in play.issue
+    assert "☐" not in play.issue
 
     # 10: nothing of it is reviewed.
     daemon.advance(72 * HOUR)

@@ -60,7 +60,6 @@ def mortal(app: App, fate: Fate) -> None:
         MortalBackend(app.backend, fate),
         read=app.store.read,
         run=fate.around(app.writer.run),
-        ask=app.writer.ask,
         render=app.render,
         clock=app.clock,
         operation_id=operation_id,

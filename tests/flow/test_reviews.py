@@ -18,10 +18,8 @@ from triaged.clock import FakeClock
 from triaged.core.events import ActionAsked, CloseAsked, MergeAsked, Noted, Record, ReviewAsked
 from triaged.core.model import ActionKind, Actor, ActorKind, CloseReason, Incident, Review, ReviewOutcome, State
 from triaged.ids import operation_id
-from triaged.ports.backend import Kind
 from triaged.store import schema as s
-from triaged.workers.publish import PublishWorker, on_incident
-from triaged.workers.reviews import on_review
+from triaged.workers.publish import PublishWorker
 from world import ANN, START, World, alert, settings_for, world
 
 BOB = Actor(name="bob", kind=ActorKind.PERSON)
@@ -117,13 +115,13 @@ def test_closing_the_issue_of_a_review_says_that_it_was_held(
     with living(tmp_path, github, clock) as one:
         restored(one)
         github.person("bob-acme").close(2)
-        # It is looked at with the first reminder, when the review opens.
+        # It is found by asking what changed, before the review opens: nobody is reminded of it.
         one.advance(49 * HOURS)
         review = reviewed(one)
         assert (review.outcome, review.by) == (ReviewOutcome.HELD, "bob-acme")
         assert one.incidents()[0].state is State.RESOLVED
         assert github.issue(2).state == "closed"
-        assert sum("reminded of it" in text for text in one.timeline(1) if "its review" in text) == 1
+        assert sum("reminded of it" in text for text in one.timeline(1) if "its review" in text) == 0
         github.person("bob-acme").reopen(2)
         one.act(1, Noted(actor=ANN, text="decision: look again"))
         one.advance(HOURS)
@@ -357,12 +355,10 @@ def mortal_publishing(app: App, fate: Fate) -> PublishWorker:
         app.backend,
         read=app.store.read,
         run=fate.around(app.writer.run),
-        ask=app.writer.ask,
         render=app.render,
         clock=app.clock,
         operation_id=operation_id,
         interval=timedelta(seconds=10),
-        heed={Kind.INCIDENT: on_incident, Kind.REVIEW: on_review},
     )
 
 

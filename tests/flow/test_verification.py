@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from building import RULES
@@ -395,3 +397,39 @@ def test_the_issue_shows_the_checklist_and_the_values(
         assert "☑ Service fully restored: nothing fires since 2026-11-23 09:05 UTC" in resolved
         assert "☑ Monitoring confirms stability: 2026-11-23 09:2" in resolved
         assert "☐ Root cause identified" in resolved
+
+
+# ---------------------------------------------------------------- what is to be seen
+
+
+def seen(running: World, path: str) -> httpx.Response:
+    async def answered() -> httpx.Response:
+        transport = httpx.ASGITransport(app=running.app.application)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:9876") as client:
+            return await client.get(path)
+
+    return asyncio.run(answered())
+
+
+def test_the_api_and_the_page_tell_what_it_waits_for(running: World, prometheus: FakePrometheus) -> None:
+    fire(running)
+    assert seen(running, "/api/v1/incidents/INC-1").json()["verification"] == {
+        "until": None,
+        "refires": 0,
+        "failing": [],
+        "unasked": "",
+        "waits_for": [],
+        "health": [],
+    }
+    prometheus.says("shop:error_ratio", 0.12)
+    end(running)
+    watched = seen(running, "/api/v1/incidents/INC-1").json()["verification"]
+    assert (watched["until"], watched["failing"]) == ("2026-11-23T09:20:00Z", [QUERY])
+    said = {"query": QUERY, "phase": "after", "at": "2026-11-23T09:00:00Z", "holds": False, "value": 0.12}
+    assert said in watched["health"]
+    page = seen(running, "/incidents/INC-1").text
+    assert "Not healthy yet: shop:error_ratio &lt; 0.01" in page
+    assert "does not hold (0.12)" in page
+    prometheus.down = True
+    after(running, 2)
+    assert "Its health cannot be told: 127.0.0.1" in seen(running, "/incidents/INC-1").text

@@ -308,7 +308,7 @@ def test_a_late_deadline_says_so_on_its_own_entry_and_not_on_what_it_brought_abo
     play.resolve()
     late = play.down_until(60)
     assert entries(late) == [Entry.NOT_REQUIRED, Entry.MET, Entry.RESOLVED, Entry.CLOSED, Entry.FIGURES]
-    assert [" late)" in text for text in told(late)] == [False, False, True, False]
+    assert [" late)" in text for text in told(late)] == [False, False, True, False, False]
 
 
 def test_a_question_of_a_storm_that_was_asked_late_is_told_and_one_in_time_is_not() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -36,7 +38,7 @@ from playing import (
 from triaged.core.calendars import Calendar
 from triaged.core.draft import Context, Draft
 from triaged.core.effects import Audience, NoticeKind, Notify, PublishIssue
-from triaged.core.events import Assigned, FoldAsked, PauseAsked, SilencesSeen
+from triaged.core.events import Assigned, FoldAsked, PauseAsked, SilencesSeen, Updated
 from triaged.core.lifecycle import decide
 from triaged.core.model import (
     CloseReason,
@@ -50,10 +52,19 @@ from triaged.core.model import (
 )
 from triaged.core.objectives import end_pause, restart_targets
 from triaged.core.pausing import LONGEST, MOST
-from triaged.core.sla import BUSINESS, Policy, Target
+from triaged.core.sla import BUSINESS, Level, Policy, Target
 from triaged.errors import ActError
 
 SEV1, SEV2, SEV3, SEV4 = Severity
+
+
+def replace_severities(**words: Any) -> Policy:
+    """The policy with other words for every severity."""
+    return dataclasses.replace(
+        POLICY, severities={severity: dataclasses.replace(one, **words) for severity, one in POLICY.severities.items()}
+    )
+
+
 RESOLUTION = {DeadlineKind.RESOLUTION, DeadlineKind.RESOLUTION_AT_RISK}
 
 
@@ -162,6 +173,50 @@ def test_what_stakeholders_wait_for_and_the_next_level_wait_as_long() -> None:
     end_pause(draft, "so")
     assert draft.incident.process.update_due_at == minutes(100)
     assert draft.incident.process.escalates_at == minutes(55)
+
+
+TOLD = replace_severities(
+    update_every=timedelta(minutes=30), escalation=(Level(after=timedelta(minutes=5), notify=("on_call",)),)
+)
+"""Stakeholders are told each half hour; who is on call five minutes after somebody was asked for."""
+
+
+def test_an_update_within_a_pause_leaves_the_whole_interval_for_after_it() -> None:
+    play = Play(TOLD)
+    play.fire(says=SEV2)
+    play.to(5)
+    play.act(ack())
+    play.to(60)
+    play.act(pause(100))
+    play.to(150)
+    play.act(Updated(actor=ANN, text="We wait."))
+    play.to(160)
+    assert play.incident.process.update_due_at == minutes(160 + 30)
+
+
+def test_levels_that_a_raise_within_a_pause_asks_for_are_told_after_it_at_their_own_time() -> None:
+    play = Play(TOLD)
+    play.fire(says=SEV2)
+    play.to(6)
+    play.act(ack())
+    play.to(60)
+    play.act(pause(100))
+    play.to(150)
+    play.act(choose(SEV1))
+    assert play.due() == {DeadlineKind.PAUSE: minutes(160)}
+    play.to(160)
+    assert play.due()[DeadlineKind.ESCALATION] == minutes(160 + 5)
+
+
+def test_a_lowering_leaves_out_the_pauses_since_stakeholders_were_told() -> None:
+    play = Play(TOLD)
+    play.fire(says=SEV1)
+    play.to(5)
+    play.act(ack())
+    play.act(pause(100))
+    play.to(106)
+    play.act(choose(SEV2))
+    assert play.incident.process.update_due_at == minutes(30 + 100)
 
 
 # ---- its acknowledgement
@@ -429,10 +484,17 @@ def test_a_pause_that_ended_while_nothing_ran_ended_at_its_end_and_says_how_late
     assert play.due()[DeadlineKind.RESOLUTION] == minutes(580)
 
 
+def test_an_acknowledgement_lasts_its_full_time_from_the_end_of_a_pause_that_ended_while_nothing_ran() -> None:
+    play = paused(60, SEV1)
+    late = play.down_until(150)
+    assert play.due()[DeadlineKind.ACKNOWLEDGEMENT] == minutes(120 + 120)
+    assert entries(late)[0] is Entry.RESUMED
+
+
 def test_a_pause_and_what_followed_it_while_nothing_ran_act_in_their_order() -> None:
     play = paused(100, SEV1)
     late = play.down_until(1_000)
-    assert entries(late) == [Entry.RESUMED, Entry.AT_RISK, Entry.BREACHED]
+    assert entries(late) == [Entry.RESUMED, Entry.ACKNOWLEDGEMENT_ENDED, Entry.AT_RISK, Entry.BREACHED]
     assert play.incident.resolution_due_at == minutes(340)
 
 

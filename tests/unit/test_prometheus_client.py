@@ -88,7 +88,7 @@ def test_a_scalar_is_one_value_without_labels_and_histograms_are_none(fake: Fake
 
 def test_a_refusal_is_told_in_its_own_words(fake: FakePrometheus) -> None:
     assert refused(fake, "broken(") == (
-        'HOST answered 400: invalid parameter "query": 1:7: parse error: unclosed left parenthesis'
+        'HOST answered 400: invalid parameter "query": 1:8: parse error: unclosed left parenthesis'
     )
     fake.down = True
     assert refused(fake) == "HOST answered 503: upstream is not there"

@@ -60,7 +60,7 @@ def action(number: int, kind: ActionKind, **changes: Any) -> ActionItem:
 
 def test_it_is_an_issue_of_its_own_with_its_own_mark() -> None:
     found = rendered(over())
-    assert (found.kind, found.name, found.incident_id, found.about) == (Kind.REVIEW, "REV-31", 31, 12)
+    assert (found.kind, found.name, found.incident_id) == (Kind.REVIEW, "REV-31", 31)
     assert found.title == "REV-31 Review of INC-12 HighErrorRate · checkout · eu-1"
     body = compose(found, "ab12")
     assert body.startswith("<!-- triaged:v1 op=ab12 rev=31 -->")

@@ -213,10 +213,10 @@ def test_an_empty_file_has_no_tests() -> None:
         (f"{STEPS}  - {{fire: {{a: b}}}}\n{SEEN}", "[0].steps[0]: expected a key at, got none"),
         (f"{STEPS}  - {{at: 1x, fire: {{a: b}}}}\n{SEEN}", "[0].steps[0].at: expected a duration like 15m"),
         (f"{STEPS}{SEEN}  - {{at: 8h, fire: {{a: b}}}}\n", "t.yaml:4:5: [0].steps[1]: expected steps in their order"),
-        (f"{STEPS}  - {{at: 0m}}\n{SEEN}", "expected fire, post, resolve, act or expect, got none of them"),
+        (f"{STEPS}  - {{at: 0m}}\n{SEEN}", "expected fire, post, resolve, act, health or expect, got none of them"),
         (
             f"{STEPS}  - {{at: 0m, fire: {{a: b}}, resolve: all}}\n{SEEN}",
-            "expected one of fire, post, resolve or act in a step",
+            "expected one of fire, post, resolve, act or health in a step",
         ),
         (
             f"{STEPS}  - {{at: 0m, fire: []}}\n{SEEN}",

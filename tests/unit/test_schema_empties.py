@@ -50,7 +50,8 @@ people: {ann: {github: ann, notify: ['mailto://b']}}
 """,
     "severities": """
 sev1: {at_risk: 0.5, review: {between: [48h, 72h]}, escalation: [{after: 5m, repeat: 5m, during: business}],
-   bridge: hook, roles: [scribe], check_in_every: 5m}
+   bridge: hook, roles: [scribe], check_in_every: 5m, flapping: {refires: 3, within: 6h, verify_for: 2h},
+   close_unattended: true}
 """,
     "calendars": """
 a: {zone: UTC, hours: {friday: ['09:00-12:00']}, holidays: {country: DE, subdivision: BE}, closed: [2026-12-28],

@@ -19,7 +19,7 @@ from triaged.backends.text import code, link, passage, prose, table
 from triaged.backends.verification import verification
 from triaged.backends.why import why
 from triaged.core import wording
-from triaged.core.model import DAEMON, Incident, Objective, Outcome, Severity, State
+from triaged.core.model import DAEMON, Entry, Incident, Objective, Outcome, Severity, State
 from triaged.ports.backend import Report
 
 SEVERITIES = {
@@ -226,7 +226,8 @@ def _record(incident: Incident) -> Iterator[str]:
 
 
 def _timeline(report: Report) -> str:
-    told = list(report.timeline)
+    # What people say on the issue can be read there already.
+    told = [entry for entry in report.timeline if entry.entry is not Entry.COMMENT]
     if told and told[0].at <= told[-1].at:
         told.reverse()
     newest = sorted(told, key=lambda entry: entry.at, reverse=True)[:MOST_ENTRIES]

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from hashlib import blake2b
 
-from triaged.backends.text import passage
+from triaged.backends.text import clean, cut, passage
 from triaged.ports.backend import Issue, Kind
 
 # GitHub takes 65,536 characters; code points of four bytes are 262,144 of its bytes.
@@ -43,6 +43,11 @@ SHORTENED = "*Shortened: {} more lines had no room in this issue.*"
 OURS = re.compile(rf"{SUM.pattern}|\*Shortened: [\d,]+ more lines .*\*")
 FRAME = "<!-- triaged:sum 0123456789abcdef -->\r\n\r\n\r\n\r\n"
 ENTRY = re.compile(r"- |\| (?!---)")
+BLOCK = re.compile(rf"^{BEGIN}.*?^{END}", re.MULTILINE | re.DOTALL)
+TICKED = re.compile(r"[ \t]{0,8}[-*+] \[[xX]\][ \t]+(\S[^\r\n]*)")
+FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+MOST_TICKS = 100
+LONGEST_TICK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,20 @@ def operation(body: str | None) -> str:
 def carries(body: str | None, wanted: str) -> bool:
     """Whether the text is the operation's."""
     return operation(body) == wanted != ""
+
+
+def ticks(body: str) -> tuple[str, ...]:
+    """The ticked items of people's part, in their order, each once; what stands in a fence is no item."""
+    found: dict[str, None] = {}
+    fence = ""
+    for line in BLOCK.sub("", body).split(NEWLINE):
+        opens = FENCE.match(line)
+        if opens and (not fence or line.strip().startswith(fence)):
+            fence = "" if fence else opens[1]
+        ticked = None if fence else TICKED.match(line)
+        if ticked:
+            found[cut(clean(ticked[1]), LONGEST_TICK)] = None
+    return tuple(found)[:MOST_TICKS]
 
 
 def compose(issue: Issue, operation: str) -> str:

@@ -18,7 +18,6 @@ PEOPLE = """\
 ## Closure checklist
 
 - [ ] Users confirm that it works
-- [ ] Knowledge base updated
 
 ## Notes
 """

@@ -28,8 +28,10 @@ from triaged.backends.text import prose
 from triaged.clock import Clock
 from triaged.core import wording
 from triaged.core.model import CloseReason
+from triaged.core.observed import REOPENED, Doer, Looked
 from triaged.errors import DeliveryError
 from triaged.ports.backend import Address, Found, Issue, Kind, Twin, Written
+from triaged.ports.looks import Sight
 
 RETRY_AFTER = timedelta(seconds=30)
 BETWEEN_WRITES = timedelta(milliseconds=200)
@@ -127,6 +129,28 @@ class LocalBackend:
         with self._disk():
             path = self._file(address)
             return _has_mark(_read(path), operation)
+
+    def look(self, address: Address, since: datetime | None) -> Sight:
+        """What people wrote behind `State:` and `Labels:`, and ticked; who it was nobody can tell. Thread safe."""
+        with self._disk():
+            path = self._file(address)
+            text = _read(path)
+            edited_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        state, labels = _line(STATE, text), _line(LABELS, text)
+        closed = state is not None and _is_closed(state[1])
+        looked = Looked(
+            closed=closed,
+            closer=Doer(login=SOMEBODY),
+            closed_at=edited_at if closed else None,
+            reason=_reason(state[1]) if state else CloseReason.COMPLETED,
+            labels=() if labels is None else tuple(filter(None, map(str.strip, labels[1].split(",")))),
+            ticks=document.ticks(text),
+        )
+        return Sight(address=self._address(address.number, path), looked=looked, through_at=edited_at)
+
+    def doers(self, address: Address) -> dict[str, Doer]:
+        """Nobody can tell."""
+        return {REOPENED: Doer(login=SOMEBODY)}
 
     def _path(self, name: str, number: int) -> Path:
         return self._directory / (f"{name}.md" if number == 1 else f"{name}.{number}.md")

@@ -86,7 +86,6 @@ def render(told: ReviewReport) -> Issue:
     return Issue(
         incident_id=review.number,
         kind=Kind.REVIEW,
-        about=incident.id,
         repository=told.report.repository,
         title=heading,
         block=shown,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from triaged.backends.text import NOTHING, code, prose, table
 from triaged.core import wording
 from triaged.core.health import Answer, Phase
-from triaged.core.model import CloseReason, Entry, Incident, State
+from triaged.core.model import ActorKind, CloseReason, Entry, Incident, State
 from triaged.core.record import command, missing
 from triaged.ports.backend import Report
 
@@ -74,7 +74,10 @@ def _closing(report: Report) -> str:
     if incident.state is State.CLOSED and incident.close_reason is not CloseReason.COMPLETED:
         items: list[tuple[bool, str]] = []
     else:
-        items = [*_facts(incident, informed=report.informs), *_written(incident)]
+        # What closed by itself left nobody anything to write.
+        by_itself = incident.closed_by_kind is ActorKind.DAEMON
+        written = [item for item in _written(report) if item[0] or not by_itself]
+        items = [*_facts(incident, informed=report.informs), *written]
     lines = [f"- {DONE if done else OPEN} {words}" for done, words in items]
     asked = missing(incident)
     add = f"What is missing is added by {code(command(incident, asked))}" if asked else ""
@@ -101,8 +104,12 @@ def _facts(incident: Incident, *, informed: bool) -> Iterator[tuple[bool, str]]:
         )
 
 
-def _written(incident: Incident) -> Iterator[tuple[bool, str]]:
-    yield bool(incident.root_cause.strip()), "Root cause identified"
+def _written(report: Report) -> Iterator[tuple[bool, str]]:
+    incident, problem = report.incident, report.problem
+    found = bool(incident.root_cause.strip())
+    linked = f": {problem.name}" if problem is not None and not found else ""
+    yield found or problem is not None, f"Root cause identified (or problem created){linked}"
     yield bool(incident.summary.strip() and incident.fix.strip()), "All actions documented: summary, fix"
     followed = bool(incident.prevention.strip() or incident.process.actions)
     yield followed, "Follow-up actions created: prevention, or action items"
+    yield bool(incident.process.knowledge), "Knowledge base updated: a link to it"

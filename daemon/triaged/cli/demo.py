@@ -21,6 +21,7 @@ from triaged.replay.day import Day
 from triaged.replay.demo import Player
 
 _DAY = timedelta(hours=24)
+_PATIENCE = timedelta(seconds=30)
 _MARK = "made-by-triaged-demo"
 
 
@@ -68,6 +69,9 @@ def demo(
             failed.append(f"The day cannot go on: {error}")
             app.shut_down()
             return
+        until = clock.now() + _PATIENCE
+        while _unwritten(app, clock.now()) and clock.now() < until and not player.stopped.is_set():
+            clock.wait(player.stopped, timedelta(seconds=0.1))
         if player.stopped.is_set():
             return
         console.print(
@@ -93,6 +97,12 @@ def demo(
     for sentence in failed:
         typer.echo(sentence, err=True)
     raise typer.Exit(1 if failed else status)
+
+
+def _unwritten(app: App, now: datetime) -> bool:
+    """Whether issues have still to be written: on a small machine they come later than the day."""
+    with app.store.read() as reader:
+        return reader.gauges(now).pending > 0
 
 
 def _fresh(directory: Path) -> None:

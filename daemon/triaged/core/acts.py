@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from triaged.core import escalation, objectives, wording
 from triaged.core.alerting import reopen, verify
 from triaged.core.draft import Draft
@@ -181,12 +183,12 @@ def _is_overtaken(incident: Incident, event: CloseAsked) -> bool:
     return event.reason is CloseReason.COMPLETED or incident.judged.graver_than(event.seen or incident.judged)
 
 
-def renew(draft: Draft) -> None:
-    """Whoever acts has not forgotten it: the acknowledgement lasts its full time again."""
+def renew(draft: Draft, since: datetime | None = None) -> None:
+    """Whoever acts has not forgotten it: the acknowledgement lasts its full time again, from now or that instant."""
     incident = draft.incident
     lasting = draft.policy.severities[incident.severity].acknowledgement_for
     if incident.acknowledged_by is not None and lasting is not None and not incident.by_silence:
-        until = draft.now + lasting
+        until = (since or draft.now) + lasting
         draft.set(acknowledged_until=max(incident.acknowledged_until or until, until))
 
 

@@ -9,7 +9,7 @@ from triaged.core import wording
 from triaged.core.draft import Draft
 from triaged.core.effects import Audience, NoticeKind
 from triaged.core.model import Entry, Incident, Role, State
-from triaged.core.sla import Policy
+from triaged.core.sla import Policy, waited
 
 EARLY_SHARE: Final = 10
 """Somebody is reminded when a tenth of the interval is left, …"""
@@ -27,16 +27,15 @@ def follow(draft: Draft) -> None:
         draft.proceed(update=None, eta=None)
         _due(draft, draft.now)
     elif incident.severity.graver_than(before.severity) and incident.round:
-        _due(draft, draft.now, at_the_latest=incident.process.update_due_at)
+        _due(draft, draft.clock_at, at_the_latest=incident.process.update_due_at)
     elif before.severity.graver_than(incident.severity) and incident.round:
-        round_at = incident.round_at or draft.now
-        _due(draft, max(round_at, incident.process.updated_at or round_at))
+        _due_again(draft)
 
 
 def told(draft: Draft) -> None:
     """Stakeholders were told just now: the next time is an interval later."""
     draft.proceed(updated_at=draft.now)
-    _due(draft, draft.now)
+    _due(draft, draft.clock_at)
 
 
 def nudges_at(incident: Incident, policy: Policy) -> datetime | None:
@@ -97,10 +96,27 @@ def _asked(incident: Incident) -> tuple[str, ...]:
     return (lead,) if lead else (owner, "on_call") if owner else ("on_call",)
 
 
+def _due_again(draft: Draft) -> None:
+    """Another interval since stakeholders were told last; the time of pauses does not count."""
+    incident = draft.incident
+    round_at = incident.round_at or draft.now
+    since = max(round_at, incident.process.updated_at or round_at)
+    every = draft.policy.severities[incident.severity].update_every
+    due_at = None if every is None else since + every
+    for began_at, ended_at in incident.process.pauses:
+        if due_at is not None and ended_at > since:
+            due_at = waited(due_at, (max(began_at, since), ended_at))
+    _plan(draft, due_at)
+
+
 def _due(draft: Draft, since: datetime, *, at_the_latest: datetime | None = None) -> None:
     every = draft.policy.severities[draft.incident.severity].update_every
     due_at = None if every is None else since + every
     if at_the_latest is not None and (due_at is None or due_at >= at_the_latest):
         return
+    _plan(draft, due_at)
+
+
+def _plan(draft: Draft, due_at: datetime | None) -> None:
     if due_at != draft.incident.process.update_due_at or draft.incident.process.nudged:
         draft.proceed(update_due_at=due_at, nudged=0)

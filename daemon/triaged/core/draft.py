@@ -86,6 +86,11 @@ class Draft:
     def policy(self) -> Policy:
         return self.context.policy
 
+    @property
+    def clock_at(self) -> datetime:
+        """What the clocks show that a pause stops: now, or the instant at which they were stopped."""
+        return self.incident.process.paused_at or self.now
+
     def set(self, **changes: Any) -> None:
         self.incident = replace(self.incident, **changes)
 

@@ -159,9 +159,9 @@ def _asked_anew(before: Incident, incident: Incident) -> Ground | None:
 
 
 def _ask(draft: Draft, ground: Ground) -> None:
-    draft.proceed(asked_at=draft.now, told_at=None, level=0)
+    draft.proceed(asked_at=draft.clock_at, told_at=None, level=0)
     levels = _levels(draft)
-    at = _planned(draft.policy, levels, draft.now) if levels else None
+    at = _planned(draft.policy, levels, draft.clock_at) if levels else None
     draft.proceed(escalates_at=at, escalates_for=str(ground) if levels else "")
 
 

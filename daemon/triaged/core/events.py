@@ -372,6 +372,40 @@ class KnowledgeAdded(Struct, frozen=True, kw_only=True):
 Reviewing = ReviewAsked | ActionAsked
 
 
+class Said(Struct, frozen=True, kw_only=True):
+    """A person wrote a comment on the issue, which is at `url`."""
+
+    actor: Actor
+    text: str
+    url: str
+    at: datetime
+
+
+class Ticked(Struct, frozen=True, kw_only=True):
+    """Somebody ticked items of people's part of the issue, or took the tick away."""
+
+    done: tuple[str, ...] = ()
+    undone: tuple[str, ...] = ()
+
+
+class ClosedByBot(Struct, frozen=True, kw_only=True):
+    """A bot closed the issue, which is no person's close; `left` says that it stays so."""
+
+    name: str
+    left: bool
+
+
+class Undone(Struct, frozen=True, kw_only=True):
+    """What a person did to the issue (`what`) cannot be, says `why`: the issue is made to look like the incident."""
+
+    actor: Actor
+    what: str
+    why: str
+
+
+OnIssue = Said | Ticked | ClosedByBot | Undone
+
+
 class DowntimeAddedUp(Struct, frozen=True, kw_only=True):
     """The service of an incident that is over was down for longer than its budget allows within a time."""
 
@@ -408,5 +442,6 @@ Surroundings = (
     | DowntimeAddedUp
     | HealthSeen
     | EvidenceFound
+    | OnIssue
 )
 Event = AlertFired | AlertResolved | Grew | GrowthAwaited | DeadlinePassed | Surroundings | Folding | Act

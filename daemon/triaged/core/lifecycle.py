@@ -19,6 +19,7 @@ from triaged.core import (
     holding,
     judging,
     knowledge,
+    noticing,
     pausing,
     reviewing,
     silencing,
@@ -37,6 +38,7 @@ from triaged.core.events import (
     Assembled,
     Assigned,
     CloseAsked,
+    ClosedByBot,
     DeadlinePassed,
     DowntimeAddedUp,
     EscalateAsked,
@@ -63,6 +65,7 @@ from triaged.core.events import (
     ResumeAsked,
     ReviewAsked,
     RoleGiven,
+    Said,
     SeverityChosen,
     SilenceAsked,
     SilenceFailed,
@@ -70,7 +73,9 @@ from triaged.core.events import (
     SplitAsked,
     StormGoesOn,
     SuppressionsChanged,
+    Ticked,
     Unacknowledged,
+    Undone,
     Updated,
     WentOver,
     WorkedAround,
@@ -172,6 +177,9 @@ def decide(incident: Incident, event: Event, context: Context, now: datetime) ->
             reviewing.add_up(draft, event)
         case EvidenceFound():
             finding.found(draft, event)
+        case Said() | Ticked() | ClosedByBot() | Undone():
+            noticing.notice(draft, event)
+            actor = event.actor if isinstance(event, Said) else None
         case _:
             _act(draft, event)
             actor = event.actor

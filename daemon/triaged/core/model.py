@@ -576,6 +576,8 @@ class Entry(StrEnum):
     CHECK_IN = "check_in"
     PROBLEM = "problem"
     KNOWLEDGE = "knowledge"
+    COMMENT = "comment"
+    TICKED = "ticked"
 
 
 class TimelineEntry(Struct, frozen=True, kw_only=True):

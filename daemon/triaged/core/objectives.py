@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import attrgetter
 from typing import Final
 
@@ -21,7 +21,7 @@ from triaged.core.model import (
     Severity,
     State,
 )
-from triaged.core.sla import Pause, Policy
+from triaged.core.sla import Pause, Policy, waited
 
 _MOVE_DEADLINES: Final = attrgetter(
     "state",
@@ -136,7 +136,7 @@ def raise_targets(draft: Draft) -> None:
 
     A clock that is paused shows the instant of the pause: it is counted from that, and moves with the rest at its end.
     """
-    shown = {Objective.RESPONSE: draft.now, Objective.RESOLUTION: draft.incident.process.paused_at or draft.now}
+    shown = {Objective.RESPONSE: draft.now, Objective.RESOLUTION: draft.clock_at}
     for objective, start in shown.items():
         old_due = _due(draft.incident, objective)
         moved = _targets(draft, objective, start)
@@ -173,6 +173,7 @@ def end_pause(draft: Draft, why: str, *, by: Actor = DAEMON) -> None:
         paused_until=None,
         paused_for="",
         pauses=(*process.pauses, pause),
+        asked_at=_waited(process.asked_at, pause),
         escalates_at=_waited(process.escalates_at, pause),
         update_due_at=_waited(process.update_due_at, pause),
     )
@@ -193,8 +194,7 @@ def _move_resolution(draft: Draft, pause: Pause) -> None:
 
 
 def _waited(at: datetime | None, pause: Pause) -> datetime | None:
-    began_at, ended_at = pause
-    return at if at is None or at <= began_at else at + max(ended_at - began_at, timedelta())
+    return None if at is None else waited(at, pause)
 
 
 def responded(draft: Draft) -> None:

@@ -68,12 +68,12 @@ def over(draft: Draft) -> None:
     An owner may be somebody whom no channel reaches: then who is on call knows of it.
     """
     process = draft.incident.process
+    until = process.paused_until or draft.now
     objectives.end_pause(draft, "its time is over")
-    renew(draft)
+    renew(draft, until)
     if not draft.incident.state.working:
         return
     has_it = process.owner or draft.incident.acknowledged_by
-    until = process.paused_until or draft.now
     draft.notify(
         NoticeKind.PAUSE_OVER,
         (has_it, ON_CALL) if has_it else (ON_CALL,),

@@ -22,6 +22,15 @@ Pause = tuple[datetime, datetime]
 """When a clock stood still, from and until."""
 
 
+def waited(at: datetime, pause: Pause) -> datetime:
+    """An instant that waits in a pause: as much later in elapsed time, where it had not come when the pause began.
+
+    What was planned within the pause counts from its beginning: that is what a clock shows that stands still.
+    """
+    began_at, ended_at = pause
+    return at if at < began_at else at + max(ended_at - began_at, timedelta())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """How long an objective may take: a duration, or whole working days (`1bd`); `text` is as ops wrote it."""

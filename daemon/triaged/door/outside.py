@@ -15,7 +15,7 @@ from triaged.door.ingest import Receive, Scope, Send
 from triaged.intake.units import Answer, Delivery
 from triaged.ports.tally import Tally
 from triaged.sources.sns import Handshake
-from triaged.web.limits import MOST_BYTES
+from triaged.web.limits import most_bytes
 
 log = structlog.get_logger(__name__)
 
@@ -95,11 +95,12 @@ class Line(asyncio.Protocol):
         self._say(wire.Shaken(handshake, topics))
 
     async def application(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """An ASGI application: the daemon's, asked over the line. The daemon refuses a body of more than MOST_BYTES."""
+        """An ASGI application: the daemon's, asked over the line. The daemon refuses a body that is too large."""
         if scope["type"] != "http":
             return
-        body = b""
-        while len(body) <= MOST_BYTES:
+        body = bytearray()
+        most = most_bytes(scope["path"], scope["headers"])
+        while len(body) <= most:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return
@@ -111,7 +112,7 @@ class Line(asyncio.Protocol):
         # What is counted here belongs into the daemon's metrics before it may be asked for them.
         tally, self.tally = self.tally, Tally()
         self._say(wire.Counted(tally))
-        self._say(wire.Asked(number, {key: scope[key] for key in _SCOPE if key in scope}, body[: MOST_BYTES + 1]))
+        self._say(wire.Asked(number, {key: scope[key] for key in _SCOPE if key in scope}, bytes(body[: most + 1])))
         try:
             more = True
             while more:

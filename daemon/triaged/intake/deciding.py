@@ -213,6 +213,10 @@ class Deciding:
         for incident_id, silences in seen.items():
             self._apply(self._incidents[incident_id], silences)
 
+    def incident(self, incident_id: int) -> Incident | None:
+        """The incident as it is by now, of those that were read."""
+        return self._incidents.get(incident_id)
+
     def happened(self, told: Happened) -> None:
         """A worker's work for an incident came to something."""
         incident = self._incidents.get(told.incident_id)

@@ -13,11 +13,12 @@ from functools import partial
 import structlog
 from prometheus_client import Counter as Metric
 
+from triaged.core.events import CloseAsked, ReopenAsked, Undone
 from triaged.core.heartbeats import SOURCE
 from triaged.core.model import Alert, Incident
 from triaged.core.sla import Policy
 from triaged.errors import ActError, Conflict, NotFoundError, PayloadError, StoreError
-from triaged.intake import problems
+from triaged.intake import observing, problems
 from triaged.intake.deciding import Deciding
 from triaged.intake.hearing import Hearings
 from triaged.intake.known import Known
@@ -30,6 +31,7 @@ from triaged.intake.units import (
     EndWindow,
     Happened,
     Job,
+    Observed,
     Passed,
     Planning,
     PlanWindow,
@@ -248,6 +250,7 @@ class Intake:
             if digest not in failed:
                 log.error("alert failed", exc_info=error)
                 failed[digest] = _traceback(error)
+        solving: list[AskProblem] = []
         for index, unit in enumerate(units):
             match unit:
                 case Delivery() if index in readings:
@@ -264,6 +267,9 @@ class Intake:
                     | RulesEnded()
                 ):
                     told.answers[index] = _do(deciding, unit)
+                case Observed():
+                    told.answers[index], asked = self._observe(transaction, deciding, unit, now)
+                    solving += asked
                 case _:
                     """A body that cannot be read is answered, a job comes last."""
         if ours.alerts:
@@ -273,7 +279,27 @@ class Intake:
         if deciding.grow():
             self._save(transaction, deciding.batch, told, now)
         told.assembles = deciding.assembles
+        for act in solving:
+            _, batch = problems.take(transaction, act, self._rules.rule_set, now)
+            self._save(transaction, batch, told, now)
         self._run_last(transaction, units, told, now)
+
+    def _observe(
+        self, transaction: Transaction, deciding: Deciding, unit: Observed, now: datetime
+    ) -> tuple[Answer, list[AskProblem]]:
+        """What people did to an issue is done here, too; what is asked of problems waits for all else."""
+        incident = deciding.incident(unit.incident_id)
+        answer, steps = observing.take(transaction, unit, incident, self._rules.rule_set, now)
+        for step in steps:
+            if isinstance(step, Ask):
+                refused = _ask(deciding, step)
+                if refused.status != 200 and isinstance(step.act, CloseAsked | ReopenAsked):
+                    what = "the close" if isinstance(step.act, CloseAsked) else "the reopening"
+                    undone = Undone(actor=step.act.actor, what=what, why=refused.error)
+                    deciding.happened(Happened(incident_id=step.incident_id, event=undone))
+            elif isinstance(step, Happened):
+                deciding.happened(step)
+        return answer, [step for step in steps if isinstance(step, AskProblem)]
 
     def _run_last(self, transaction: Transaction, units: Sequence[Unit], told: _Told, now: datetime) -> None:
         """Problems and the workers' jobs, which see what the others decided."""
@@ -450,7 +476,7 @@ def _ask(deciding: Deciding, ask: Ask) -> Answer:
 def _incident_ids(units: Sequence[Unit]) -> set[int]:
     ids: set[int] = set()
     for unit in units:
-        if isinstance(unit, Ask | Happened):
+        if isinstance(unit, Ask | Happened | Observed):
             ids.add(unit.incident_id)
         elif isinstance(unit, Passed):
             ids.add(unit.deadline.incident_id)

@@ -8,14 +8,26 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from triaged.core.events import Act, Assembled, DowntimeAddedUp, EvidenceFound, HealthSeen, NobodyTold, SilenceFailed
+from triaged.core.events import (
+    Act,
+    Assembled,
+    DowntimeAddedUp,
+    EvidenceFound,
+    HealthSeen,
+    NobodyTold,
+    OnIssue,
+    SilenceFailed,
+)
 from triaged.core.maintenance import Plan
 from triaged.core.model import Deadline
+from triaged.core.observed import Looked
 from triaged.core.rules import RuleSet
 from triaged.core.sla import Policy
 from triaged.core.solving import ProblemAct
 from triaged.core.staleness import Unheard
 from triaged.core.suppression import Suppression
+from triaged.ports.backend import Kind
+from triaged.ports.looks import Basis
 from triaged.ports.source import Reading
 
 
@@ -133,7 +145,7 @@ class Happened(Struct, frozen=True, kw_only=True):
     """What a worker was asked to do for an incident came out so that people have to know it."""
 
     incident_id: int
-    event: SilenceFailed | NobodyTold | DowntimeAddedUp | Assembled | HealthSeen | EvidenceFound
+    event: SilenceFailed | NobodyTold | DowntimeAddedUp | Assembled | HealthSeen | EvidenceFound | OnIssue
 
 
 class Recurring(Struct, frozen=True, kw_only=True):
@@ -151,10 +163,28 @@ class AskProblem(Struct, frozen=True, kw_only=True):
     quietly: bool = False
 
 
+class Observed(Struct, frozen=True, kw_only=True):
+    """An issue was looked at, after we had heard at `hinted_at` that it may have changed.
+
+    `number` and `kind` say what it is of, `incident_id` is the incident that acts on it are of, 0 where it is of none.
+    `basis` is what we had written before the look: where that is another one by now it says nothing (409). `remarks` is
+    how many comments of others there are in all.
+    """
+
+    number: int
+    kind: Kind
+    incident_id: int
+    looked: Looked
+    basis: Basis
+    hinted_at: datetime
+    through_at: datetime
+    remarks: int
+
+
 Watching = Heard | Listen | Expect | Leave
 Planning = PlanWindow | EndWindow | WindowsChanged
 Solving = Recurring | AskProblem
-Unit = Delivery | Ask | Passed | RulesEnded | Suppress | Stale | Happened | Watching | Planning | Solving | Job
+Unit = Delivery | Ask | Passed | RulesEnded | Suppress | Stale | Happened | Observed | Watching | Planning | Solving | Job
 
 
 class Answer(Struct, frozen=True, kw_only=True):

@@ -41,13 +41,11 @@ class Issue(Struct, frozen=True, kw_only=True):
     """An issue as it should be: `block` is the daemon's part of the body, `people` what people's part begins with.
 
     `repository` is where it is, or where it is to be made; "" where the backend has only one place. `incident_id` is
-    the number of what it is of: incidents, reviews and problems share one sequence. `about` is the incident whose
-    review it is, 0 for any other kind.
+    the number of what it is of: incidents, reviews and problems share one sequence.
     """
 
     incident_id: int
     kind: Kind = Kind.INCIDENT
-    about: int = 0
     repository: str = ""
     title: str
     block: str

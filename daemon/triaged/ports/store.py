@@ -31,6 +31,7 @@ from triaged.core.staleness import Unheard
 from triaged.core.suppression import Changes as SuppressionChanges
 from triaged.core.suppression import Suppression
 from triaged.ports.backend import Address
+from triaged.ports.looks import LookTable
 from triaged.ports.problems import ProblemTable
 
 
@@ -345,6 +346,11 @@ class Transaction(Protocol):
     @property
     def problems(self) -> ProblemTable:
         """What recurs."""
+        ...
+
+    @property
+    def looks(self) -> LookTable:
+        """What was seen of issues."""
         ...
 
     def next_id(self, of: str) -> int:

@@ -149,7 +149,11 @@ def _some_span(value: Value) -> timedelta | None:
 
 
 def _queries(value: Value) -> tuple[str, ...]:
-    queries = value.names(lambda query: query.shaped(rf".{{1,{LONGEST_QUERY}}}", "a query of Prometheus"))
+    queries = value.names(
+        lambda query: query.shaped(
+            rf"\S(?:.|\n){{0,{LONGEST_QUERY - 1}}}", f"a query of Prometheus, of at most {LONGEST_QUERY:,} characters"
+        )
+    )
     if len(queries) > MOST_QUERIES:
         value.complain(f"expected at most {MOST_QUERIES} queries, got {len(queries)}")
     return queries

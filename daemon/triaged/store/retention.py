@@ -52,6 +52,7 @@ def forget_incidents(connection: Connection, before: datetime) -> list[int]:
         s.knowledge,
     ):
         connection.execute(delete(table).where(table.c.incident_id.in_(ids)))
+    connection.execute(delete(s.looks).where(s.looks.c.number.in_(ids)))
     connection.execute(delete(s.incidents).where(c.id.in_(ids)))
     return ids
 
@@ -61,3 +62,4 @@ def forget_numbered(connection: Connection, numbers: Iterable[Row[tuple[int]]]) 
     ids = [number for (number,) in numbers]
     for table in (s.comments, s.publications):
         connection.execute(delete(table).where(table.c.incident_id.in_(ids)))
+    connection.execute(delete(s.looks).where(s.looks.c.number.in_(ids)))

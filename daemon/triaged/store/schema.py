@@ -43,6 +43,7 @@ from triaged.core.silences import Stage
 from triaged.core.staleness import Hearing, Unheard
 from triaged.core.suppression import Hush, Suppression
 from triaged.ports.channel import Message
+from triaged.ports.looks import Look
 from triaged.ports.reviews import ActionRow, ReviewRow
 from triaged.ports.silences import WantedSilence
 from triaged.ports.store import AlertRecord, Fate, Notice, PendingComment, Publication
@@ -70,6 +71,7 @@ PROBLEM = Codec(Problem)
 COUNTED = Codec(Counted)
 REVIEW = Codec(ReviewRow)
 ACTION_ITEM = Codec(ActionRow)
+LOOK = Codec(Look)
 
 # SQLite gives ids by itself only to a column declared exactly INTEGER.
 ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -264,6 +266,23 @@ publications = Table(
         **_only("wanted != done"),
     ),
     Index("ix_publications_doubtful_at", "doubtful_at", **_only("doubtful_at IS NOT NULL")),
+    Index("ix_publications_place", "repository", "number", **_only("number IS NOT NULL")),
+)
+
+# What was seen of issues, by the number of what they are of; made with the first hint that one changed.
+looks = Table(
+    "looks",
+    metadata,
+    *_columns(LOOK, "number"),
+    Index("ix_looks_hinted", "due_at", **_only("hinted_at IS NOT NULL")),
+)
+
+# From when on each repository is listed for what changed.
+polls = Table(
+    "polls",
+    metadata,
+    Column("repository", Text, primary_key=True),
+    Column("since_at", BigInteger, nullable=False),
 )
 
 comments = Table(

@@ -37,6 +37,7 @@ from triaged.store import (
     findings,
     health,
     heartbeats,
+    looks,
     maintenance,
     problems,
     retention,
@@ -253,6 +254,11 @@ class Transaction:
     def problems(self) -> problems.Problems:
         """What recurs."""
         return problems.Problems(self.connection)
+
+    @property
+    def looks(self) -> looks.Looks:
+        """What was seen of issues."""
+        return looks.Looks(self.connection)
 
     @_translating
     def last_episodes(self, fingerprints: Iterable[str]) -> dict[str, Episode]:

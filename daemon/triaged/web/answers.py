@@ -329,7 +329,7 @@ def _firing(episode: Episode, suppressed: Iterable[Suppression]) -> dict[str, ob
 def masked(row: IncidentRow) -> IncidentRow:
     """A restricted incident for those who may not know more of it than its title and its link."""
     process = replace(row.incident.process, paused_for="", owner="", roles={}, workaround="", update=None, eta=None)
-    process = replace(process, review=None, actions=(), bridge="", knowledge=())
+    process = replace(process, review=None, actions=(), bridge="", knowledge=(), watch=NO_WATCH)
     hidden = replace(
         row.incident,
         because=(),

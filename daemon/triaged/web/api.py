@@ -42,6 +42,7 @@ from triaged.web.edge import Edge, TheToken
 from triaged.web.explained import Explained, explained
 from triaged.web.exposition import expose
 from triaged.web.fields import Strict
+from triaged.web.github import router as github
 from triaged.web.heartbeats import router as heartbeats
 from triaged.web.known import Knowledge
 from triaged.web.maintenance import router as maintenance
@@ -77,7 +78,7 @@ def build(desk: Desk) -> FastAPI:
     # FastAPI's own page of documentation loads scripts from elsewhere; ours is rendered here.
     app = Api(title="triaged", version=__version__, description=_ABOUT, docs_url=None, redoc_url=None)
     app.state.desk = desk
-    for described in (_reading, reporting, _acting, problems, heartbeats, maintenance, on_call, _system):
+    for described in (_reading, reporting, _acting, problems, heartbeats, maintenance, on_call, github, _system):
         app.include_router(described)
     for pages in (board.router, status.router, docs.router, static.router, calendar.router, problem_page):
         app.include_router(pages)

@@ -19,7 +19,7 @@ from triaged.core.record import missing
 from triaged.errors import NotFoundError
 from triaged.explaining.why import why
 from triaged.ports.store import Fate, IncidentRow, Wanted
-from triaged.store import findings, problems, suppressions
+from triaged.store import findings, health, problems, suppressions
 from triaged.store.codec import from_us
 from triaged.store.reading import Gauges
 from triaged.web import evidence, heartbeats, maintenance, oncall, reporting, views
@@ -120,6 +120,7 @@ def show_incident(name: str, desk: TheDesk) -> Response:
         deadlines = reader.deadlines(incident.id)
         folded, folded_count = reader.folded(incident.id, _MOST_FOLDED)
         on_call = oncall.of_team(desk, reader, incident.team)
+        said = () if row.hidden else health.of_round(reader.connection, incident)
         judged = None if row.hidden else why(reader, incident, desk.rules(), desk.former)
         policy = desk.former.policy(reader, incident.policy, current=desk.rules())
         looked = None if row.hidden else findings.of_incident(reader.connection, incident.id)
@@ -146,6 +147,7 @@ def show_incident(name: str, desk: TheDesk) -> Response:
         next_update_at=cadence.next_at(incident),
         roles=policy.severities[incident.severity].roles if _runs(row) else (),
         missing=missing(incident),
+        health=said,
         folded=folded,
         folded_count=folded_count,
         problem=problem,

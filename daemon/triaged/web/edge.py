@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, Response
 from triaged.web.auth import Role, Token
 from triaged.web.desk import Desk
 from triaged.web.heartbeats import PREFIX as HEARTBEATS
-from triaged.web.limits import MOST_BYTES
+from triaged.web.limits import GITHUB, most_bytes
 from triaged.web.pages import is_page, problem
 
 log = structlog.get_logger(__name__)
@@ -89,7 +89,8 @@ class Edge:
 
         try:
             if scope["method"] not in _SAFE:
-                scope[TOKEN] = self._may_act(scope)
+                # GitHub's webhook has no token of ours: its signature is looked at where its body is.
+                scope[TOKEN] = None if scope["path"] == GITHUB else self._may_act(scope)
                 receive = await _whole(scope, receive)
             elif self._desk.loopback:
                 self._refuse_other_names(_values(scope, b"host"))
@@ -149,6 +150,7 @@ async def _whole(scope: Scope, receive: Receive) -> Receive:
     """The request with its body read; raises Refused (413) as soon as it is too large."""
     chunks: list[bytes] = []
     size, more = 0, True
+    most = most_bytes(scope["path"], scope["headers"])
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -156,8 +158,8 @@ async def _whole(scope: Scope, receive: Receive) -> Receive:
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         more = message.get("more_body", False)
-        if size > MOST_BYTES:
-            raise Refused(413, f"expected a body of at most {MOST_BYTES:,} bytes, got more")
+        if size > most:
+            raise Refused(413, f"expected a body of at most {most:,} bytes, got more")
     body = b"".join(chunks)
     given = False
 

@@ -7,13 +7,11 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Final
 
-from triaged.core.events import CloseAsked, ReopenAsked
-from triaged.core.model import CloseReason, Entry
+from triaged.core.model import Entry
 from triaged.core.rules import ProblemRules
-from triaged.core.solving import ProblemClosed, ProblemReopened
 from triaged.errors import StoreError
-from triaged.intake.units import Answer, AskProblem, Recurring, Unit
-from triaged.ports.backend import Issue, Places
+from triaged.intake.units import Answer, Recurring, Unit
+from triaged.ports.backend import Places
 from triaged.ports.problems import ProblemReport
 from triaged.store import problems, queue
 from triaged.store.reading import Reader
@@ -108,16 +106,6 @@ class ProblemsWorker:
         """The row before the first one that is to be read again."""
         late = [row for row, _, at in found if at > now - LATE]
         return min(late) - 1 if late else last
-
-
-def on_problem(issue: Issue, act: CloseAsked | ReopenAsked) -> Unit:
-    """A person's close or reopening of a problem's issue is one of the problem."""
-    asked: ProblemClosed | ProblemReopened = ProblemReopened(actor=act.actor, reason="its issue was opened again")
-    if isinstance(act, CloseAsked):
-        completed = act.reason is CloseReason.COMPLETED
-        reason = CloseReason.COMPLETED if completed else CloseReason.NOT_PLANNED
-        asked = ProblemClosed(actor=act.actor, reason=reason, note="its issue was closed", at=act.at)
-    return AskProblem(number=issue.incident_id, act=asked, quietly=True)
 
 
 def gather_problem(

@@ -7,22 +7,18 @@ list may hide it, before the same request is sent again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any, Final
 
 import structlog
 
 from triaged.clock import Clock
-from triaged.core.events import CloseAsked, Record, ReopenAsked
-from triaged.core.model import Actor, ActorKind, Severity
 from triaged.errors import DeliveryError
-from triaged.intake.units import Answer, Ask, Unit
-from triaged.ports.backend import Address, Backend, Found, Issue, Kind, Written
+from triaged.ports.backend import Address, Backend, Issue, Written
 from triaged.ports.store import PendingComment, Publication, Waiting, Write
-from triaged.store import queue
+from triaged.store import looks, queue
 from triaged.store.codec import to_json, to_us
 from triaged.store.reading import Reader
 from triaged.workers.backoff import backoff
@@ -37,14 +33,6 @@ _GIVEN_UP: Final = timedelta(minutes=15)
 _URGENT_RANK: Final = 1
 
 Render = Callable[[Reader, int, str], Issue | None]
-OnIssue = CloseAsked | ReopenAsked
-"""What a person can do to an issue that is an act on what it is of."""
-Heed = Callable[[Issue, OnIssue], Unit]
-
-
-def on_incident(issue: Issue, act: OnIssue) -> Unit:
-    """A person's close or reopening of an incident's issue is one of the incident."""
-    return Ask(incident_id=issue.incident_id, act=act, quietly=True)
 
 
 class PublishWorker:
@@ -58,18 +46,14 @@ class PublishWorker:
         *,
         read: Callable[[], AbstractContextManager[Reader]],
         run: Run,
-        ask: Callable[[Unit], Answer],
         render: Render,
         clock: Clock,
         operation_id: Callable[[], str],
         interval: timedelta,
-        heed: Mapping[Kind, Heed] = MappingProxyType({Kind.INCIDENT: on_incident}),
     ) -> None:
         self._backend = backend
-        self._heeded = heed
         self._read = read
         self._run = run
-        self._ask = ask
         self._render = render
         self._clock = clock
         self._operation_id = operation_id
@@ -163,6 +147,8 @@ class PublishWorker:
 
     def _created(self, publication: Publication, address: Address, written: Written, *, digest: str, done: int) -> None:
         self._record(publication, created=1, digest=digest, done=done, **_address(address), **_written(written))
+        if publication.doubtful_at is not None:
+            self._twins.expect(self._clock.now())
 
     def _update(self, publication: Publication, issue: Issue) -> None:
         address = publication.address
@@ -176,13 +162,13 @@ class PublishWorker:
         except DeliveryError as error:
             self._failed(publication, error)
             return
-        # A close that we did not write is remembered as it stands: an incident that stays open opens the issue again.
-        closed = issue.closed if issue.closed != last.closed else found.closed
-        written = Written(block=issue.block, labels=issue.labels, closed=closed)
+        if found.closed != last.closed:
+            # Somebody else closed or opened it: who looks at it next says what that means.
+            self._run(lambda tx, at: looks.hint_met(tx.connection, issue.incident_id, last.labels, at))
+        written = Written(block=issue.block, labels=issue.labels, closed=issue.closed)
         self._record(
             publication, done=publication.wanted, digest=issue.digest, **_address(found.address), **_written(written)
         )
-        self._heed(issue, last, found)
 
     def _comment(self, comment: PendingComment, publication: Publication, now: datetime) -> None:
         address = publication.address
@@ -200,16 +186,6 @@ class PublishWorker:
             self._failed(comment, error)
             return
         self._said(comment)
-
-    def _heed(self, issue: Issue, last: Written, found: Found) -> None:
-        """What a person did to the issue meanwhile is an act on what it is of; a bot's is not."""
-        if found.bot or found.closed == last.closed:
-            return
-        actor = Actor(name=found.by or "somebody on the issue", kind=ActorKind.PERSON)
-        seen = next((severity for severity in Severity if f"severity: {severity}" in last.labels), None)
-        close = CloseAsked(actor=actor, reason=found.reason, record=Record(), at=found.at, seen=seen)
-        act = close if found.closed else ReopenAsked(actor=actor)
-        self._ask(self._heeded[issue.kind](issue, act))
 
     def _search_again(self, item: Publication | PendingComment, intended_at: datetime, now: datetime) -> bool:
         """Plan the next look after one that found nothing; False once it is proven that nothing was written."""

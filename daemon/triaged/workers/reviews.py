@@ -5,12 +5,11 @@ from __future__ import annotations
 from msgspec.structs import replace
 from sqlalchemy import func, select
 
-from triaged.core.events import CloseAsked, ReopenAsked, ReviewAsked
-from triaged.core.model import CloseReason, Incident, ReviewOutcome
+from triaged.core.model import Incident
 from triaged.core.recipients import STAKEHOLDERS
 from triaged.explaining.former import Former
-from triaged.intake.units import Ask, Rules, Unit
-from triaged.ports.backend import Issue, Places
+from triaged.intake.units import Rules
+from triaged.ports.backend import Places
 from triaged.ports.reviews import ReviewReport
 from triaged.store import queue, reviews
 from triaged.store import schema as s
@@ -46,17 +45,6 @@ def gather_review(  # noqa: PLR0913 - what a report is made of
         participants=_participants(reader, incident),
         invited=STAKEHOLDERS in rules.rule_set.teams and not incident.restricted,
     )
-
-
-def on_review(issue: Issue, act: CloseAsked | ReopenAsked) -> Unit:
-    """A person's close of a review's issue says that it was held; as anything but completed it is waived."""
-    asked = ReviewAsked(actor=act.actor, outcome=ReviewOutcome.OPEN, reason="its issue was opened again")
-    if isinstance(act, CloseAsked) and act.reason is CloseReason.COMPLETED:
-        asked = ReviewAsked(actor=act.actor, outcome=ReviewOutcome.HELD)
-    elif isinstance(act, CloseAsked):
-        reason = f"its issue was closed as {str(act.reason).replace('_', ' ')}"
-        asked = ReviewAsked(actor=act.actor, outcome=ReviewOutcome.WAIVED, reason=reason)
-    return Ask(incident_id=issue.about, act=asked, quietly=True)
 
 
 def _participants(reader: Reader, incident: Incident) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from fakes.github.routes import OPERATIONS
 from fakes.github.server import Server
 from fakes.github.site import Site
 from fakes.github.state import Comment, Issue, Repository, Role, User, World
+from fakes.github.webhooks import Webhooks
 
 FaultT = TypeVar("FaultT", bound=Fault)
 TOKEN = "github_pat_" + "11AFAKE0" * 10
@@ -59,6 +60,8 @@ class FakeGitHub:
             changed=self._changed,
             prefix=prefix,
         )
+        self.webhooks = Webhooks()
+        self._world.tell = self._tell
         self._server = Server(handle=self._site.handle, on_bug=self.violations.append)
         self._prefix = prefix
         self.add_token(token, login)
@@ -208,6 +211,12 @@ class FakeGitHub:
         self.grant(login, role, repository=place)
         return Person(user=self._world.user(login), repository=place, world=self._world, lock=self._state)
 
+    def bot_named(self, login: str) -> Person:
+        """An App of others that acts on the main repository; its login ends in `[bot]`."""
+        with self._state():
+            bot = self._world.user(login, kind="Bot")
+        return self.person(bot.login)
+
     # what goes wrong
 
     def fail(self, operation: str, fault: FaultT, *, times: int = 1) -> FaultT:
@@ -240,6 +249,9 @@ class FakeGitHub:
     @list_lag.setter
     def list_lag(self, lag: timedelta) -> None:
         self._site.desk.list_lag = lag
+
+    def _tell(self, repository: Repository, issue: Issue, by: User | None, **more: object) -> None:
+        self.webhooks.tell(self._site.desk.render, repository, issue, by, **more)
 
     @contextmanager
     def _state(self) -> Iterator[None]:

@@ -31,14 +31,19 @@ def create_issue(call: Call) -> Answer:
     _check_assignees(call, assignees)
     title, body = str(fields["title"]).strip(), fields.get("body")
     issue = call.world.add_issue(call.repository, title=title, body=body, author=call.actor)
-    call.world.set_labels(call.repository, issue, labels)
-    call.world.set_assignees(issue, assignees)
+    call.world.set_labels(call.repository, issue, labels, by=call.actor)
+    call.world.set_assignees(issue, assignees, by=call.actor)
     location = {"Location": call.render.issue_url(call.repository, issue)}
     return Answer(201, call.render.issue(call.repository, issue), location)
 
 
 def get_issue(call: Call) -> Answer:
     return Answer(200, call.render.issue(call.repository, call.issue))
+
+
+def list_events(call: Call) -> Answer:
+    events = [call.render.event(call.repository, one) for one in call.issue.events]
+    return call.page(events, f"issues/{call.issue.number}/events")
 
 
 def list_issues(call: Call) -> Answer:
@@ -65,9 +70,9 @@ def update_issue(call: Call) -> Answer:
     _check_assignees(call, assignees or [])
     duplicate_of = _canonical(call)
     if labels is not None:
-        call.world.set_labels(call.repository, issue, labels)
+        call.world.set_labels(call.repository, issue, labels, by=call.actor)
     if assignees is not None:
-        call.world.set_assignees(issue, assignees)
+        call.world.set_assignees(issue, assignees, by=call.actor)
     _write_texts(call, issue)
     _write_state(call, issue, duplicate_of)
     return Answer(200, call.render.issue(call.repository, issue))
@@ -77,7 +82,7 @@ def add_assignees(call: Call) -> Answer:
     """201. Unknown people, and everyone where push access is missing, are silently ignored."""
     if call.may_push:
         known = [login for login in call.fields.get("assignees", []) if login.lower() in call.world.users]
-        call.world.set_assignees(call.issue, [user.login for user in call.issue.assignees] + known)
+        call.world.set_assignees(call.issue, [user.login for user in call.issue.assignees] + known, by=call.actor)
     return Answer(201, call.render.issue(call.repository, call.issue))
 
 
@@ -85,7 +90,7 @@ def remove_assignees(call: Call) -> Answer:
     if call.may_push:
         gone = {login.lower() for login in call.fields.get("assignees", [])}
         kept = [user.login for user in call.issue.assignees if user.login.lower() not in gone]
-        call.world.set_assignees(call.issue, kept)
+        call.world.set_assignees(call.issue, kept, by=call.actor)
     return Answer(200, call.render.issue(call.repository, call.issue))
 
 
@@ -147,7 +152,7 @@ def _write_state(call: Call, issue: Issue, duplicate_of: int | None) -> None:
         return
     if wanted == "closed":
         reason = CLOSE_REASONS.get(call.fields.get("state_reason"), "completed")
-        issue.close(reason, by=call.actor, at=call.world.now())
+        call.world.close(issue, reason, by=call.actor)
         issue.duplicate_of = duplicate_of
     else:
-        issue.reopen(at=call.world.now())
+        call.world.reopen(issue, by=call.actor)

@@ -49,7 +49,7 @@ def remove_label(call: Call) -> Answer:
         raise forbidden("issues=write")
     if name not in issue.labels:
         raise not_found("Label does not exist")
-    call.world.set_labels(call.repository, issue, [key for key in issue.labels if key != name])
+    call.world.set_labels(call.repository, issue, [key for key in issue.labels if key != name], by=call.actor)
     return Answer(200, call.render.labels(call.repository, issue))
 
 
@@ -95,7 +95,7 @@ def _change_labels(call: Call, *, keep: bool) -> Answer:
     given = call.body if isinstance(call.body, list) else call.fields.get("labels", [])
     kept = [call.repository.labels[key].name for key in issue.labels] if keep else []
     names = label_names(given, already=len(kept))
-    call.world.set_labels(call.repository, issue, kept + names)
+    call.world.set_labels(call.repository, issue, kept + names, by=call.actor)
     return Answer(200, call.render.labels(call.repository, issue))
 
 

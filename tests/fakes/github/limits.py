@@ -59,6 +59,10 @@ class Limits:
         if operation in CREATIONS:
             self._check_creations(token, ledger, at=at)
 
+    def give_back(self, token: str) -> None:
+        """The request that was counted last costs nothing of the primary limit ("Conditional requests")."""
+        self._ledgers[token].used -= 1
+
     def refusal(self, token: str, fault: Limited, *, at: datetime) -> Refusal:
         """The refusal that a limit of this kind gives, with its true words."""
         ledger = self._ledgers[token]

@@ -52,33 +52,34 @@ class Person:
 
     def close(self, number: int, reason: CloseReason = "completed") -> None:
         with self.lock():
-            self._issue(number).close(reason, by=self.user, at=self.world.now())
+            self.world.close(self._issue(number), reason, by=self.user)
 
     def reopen(self, number: int) -> None:
         with self.lock():
-            self._issue(number).reopen(at=self.world.now())
+            self.world.reopen(self._issue(number), by=self.user)
 
     def label(self, number: int, *names: str) -> None:
         with self.lock():
             issue = self._issue(number)
             kept = [self.repository.labels[key].name for key in issue.labels]
-            self.world.set_labels(self.repository, issue, [*kept, *names])
+            self.world.set_labels(self.repository, issue, [*kept, *names], by=self.user)
 
     def unlabel(self, number: int, *names: str) -> None:
         with self.lock():
             issue, gone = self._issue(number), {name.lower() for name in names}
-            self.world.set_labels(self.repository, issue, [key for key in issue.labels if key not in gone])
+            kept = [key for key in issue.labels if key not in gone]
+            self.world.set_labels(self.repository, issue, kept, by=self.user)
 
     def assign(self, number: int, *logins: str) -> None:
         with self.lock():
             issue = self._issue(number)
-            self.world.set_assignees(issue, [*(user.login for user in issue.assignees), *logins])
+            self.world.set_assignees(issue, [*(user.login for user in issue.assignees), *logins], by=self.user)
 
     def unassign(self, number: int, *logins: str) -> None:
         with self.lock():
             issue, gone = self._issue(number), {login.lower() for login in logins}
             kept = [user.login for user in issue.assignees if user.login.lower() not in gone]
-            self.world.set_assignees(issue, kept)
+            self.world.set_assignees(issue, kept, by=self.user)
 
     def lock_issue(self, number: int) -> None:
         with self.lock():

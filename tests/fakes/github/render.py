@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from fakes.github.state import Comment, Issue, Label, Repository, Role, User
+from fakes.github.state import Comment, Happened, Issue, Label, Repository, Role, User
 
 Json = dict[str, Any]
 
@@ -125,6 +125,25 @@ class Renderer:
             body["closed_by"] = self.user(issue.closed_by) if issue.closed_by else None
         if issue.is_pull_request:
             body["pull_request"] = dict.fromkeys(("url", "html_url", "diff_url", "patch_url"), html_url)
+        return body
+
+    def event(self, repository: Repository, happened: Happened) -> Json:
+        body: Json = {
+            "id": happened.id,
+            "node_id": f"E_{happened.id}",
+            "url": f"{self.repository_url(repository)}/issues/events/{happened.id}",
+            "actor": None if happened.by is None else self.user(happened.by),
+            "event": happened.event,
+            "commit_id": None,
+            "commit_url": None,
+            "created_at": instant(happened.at),
+            "performed_via_github_app": None,
+        }
+        if happened.label:
+            body["label"] = {"name": happened.label, "color": "ededed"}
+        if happened.assignee is not None:
+            body["assignee"] = self.user(happened.assignee)
+            body["assigner"] = self.user(happened.by or happened.assignee)
         return body
 
     def comment(self, repository: Repository, comment: Comment) -> Json:

@@ -34,6 +34,7 @@ _IN_A_REPOSITORY: tuple[tuple[str, str, str, Operation], ...] = (
     ("PATCH", "/issues/comments/{comment_id}", "update_comment", comments.update_comment),
     ("GET", _ISSUE, "get_issue", issues.get_issue),
     ("PATCH", _ISSUE, "update_issue", issues.update_issue),
+    ("GET", f"{_ISSUE}/events", "list_events", issues.list_events),
     ("GET", f"{_ISSUE}/comments", "list_comments", comments.list_comments),
     ("POST", f"{_ISSUE}/comments", "create_comment", comments.create_comment),
     ("GET", f"{_ISSUE}/labels", "list_issue_labels", labels.list_issue_labels),

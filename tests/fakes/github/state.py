@@ -51,6 +51,18 @@ class Comment:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """What was done to an issue: `label` is the name of a label; nobody did it, where `by` is None."""
+
+    id: int
+    event: str
+    at: datetime
+    by: User | None
+    label: str = ""
+    assignee: User | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class Issue:
     """`labels` are keys of the repository's labels (lower case), `assignees` are users in order of assignment."""
@@ -69,19 +81,12 @@ class Issue:
     labels: list[str] = field(default_factory=list)
     assignees: list[User] = field(default_factory=list)
     comments: list[int] = field(default_factory=list)
+    events: list[Happened] = field(default_factory=list)
     locked: bool = False
     deleted: bool = False
     is_pull_request: bool = False
     duplicate_of: int | None = None
     moved_to: tuple[int, int] | None = None
-
-    def close(self, reason: CloseReason, *, by: User, at: datetime) -> None:
-        self.state, self.state_reason, self.closed_at, self.closed_by = "closed", reason, at, by
-        self.updated_at = at
-
-    def reopen(self, *, at: datetime) -> None:
-        self.state, self.state_reason, self.closed_at, self.closed_by = "open", "reopened", None, None
-        self.updated_at = at
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,6 +139,7 @@ class World:
         self.apps = apps
         self._next_id = 1000
         self.pinned_at: datetime | None = None
+        self.tell: Callable[..., None] = lambda *_, **__: None
         self.users: dict[str, User] = {}
         self.tokens: dict[str, User] = {}
         self.repositories: dict[int, Repository] = {}
@@ -192,6 +198,7 @@ class World:
             is_pull_request=is_pull_request,
         )
         repository.issues[issue.number] = issue
+        self._told(issue, author, event="issues", action="opened")
         return issue
 
     def add_comment(self, repository: Repository, issue: Issue, *, body: str, author: User) -> Comment:
@@ -202,6 +209,7 @@ class World:
         repository.comments[comment.id] = comment
         issue.comments.append(comment.id)
         issue.updated_at = at
+        self._told(issue, author, event="issue_comment", action="created", comment={"id": comment.id, "body": body})
         return comment
 
     def add_label(self, repository: Repository, name: str) -> Label:
@@ -216,19 +224,47 @@ class World:
         for issue in repository.issues.values():
             issue.labels = [new if key == old else key for key in issue.labels]
 
-    def set_labels(self, repository: Repository, issue: Issue, names: list[str]) -> None:
+    def note(self, issue: Issue, event: str, by: User | None, **more: Any) -> None:
+        """What was done is kept, and the issue has changed."""
+        issue.updated_at = self.now()
+        issue.events.append(Happened(id=self.new_id(), event=event, at=issue.updated_at, by=by, **more))
+        self._told(issue, by, event="issues", action=event)
+
+    def _told(self, issue: Issue, by: User | None, **more: Any) -> None:
+        place = next(one for one in self.repositories.values() if one.issues.get(issue.number) is issue)
+        self.tell(place, issue, by, **more)
+
+    def close(self, issue: Issue, reason: CloseReason, *, by: User) -> None:
+        issue.state, issue.state_reason, issue.closed_at, issue.closed_by = "closed", reason, self.now(), by
+        self.note(issue, "closed", by)
+
+    def reopen(self, issue: Issue, *, by: User) -> None:
+        issue.state, issue.state_reason, issue.closed_at, issue.closed_by = "open", "reopened", None, None
+        self.note(issue, "reopened", by)
+
+    def set_labels(self, repository: Repository, issue: Issue, names: list[str], *, by: User | None = None) -> None:
         """The issue has exactly these labels afterwards; nothing is touched where nothing changes."""
         keys = list(dict.fromkeys(name.lower() for name in names))
         for name in names:
             self.add_label(repository, name)
-        if keys != issue.labels:
-            issue.labels, issue.updated_at = keys, self.now()
+        before, issue.labels = issue.labels, keys
+        for key in keys:
+            if key not in before:
+                self.note(issue, "labeled", by, label=repository.labels[key].name)
+        for key in before:
+            if key not in keys:
+                self.note(issue, "unlabeled", by, label=repository.labels[key].name)
 
-    def set_assignees(self, issue: Issue, logins: list[str]) -> None:
+    def set_assignees(self, issue: Issue, logins: list[str], *, by: User | None = None) -> None:
         """At most the first ten stay; GitHub says nothing about the others (trstringer/manual-approval#94)."""
         users = [self.user(login) for login in dict.fromkeys(login.lower() for login in logins)][:10]
-        if users != issue.assignees:
-            issue.assignees, issue.updated_at = users, self.now()
+        before, issue.assignees = issue.assignees, users
+        for user in users:
+            if user not in before:
+                self.note(issue, "assigned", by, assignee=user)
+        for user in before:
+            if user not in users:
+                self.note(issue, "unassigned", by, assignee=user)
 
     def transfer(self, repository: Repository, issue: Issue, target: Repository) -> Issue:
         """The issue under its new number in `target`; the old number redirects there."""

@@ -107,7 +107,7 @@ class FakePrometheus:
         if self.garbage is not None:
             return 200, self.garbage
         if query.endswith("("):
-            said = f'invalid parameter "query": 1:{len(query)}: parse error: unclosed left parenthesis'
+            said = f'invalid parameter "query": 1:{len(query) + 1}: parse error: unclosed left parenthesis'
             return 400, json.dumps({"status": "error", "errorType": "bad_data", "error": said}).encode()
         found = self._instant(query, told) if path == "/api/v1/query" else self._span(query, told)
         return 200, json.dumps({"status": "success", "data": found}).encode()

@@ -102,12 +102,12 @@ class GitHubBackend:
                 self._write(Write.CHANGE, lambda: self._client.update_issue(place.repository, place.number, change))
             self._relabel(place, current.label_names, issue, last)
         by = current.closed_by if closed else None
-        reason = _reason(current.state_reason)
+        reason = reason_of(current.state_reason)
         return Found(
             address=place,
             closed=closed,
             by=by.login if by else "",
-            bot=_is_bot(by),
+            bot=is_bot(by),
             reason=reason,
             at=current.closed_at,
         )
@@ -234,14 +234,14 @@ class GitHubBackend:
 
 def _is_ours(account: wire.Account | None, login: str | None) -> bool:
     """Markers can be pasted by anybody. Where we do not know who we are, any App counts: no person can pose as one."""
-    return _is_bot(account) if login is None else account is not None and account.login.lower() == login.lower()
+    return is_bot(account) if login is None else account is not None and account.login.lower() == login.lower()
 
 
 def _same(one: Address, other: Address) -> bool:
     return one.number == other.number and one.repository.lower() == other.repository.lower()
 
 
-def _is_bot(account: wire.Account | None) -> bool:
+def is_bot(account: wire.Account | None) -> bool:
     return account is not None and (account.type == BOT or account.login.endswith("[bot]"))
 
 
@@ -255,6 +255,6 @@ def _state_reason(reason: CloseReason | None) -> str:
             return "completed"
 
 
-def _reason(state_reason: str | None) -> CloseReason:
+def reason_of(state_reason: str | None) -> CloseReason:
     known = {"not_planned": CloseReason.NOT_PLANNED, "duplicate": CloseReason.DUPLICATE}
     return known.get(state_reason or "", CloseReason.COMPLETED)

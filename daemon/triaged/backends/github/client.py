@@ -18,7 +18,17 @@ from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_exponent
 
 from triaged.backends.github.failures import TROUBLE_FOR
 from triaged.backends.github.transport import Access, Answer, Request, Surroundings, Transport
-from triaged.backends.github.wire import Account, Comment, Issue, IssueChange, Label, NewIssue, NewLabel, Repository
+from triaged.backends.github.wire import (
+    Account,
+    Comment,
+    Issue,
+    IssueChange,
+    IssueEvent,
+    Label,
+    NewIssue,
+    NewLabel,
+    Repository,
+)
 from triaged.errors import DeliveryError
 
 T = TypeVar("T")
@@ -90,6 +100,33 @@ class GitHubClient:
         issues = self._pages("list_issues", self._url(repository, "/issues", **query), Issue)
         return (issue for issue in issues if issue.pull_request is None)
 
+    def list_changed(
+        self, repository: str, since: datetime, *, newest_first: bool, tag: str = ""
+    ) -> tuple[Answer, tuple[Issue, ...]]:
+        """A page of what changed at `since` (aware) or later, pull requests too; nothing where it is as `tag` says."""
+        query = {"state": "all", "sort": "updated", "direction": "desc" if newest_first else "asc"}
+        url = self._url(repository, "/issues", **query, since=_instant(since), per_page=PER_PAGE)
+        request = Request(operation="list_issues", method="GET", url=url, tag=tag)
+
+        def once() -> tuple[Answer, tuple[Issue, ...]]:
+            answer = self._transport.send(request)
+            return answer, () if answer.same else self._decoded(request, answer, tuple[Issue, ...])
+
+        return self._retrying(once)
+
+    def following(self, repository: str, answer: Answer) -> tuple[Answer, tuple[Issue, ...]]:
+        """The page after that one, which must have one."""
+        url = answer.next_url or ""
+        if not self._transport.same_host(url):
+            raise DeliveryError("GitHub's list_issues continues on another host", reason="redirected")
+        request = Request(operation="list_issues", method="GET", url=url, repository=repository)
+        return self._read(request, tuple[Issue, ...])
+
+    def list_events(self, repository: str, number: int) -> Iterator[IssueEvent]:
+        """What was done to the issue, oldest first, page by page."""
+        url = self._url(repository, f"/issues/{number}/events", per_page=PER_PAGE)
+        return self._pages("list_events", url, IssueEvent)
+
     def update_issue(self, repository: str, number: int, change: IssueChange) -> Reply[Issue]:
         """The issue as it is afterwards; idempotent."""
         url = self._url(repository, f"/issues/{number}")
@@ -102,7 +139,7 @@ class GitHubClient:
 
     def list_comments(self, repository: str, number: int, *, since: datetime | None = None) -> Iterator[Comment]:
         """The issue's comments that changed at `since` (aware) or later, oldest first, page by page."""
-        query = {"since": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")} if since else {}
+        query = {"since": _instant(since)} if since else {}
         url = self._url(repository, f"/issues/{number}/comments", per_page=PER_PAGE, **query)
         return self._pages("list_comments", url, Comment)
 
@@ -202,6 +239,10 @@ class GitHubClient:
             retry_at=self._around.now() + TROUBLE_FOR,
             ambiguous=request.is_write,
         )
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _may_pass(state: RetryCallState) -> bool:

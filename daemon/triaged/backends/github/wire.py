@@ -42,6 +42,7 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True):
     assignees: tuple[Account, ...] | None = None
     closed_at: datetime | None = None
     closed_by: Account | None = None
+    comments: int = 0
     pull_request: dict[str, object] | None = None
 
     @property
@@ -62,6 +63,16 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
     body: str | None = None
     user: Account | None = None
+
+
+class IssueEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that was done to an issue; `label` and `assignee` where that is what it is about."""
+
+    event: str
+    actor: Account | None = None
+    label: Label | None = None
+    assignee: Account | None = None
+    assigner: Account | None = None
 
 
 class OwnApp(msgspec.Struct, frozen=True, kw_only=True):

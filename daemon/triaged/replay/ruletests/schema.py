@@ -75,6 +75,7 @@ def schema() -> Schema:
                 act={"enum": [*FIELDS]},
                 health={
                     "type": "object",
+                    "propertyNames": {"pattern": SOMETHING},
                     "additionalProperties": {"anyOf": [{"type": "number"}, {"const": "none"}]},
                     "minProperties": 1,
                 },
