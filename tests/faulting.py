@@ -39,7 +39,7 @@ from world import ANN, START, World, alert, settings_for, world
 
 MINUTE = timedelta(minutes=1)
 # Longer than the longest lag, the looks for what it hid, and the waits between them.
-LONG_ENOUGH = timedelta(minutes=45)
+LONG_ENOUGH = timedelta(minutes=30)
 # What hangs is given up after this many real seconds, where the daemon would wait for 15.
 PATIENCE = 0.05
 FAULTS: dict[str, Fault] = {
@@ -192,10 +192,11 @@ def live(cell: Cell, like: Path, kill_at: int = 0) -> int:
         with world(settings, clock) as one:
             if cell.operation != "create":
                 _first(one)
-                one.advance(LONG_ENOUGH)
+                one.advance(MINUTE)
             github.list_lag = lag
             github.fail(operation, fault)
-            mortal(one.app, fate, hangs=operation if isinstance(fault, Hang) else "")
+            hangs = operation if isinstance(fault, Hang) else ""
+            mortal(one.app, fate, hangs=hangs)
             want(one)
             try:
                 one.advance(LONG_ENOUGH)
@@ -204,6 +205,7 @@ def live(cell: Cell, like: Path, kill_at: int = 0) -> int:
                 died = True
         if died:
             with world(settings, clock) as one:
+                mortal(one.app, Fate(0), hangs=hangs)
                 one.advance(LONG_ENOUGH)
                 _judge(cell, one, github)
     return fate.passed
@@ -256,11 +258,11 @@ def main(operations: Sequence[str]) -> int:
                     passed = live(cell, like, kill_at)
                 except AssertionError as error:
                     failed += 1
-                    print(f"{cell} · killed at {kill_at}: {error}", flush=True)
+                    sys.stdout.write(f"{cell} · killed at {kill_at}: {error}\n")
                     continue
                 if 0 < passed < kill_at:
                     break
-    print(f"{lives} lives, {failed} failed")
+    sys.stdout.write(f"{lives} lives, {failed} failed\n")
     return 1 if failed else 0
 
 

@@ -18,9 +18,11 @@ from fakes.github.people import Person
 from triaged.backends.github.backend import GitHubBackend
 from triaged.backends.github.settings import Settings
 from triaged.backends.github.transport import Surroundings
+from triaged.backends.github.watch import GitHubWatch
 from triaged.backends.local import LocalBackend
 from triaged.clock import FakeClock
 from triaged.core.model import CloseReason, Severity, State
+from triaged.core.observed import Doer, Looked
 from triaged.errors import DeliveryError
 from triaged.ports.backend import Address, Backend, Found, Issue, Written
 
@@ -59,6 +61,7 @@ class Desk(Protocol):
     def close(self, address: Address) -> None: ...
     def reopen(self, address: Address) -> None: ...
     def remove(self, address: Address) -> None: ...
+    def look(self, address: Address) -> Looked: ...
 
 
 class Folder:
@@ -125,6 +128,9 @@ class Folder:
     def remove(self, address: Address) -> None:
         self.path(address).unlink()
 
+    def look(self, address: Address) -> Looked:
+        return LocalBackend(self.directory, self.clock).look(address, None).looked
+
 
 class Hub:
     """A GitHub repository with a person in it."""
@@ -146,6 +152,14 @@ class Hub:
     def shut(self) -> None:
         for backend in self._opened:
             backend.close()
+
+    def look(self, address: Address) -> Looked:
+        settings = Settings(repository="acme/incidents", api_url=self.fake.url, token=lambda: self.fake.token)
+        watch = GitHubWatch(settings, Surroundings(now=self.clock.now, pause=self.pause), lambda now: now)
+        try:
+            return watch.look(address, None).looked
+        finally:
+            watch.close()
 
     def pause(self, seconds: float) -> None:
         self.clock.advance(timedelta(seconds=seconds))
@@ -344,8 +358,10 @@ def test_a_person_s_close_is_reported_and_survives_updates(desk: Desk) -> None:
     found = updates(desk, address, SECOND, THIRD, FOURTH)
     assert desk.is_closed(address)
     assert FOURTH.block in desk.text(address)
-    assert all(each.closed and each.by and not each.bot for each in found)
-    assert {each.reason for each in found} == {CloseReason.NOT_PLANNED}
+    assert all(each.closed for each in found)
+    looked = desk.look(address)
+    assert (looked.closed, looked.closer.bot, looked.reason) == (True, False, CloseReason.NOT_PLANNED)
+    assert looked.closer.login
 
 
 def test_a_close_that_a_person_already_did_is_not_done_again(desk: Desk) -> None:
@@ -353,7 +369,7 @@ def test_a_close_that_a_person_already_did_is_not_done_again(desk: Desk) -> None
     desk.close(address)
     (found,) = updates(desk, address, CLOSED)
     assert desk.is_closed(address)
-    assert (found.closed, found.reason) == (True, CloseReason.NOT_PLANNED)
+    assert (found.closed, desk.look(address).reason) == (True, CloseReason.NOT_PLANNED)
 
 
 def test_a_person_s_reopening_is_reported_and_survives_updates(desk: Desk) -> None:
@@ -577,11 +593,12 @@ def test_each_reason_closes_as_github_names_it(hub: Hub, reason: CloseReason, sa
 def test_a_close_by_a_person_is_told_with_login_and_one_by_a_bot_with_that(hub: Hub) -> None:
     address = hub.backend.create(FIRST, OPERATION)
     hub.close(address)
-    assert [(found.by, found.bot) for found in updates(hub, address, SECOND)] == [("ann", False)]
+    assert hub.look(address).closer == Doer(login="ann")
     hub.person.reopen(address.number)
     hub.fake.add_token("ghs_x", "stale[bot]")
     hub.fake.person("stale[bot]").close(address.number)
-    assert [(found.by, found.bot) for found in updates(hub, address, SECOND)] == [("stale[bot]", True)]
+    assert hub.look(address).closer == Doer(login="stale[bot]", bot=True)
+    updates(hub, address, SECOND)
     assert hub.is_closed(address)
 
 
@@ -589,8 +606,9 @@ def test_a_close_is_told_with_its_instant_whoever_shares_our_login(hub: Hub) -> 
     address = hub.backend.create(FIRST, OPERATION)
     hub.backend.update(address, CLOSED, written(FIRST))
     found = hub.backend.update(address, CLOSED, written(FIRST))
-    assert (found.closed, found.by) == (True, hub.fake.bot.login)
-    assert found.at == hub.fake.issue(address.number).closed_at
+    looked = hub.look(address)
+    assert (found.closed, looked.closer.login) == (True, hub.fake.bot.login)
+    assert looked.closed_at == hub.fake.issue(address.number).closed_at
 
 
 def test_a_lost_answer_to_an_update_is_made_good_by_the_same_update(hub: Hub) -> None:

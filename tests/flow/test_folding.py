@@ -165,6 +165,26 @@ def test_what_not_everybody_may_see_is_never_folded(daemon: Shop) -> None:
     assert daemon.fire("Leak", "secret").parent is None
 
 
+@pytest.mark.parametrize("state", ["open", "closed"])
+def test_what_is_folded_and_becomes_restricted_is_not_named_by_its_parent(
+    daemon: Shop, github: FakeGitHub, state: str
+) -> None:
+    one, other = daemon.fire("One", "2"), daemon.fire("Leak")
+    daemon.advance(MINUTE)
+    assert daemon.act(other.id, MergeAsked(actor=ANN, into=one.id)).status == 200
+    if state == "closed":
+        close = CloseAsked(actor=ANN, reason=CloseReason.FALSE_ALARM, record=Record())
+        assert daemon.act(one.id, close).status == 200
+    daemon.advance(MINUTE)
+    assert "Leak" in (daemon.issue(github, one).body or "")
+    daemon.fire("Leak", "secret")
+    daemon.advance(MINUTE)
+    assert daemon.get(other).restricted
+    table = (daemon.issue(github, one).body or "").split("#### Folded in")[1].split("####")[0]
+    assert "Leak" not in table.split("\n\n")[1]
+    assert "### Restricted" in (daemon.issue(github, other).body or "")
+
+
 def test_a_folded_incident_that_grows_goes_its_own_way(daemon: Shop, github: FakeGitHub) -> None:
     storm = daemon.storm()
     many = daemon.fire("Many", pod="a")

@@ -13,7 +13,7 @@ from fakes.services import Mailbox, Receiver, mail_server
 from triaged.app import App
 from triaged.clock import FakeClock
 from triaged.config import ChannelSettings, Settings
-from triaged.core.events import Acknowledged, CloseAsked, EscalateAsked, PauseAsked, Record
+from triaged.core.events import Acknowledged, ActionAsked, CloseAsked, EscalateAsked, MergeAsked, PauseAsked, Record
 from triaged.core.model import CloseReason
 from triaged.ports.channel import Ending
 from triaged.store import notices
@@ -179,6 +179,30 @@ def test_a_close_by_a_person_is_told_to_stakeholders_as_the_end(running: World, 
     running.advance(PACE)
     assert titles(news)[-1] == "INCIDENT RESOLVED - [Service Name]"
     assert "Root Cause: A full disk." in news.bodies[-1]["message"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "ends"),
+    [(CloseReason.FALSE_ALARM, 1), (CloseReason.NOT_PLANNED, 0), (CloseReason.DUPLICATE, 0)],
+)
+def test_only_what_is_over_is_told_to_stakeholders_as_resolved(
+    running: World, news: Receiver, reason: CloseReason, ends: int
+) -> None:
+    fire(running)
+    running.act(1, CloseAsked(actor=ANN, reason=reason, record=Record()))
+    running.advance(MINUTE)
+    assert titles(news).count("INCIDENT RESOLVED - [Service Name]") == ends
+
+
+def test_what_is_still_to_be_done_of_a_merged_incident_is_told_to_its_owner(running: World, mail: Mailbox) -> None:
+    fire(running, "Down", sev=3)
+    fire(running, "Up", sev=3)
+    asked = ActionAsked(actor=ANN, text="Test the rollback", owner="ann", due_in=60 * MINUTE)
+    assert running.act(1, asked).status == 200
+    assert running.act(1, MergeAsked(actor=ANN, into=2)).status == 200
+    running.advance(3 * 24 * 60 * MINUTE)
+    assert told(running).count("action: ann told") == 2
+    assert len(mail.mails) >= 2
 
 
 def test_one_that_is_judged_graver_is_told_to_the_team_and_now_to_stakeholders(

@@ -223,6 +223,22 @@ def test_a_false_alarm_that_counted_counts_no_more(one: World, github: FakeGitHu
     assert f"| [INC-{last}](" not in text_of(one, github, problem.id)
 
 
+def test_what_is_no_trouble_after_all_leaves_a_problem_that_is_closed_too(one: World) -> None:
+    happen(one)
+    happen(one)
+    one.deliver(alert("Slow", starts=one.clock.now()))
+    one.advance(timedelta(minutes=1))
+    (problem,), last = found(one), max(incident.id for incident in one.incidents())
+    assert ask(one, problem.id, ProblemClosed(actor=ANN)).status == 200
+    one.act(last, CloseAsked(actor=ANN, reason=CloseReason.FALSE_ALARM, record=Record()))
+    one.advance(timedelta(minutes=1))
+    (closed,) = found(one)
+    assert (closed.state, closed.incidents) == (ProblemState.CLOSED, 2)
+    assert f"INC-{last} counts no more: false alarm" in one.timeline(problem.id)
+    ask(one, problem.id, ProblemReopened(actor=ANN))
+    assert [one.incidents for one in found(one)] == [2]
+
+
 def test_neither_a_storm_nor_what_is_folded_into_it_counts(one: World) -> None:
     for day in range(4):
         one.clock.move_to(START + timedelta(days=2 * day))
@@ -369,6 +385,42 @@ def test_of_what_is_restricted_others_are_offered_nothing(one: World, github: Fa
     body = github.issues[-1].body or ""
     assert "### Restricted" in body
     assert "Incidents, newest first" not in body
+
+
+def test_what_becomes_restricted_later_takes_its_problem_and_its_links_along(one: World, github: FakeGitHub) -> None:
+    happen(one, "A", app="shop")
+    happen(one, "A", app="shop")
+    one.deliver(alert("A", labels={"app": "shop"}, starts=one.clock.now()))
+    one.advance(timedelta(minutes=1))
+    (problem,), last = found(one), max(incident.id for incident in one.incidents())
+    keep(one, last, "https://wiki.example.com/plan")
+    act = ProblemExplained(actor=ANN, link=Link(url="https://wiki.example.com/p", title="Write-up"))
+    assert ask(one, problem.id, act).status == 200
+    one.deliver(alert("A", labels={"app": "shop", "kind": "secret"}, starts=one.clock.now()))
+    one.advance(timedelta(minutes=1))
+    assert [incident.restricted for incident in one.incidents() if incident.id == last] == [True]
+    assert [problem.restricted for problem in found(one)] == [True]
+    body = text_of(one, github, problem.id)
+    assert "### Restricted" in body
+    assert "Incidents, newest first" not in body
+    # Neither its links nor those of its problem are offered to others any more.
+    other = text_of(one, github, happen(one, "B", app="shop"))
+    assert "wiki.example.com" not in other
+
+
+def test_an_alert_that_is_only_recorded_hides_what_its_issue_says(one: World, github: FakeGitHub) -> None:
+    one.deliver(alert("A", starts=one.clock.now()))
+    one.advance(timedelta(minutes=1))
+    (first,) = [incident.id for incident in one.incidents()]
+    one.act(first, CloseAsked(actor=ANN, reason=CloseReason.FALSE_ALARM, record=Record()))
+    one.advance(timedelta(minutes=1))
+    assert "### Restricted" not in text_of(one, github, first)
+    one.deliver(alert("A", labels={"kind": "secret", "victim": "laptop-7"}, starts=one.clock.now()))
+    one.advance(timedelta(minutes=1))
+    assert [(incident.id, incident.restricted) for incident in one.incidents()] == [(first, True)]
+    body = text_of(one, github, first)
+    assert "### Restricted" in body
+    assert "laptop-7" not in body
 
 
 # ---------------------------------------------------------------- starts, ends, time

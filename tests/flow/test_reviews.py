@@ -389,3 +389,21 @@ def test_a_service_over_its_budget_of_downtime_is_reviewed_once(
         # A restart looks at every service with a budget anew.
         one.advance(timedelta(minutes=5))
         assert [found.process.review is not None for found in one.incidents()].count(True) == 1
+
+
+def test_the_quiet_before_a_reopening_is_no_downtime(tmp_path: Path, github: FakeGitHub, clock: FakeClock) -> None:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "services.yaml").write_text(
+        "services:\n  shop: {match: ['app=\"shop\"'], downtime: {budget: 1h, within: 30d}}\n"
+    )
+    with living(tmp_path, github, clock, OUT) as one:
+        labels = {"severity": "warning", "app": "shop"}
+        for _ in range(2):
+            one.deliver(alert("Out", labels=labels, starts=clock.now()))
+            one.advance(timedelta(minutes=5))
+            one.deliver(alert("Out", status="resolved", labels=labels, ends=clock.now()))
+            one.advance(timedelta(hours=20))
+        (incident,) = one.incidents()
+        assert incident.round == 2
+        assert incident.process.review is None

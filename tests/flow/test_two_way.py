@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from dying import Fate, Killed
 from fakes.github import FakeGitHub, Limited, ServerError
 from triaged import defaults
 from triaged.clock import FakeClock
 from triaged.config import GitHubSettings, Settings
 from triaged.core.events import CloseAsked, Record
 from triaged.core.model import ActorKind, CloseReason, Severity, State
+from triaged.ports.looks import Watch
+from triaged.workers.look import LookWorker
 from world import ANN, START, World, alert, settings_for, world
 
 MINUTE = timedelta(minutes=1)
@@ -275,3 +278,58 @@ def test_a_close_by_hand_of_what_is_closed_here_as_well_is_told_once(daemon: Wor
     assert (incident.state, incident.closed_by) == (State.CLOSED, "ann")
     assert sum(text.startswith("closed by") for text in daemon.timeline(1)) == 1
     assert github.issue(1).state == "closed"
+
+
+class MortalWatch:
+    """A watch that dies before or after a request."""
+
+    def __init__(self, watch: Watch, fate: Fate) -> None:
+        self.name = watch.name
+        self.look = fate.around(watch.look)
+        self.doers = fate.around(watch.doers)
+        self.close = watch.close
+
+
+def test_death_at_any_instant_of_a_look_loses_no_act_and_does_none_twice(tmp_path: Path) -> None:
+    kill_at, died = 0, True
+    while died:
+        kill_at += 1
+        folder = tmp_path / str(kill_at)
+        folder.mkdir()
+        died = one_life(folder, Fate(kill_at))
+    assert kill_at > 10
+
+
+def one_life(folder: Path, fate: Fate) -> bool:
+    """Whether the daemon was killed at its instant; asserts that nothing came of it."""
+    clock = FakeClock(START)
+    with FakeGitHub(now=clock.now) as github:
+        settings, died = polling(folder, github), False
+        with world(settings, clock) as one:
+            one.deliver(alert())
+            one.advance(MINUTE)
+            bob = github.person("bob-acme")
+            bob.comment(1, "On it.")
+            bob.label(1, "acknowledged", "severity: sev3")
+            watch: Watch = MortalWatch(one.app.watch, fate)
+            run, ask = fate.around(one.app.writer.run), fate.around(one.app.writer.ask)
+            one.app.look.worker = LookWorker(watch, read=one.app.store.read, run=run, ask=ask)
+            try:
+                one.advance(MINUTE)
+                bob.close(1)
+                one.advance(MINUTE)
+            except Killed:
+                died = True
+        if died:
+            with world(settings, clock) as one:
+                one.advance(MINUTE)
+                bob.close(1)
+                one.advance(MINUTE)
+        with world(settings, clock) as one:
+            (incident,) = one.incidents()
+            told = one.timeline(1)
+        where = f"killed at instant {fate.kill_at}"
+        assert (incident.state, incident.severity, incident.closed_by) == (State.CLOSED, Severity.SEV3, "bob"), where
+        for words in ("On it.", "acknowledged by bob", "severity sev3", "closed by bob"):
+            assert sum(words in text for text in told) == 1, (where, words, told)
+    return died

@@ -117,6 +117,49 @@ def test_a_service_that_is_well_is_resolved_when_its_window_is_over(running: Wor
     assert not told(running, "not hold")
 
 
+def test_a_query_that_does_not_hold_for_a_whole_window_ends_the_watch_until_it_holds(
+    running: World, prometheus: FakePrometheus
+) -> None:
+    prometheus.says("shop:error_ratio", 0.12)
+    fire(running, severity="critical")
+    after(running, 5)
+    end(running)
+    after(running, 10)
+    assert one(running).state is State.VERIFYING
+    after(running, 11)
+    assert one(running).state is State.OPEN
+    assert told(running, "does not hold after 20 min: back to open") == 1
+    page = seen(running, "/incidents/INC-1").text
+    assert "Not healthy yet: shop:error_ratio &lt; 0.01" in page
+    after(running, 60)
+    assert told(running, "response objective breached") == 1
+    assert one(running).process.escalates_at is not None, "an open Sev-2 always has a next step"
+    prometheus.down = True
+    after(running, 60)
+    assert one(running).state is State.OPEN
+    prometheus.down = False
+    prometheus.says("shop:error_ratio", 0.004)
+    after(running, 1)
+    found = one(running)
+    assert (found.state, found.restored_at) == (State.VERIFYING, running.clock.now())
+    after(running, 20)
+    assert one(running).state is State.RESOLVED
+
+
+def test_a_prometheus_that_goes_away_after_a_bad_answer_lets_nothing_be_resolved(
+    running: World, prometheus: FakePrometheus
+) -> None:
+    prometheus.says("shop:error_ratio", 0.5)
+    fire(running)
+    after(running, 5)
+    end(running)
+    after(running, 2)
+    prometheus.down = True
+    after(running, 60)
+    assert one(running).state is State.OPEN
+    assert told(running, "could not be told") == 0
+
+
 def test_a_query_that_does_not_hold_keeps_it_watched_and_restarts_its_window(
     running: World, prometheus: FakePrometheus
 ) -> None:
@@ -126,12 +169,12 @@ def test_a_query_that_does_not_hold_keeps_it_watched_and_restarts_its_window(
     after(running, 5)
     end(running)
     assert told(running, f"nothing fires, but {QUERY} (0.12) does not hold: watched for 20 min from") == 1
-    after(running, 60)
+    after(running, 15)
     assert one(running).state is State.VERIFYING
     assert told(running, "does not hold") == 1, "an answer that stays the same is told once"
     prometheus.says("shop:error_ratio", 0.004)
     after(running, 1)
-    assert told(running, "all health queries hold, watched until 2026-11-23 10:25 UTC") == 1
+    assert told(running, "all health queries hold, watched until 2026-11-23 09:40 UTC") == 1
     after(running, 17)
     assert one(running).state is State.VERIFYING
     after(running, 2)
@@ -231,8 +274,8 @@ def test_after_a_restart_an_old_answer_does_not_count(
     prometheus.says("shop:error_ratio", 0.9)
     with world(settings, clock) as running:
         running.settle()
-        assert one(running).state is State.VERIFYING
-        assert told(running, "(0.9) does not hold") == 1
+        assert one(running).state is State.OPEN
+        assert told(running, "does not hold after 20 min: back to open") == 1
 
 
 def test_what_fires_again_forgets_what_its_health_was(running: World, prometheus: FakePrometheus) -> None:
@@ -264,7 +307,7 @@ def test_what_flaps_is_watched_for_longer(running: World) -> None:
         after(running, 3)
     fire(running)
     end(running)
-    assert told(running, "instead of 20 min (it flaps: quiet and firing again 3 times within 6 h)") == 1
+    assert told(running, "instead of 20 min (it flaps: quiet and back 3 times within 6 h)") == 1
     after(running, 60)
     assert one(running).state is State.VERIFYING
     after(running, 31)
@@ -388,14 +431,22 @@ def test_the_issue_shows_the_checklist_and_the_values(
         assert "**Not healthy yet:** `shop:error_ratio < 0.01` does not hold" in watched
         assert "☐ Service fully restored" in watched
         assert "☐ Monitoring confirms stability" in watched
+        after(running, 20)
+        back = github.repository.issues[issue.number].body or ""
+        assert "**Not healthy:** nothing fires, but `shop:error_ratio < 0.01` does not hold;" in back
+        assert "#### Closing" not in back
+        prometheus.down = True
+        after(running, 2)
+        assert "**Its health cannot be told:** 127.0.0.1" in (github.repository.issues[issue.number].body or "")
+        prometheus.down = False
         prometheus.says("shop:error_ratio", 0.001)
         after(running, 30)
         resolved = github.repository.issues[issue.number].body or ""
         assert "0.002, holds (08:50)" in resolved
         assert "0.12, **does not hold** (09:00)" in resolved
         assert "0.001, holds" in resolved
-        assert "☑ Service fully restored: nothing fires since 2026-11-23 09:05 UTC" in resolved
-        assert "☑ Monitoring confirms stability: 2026-11-23 09:2" in resolved
+        assert "☑ Service fully restored: nothing fires since 2026-11-23 09:28 UTC" in resolved
+        assert "☑ Monitoring confirms stability: 2026-11-23 09:4" in resolved
         assert "☐ Root cause identified" in resolved
 
 

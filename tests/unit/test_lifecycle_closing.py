@@ -264,6 +264,29 @@ def test_not_planned_only_records_an_episode_that_begins_within_the_window(reaso
     assert (play.incident.state, play.incident.firing) == (State.CLOSED, 0)
 
 
+def test_what_is_only_recorded_makes_it_restricted_like_any_alert_of_it() -> None:
+    play = closed_while_firing(CloseReason.FALSE_ALARM)
+    secret = replace(verdict(severity=SEV2), restricted=True)
+    recorded = play.fire("B", secret)
+    assert (len(play.incidents), play.incident.state, play.incident.restricted) == (1, State.CLOSED, True)
+    assert told(recorded, Entry.RESTRICTED) == ["restricted from now on: B fires"]
+    assert PublishIssue(incident_id=1) in publishes(recorded)
+    assert told(play.fire("C", secret), Entry.RESTRICTED) == []
+
+
+def test_a_closed_one_that_is_judged_restricted_anew_is_so() -> None:
+    play = closed_while_firing(CloseReason.FALSE_ALARM)
+    play.fire(says=replace(verdict(severity=SEV2), restricted=True), since=0)
+    assert (play.incident.state, play.incident.restricted) == (State.CLOSED, True)
+
+
+def test_one_that_is_reopened_by_what_is_restricted_tells_no_detail_of_it() -> None:
+    play = closed_while_firing(CloseReason.COMPLETED)
+    again = play.fire("B", replace(verdict(severity=SEV2), restricted=True))
+    assert (play.incident.state, play.incident.restricted) == (State.OPEN, True)
+    assert comments(again) == [(CommentKind.REOPENED, "Reopened: the incident's own page says more.")]
+
+
 def test_not_planned_does_not_hold_an_episode_that_begins_after_the_window() -> None:
     play = closed_while_firing(CloseReason.NOT_PLANNED)
     play.to(11 + A_DAY)

@@ -45,10 +45,11 @@ def test_what_equals_what_was_written_is_no_news() -> None:
     assert compare(LOOKED, SEEN, ONE) == ()
 
 
+TEXTS = st.lists(st.text(max_size=3))
 LABELS = st.lists(st.sampled_from(["severity: sev1", "Severity: SEV3", "acknowledged", "team: x", "severity: sev9"]))
 
 
-@given(labels=LABELS, ticks=st.lists(st.text(max_size=3)), closed=st.booleans(), assignees=st.lists(st.text(max_size=3)))
+@given(labels=LABELS, ticks=TEXTS, closed=st.booleans(), assignees=TEXTS)
 def test_what_was_seen_once_is_no_news_again(
     labels: list[str], ticks: list[str], closed: bool, assignees: list[str]
 ) -> None:
@@ -97,9 +98,7 @@ def test_an_assignment_acknowledges_and_says_who_owns_it() -> None:
 
 
 def test_a_close_says_who_why_when_and_what_was_shown() -> None:
-    looked = replace(
-        LOOKED, closed=True, closer=Doer(login="bob-acme"), closed_at=NOW, reason=CloseReason.NOT_PLANNED
-    )
+    looked = replace(LOOKED, closed=True, closer=Doer(login="bob-acme"), closed_at=NOW, reason=CloseReason.NOT_PLANNED)
     assert not asks_who(looked, SEEN)
     (close,) = compare(looked, SEEN, ONE, names)
     assert isinstance(close, CloseAsked)

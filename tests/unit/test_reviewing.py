@@ -20,7 +20,7 @@ from triaged.core.calendars import Calendar
 from triaged.core.catalogue import Budget
 from triaged.core.downtime import Down, overspent
 from triaged.core.draft import Context
-from triaged.core.effects import Audience, NoticeKind, Notify
+from triaged.core.effects import Audience, NoticeKind, Notify, PublishIssue
 from triaged.core.events import ActionAsked, DowntimeAddedUp, FoldAsked, ReviewAsked, RoleGiven
 from triaged.core.lifecycle import decide
 from triaged.core.model import (
@@ -182,6 +182,20 @@ def test_a_review_that_was_held_or_waived_stays_so_whatever_comes_after() -> Non
     play.to(200)
     play.act(close())
     assert (review_of(play).outcome, review_of(play).by) == (ReviewOutcome.HELD, "ann")
+
+
+def test_a_review_that_somebody_asked_for_is_asked_for_anew_whatever_the_severity() -> None:
+    play = over(Severity.SEV3)
+    play.act(ReviewAsked(actor=BOB, outcome=ReviewOutcome.OPEN, reason="it was close"))
+    first = review_of(play)
+    play.act(reopen())
+    assert review_of(play).outcome is ReviewOutcome.WITHDRAWN
+    play.to(200)
+    played = play.act(close())
+    second = review_of(play)
+    assert (second.outcome, second.because) == (ReviewOutcome.OPEN, "bob asks for it: it was close")
+    assert second.begun_at > first.begun_at
+    assert told(played, Entry.REVIEW)[0].endswith(": bob asks for it: it was close")
 
 
 def test_one_that_was_lowered_meanwhile_keeps_its_review_withdrawn() -> None:
@@ -367,9 +381,10 @@ def test_a_review_for_downtime_that_was_withdrawn_is_asked_for_again() -> None:
     play = over(Severity.SEV4)
     play.tell(ADDED)
     play.act(reopen())
-    play.act(close())
+    play.act(close(CloseReason.FALSE_ALARM))
     assert review_of(play).outcome is ReviewOutcome.WITHDRAWN
-    play.tell(ADDED)
+    play.act(reopen())
+    play.act(close())
     assert review_of(play).outcome is ReviewOutcome.OPEN
 
 
@@ -473,13 +488,19 @@ def test_an_incident_takes_so_many_action_items_and_no_more() -> None:
         play.act(add())
 
 
-def test_what_is_folded_takes_none_and_reminds_of_none() -> None:
+@pytest.mark.parametrize("state", [State.OPEN, State.CLOSED])
+def test_what_is_folded_keeps_its_items_reminds_of_them_and_they_can_be_done(state: State) -> None:
     play = over()
-    play.act(add(due_in=timedelta(days=1)))
-    play.incidents[1] = changed(play.incident, parent=2, fold=Fold.MERGE, folded_at=minutes(60))
-    with pytest.raises(ActError, match=r"^INC-1 is folded into INC-2: act on that"):
-        play.act(add())
+    play.act(add(owner="bob", due_in=timedelta(days=1)))
+    play.incidents[1] = changed(play.incident, state=state, parent=2, fold=Fold.MERGE, folded_at=minutes(60))
+    reminded = notices(play.to(days(4)), NoticeKind.ACTION)
+    assert [one.to for one in reminded] == [("bob",)] * 2
+    assert DeadlineKind.ACTION in play.due()
+    played = play.act(ActionAsked(actor=BOB, done=1))
+    assert told(played) == ["done by bob: action item 1 (preventive): Test the rollback"]
+    assert PublishIssue(incident_id=1) in played[0].decision.effects
     assert DeadlineKind.ACTION not in play.due()
+    assert [item.id for item in play.act(add("More"))[0].decision.incident.process.actions] == [1, 2]
 
 
 # ---------------------------------------------------------------- how much it was

@@ -49,7 +49,7 @@ def test_a_query_that_no_service_has_is_told() -> None:
     assert failure.problems[0].text.startswith("health: expected a query that services.yaml has under `healthy`, got")
 
 
-@pytest.mark.parametrize(("value", "state"), [("0.2", "verifying"), ("0.001", "resolved"), ("none", "verifying")])
+@pytest.mark.parametrize(("value", "state"), [("0.2", "acknowledged"), ("0.001", "resolved"), ("none", "verifying")])
 def test_what_it_says_decides_whether_an_incident_is_over(value: str, state: str) -> None:
     result = played(
         f"{{at: 0m, fire: {FIRE}}}",

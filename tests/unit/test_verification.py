@@ -16,7 +16,7 @@ from building import minutes
 from playing import ANN, POLICY, Play, close, comments, fixed, opened, reopen, told, verifying
 from triaged.core import closing, record, verification
 from triaged.core.draft import Context, Decision
-from triaged.core.effects import CommentKind, KeepHealth
+from triaged.core.effects import Comment, CommentKind, KeepHealth
 from triaged.core.events import DeadlinePassed, HealthSeen
 from triaged.core.health import Answer, Phase
 from triaged.core.lifecycle import decide
@@ -32,6 +32,7 @@ from triaged.core.model import (
     State,
     Watch,
 )
+from triaged.core.objectives import standing
 from triaged.core.sla import Flapping, Policy
 from triaged.errors import ActError
 
@@ -102,9 +103,9 @@ def test_what_flaps_is_watched_for_longer_and_says_why() -> None:
     assert play.due()[DeadlineKind.VERIFICATION] == minutes(140)
     assert told(quiet, Entry.VERIFYING) == [
         "nothing fires any more; watched for 2 h instead of 20 min"
-        " (it flaps: quiet and firing again 2 times within 1 h) from 2026-11-23 03:20 UTC"
+        " (it flaps: quiet and back 2 times within 1 h) from 2026-11-23 03:20 UTC"
     ]
-    assert record.figures(play.incident, []).endswith("3 alerts; quiet and firing again 2 times; nobody acted")
+    assert record.figures(play.incident, []).endswith("3 alerts; quiet and back 2 times; nobody acted")
 
 
 def test_an_incident_that_is_not_quiet_does_not_flap() -> None:
@@ -254,6 +255,80 @@ def test_what_fires_again_forgets_what_was_known() -> None:
     assert play.due()[DeadlineKind.VERIFICATION] == minutes(32)
 
 
+# ---------------------------------------------------------------- health that fails for the whole window
+
+
+def gone_back(**changes: Any) -> Incident:
+    """INC-12, back at work at minute 30: nothing fires, but its health never held."""
+    failing = saw(replace(watched(), **changes), 12, answer()).incident
+    return saw(failing, 30, answer()).incident
+
+
+@pytest.mark.parametrize("former", [State.OPEN, State.ACKNOWLEDGED])
+def test_what_is_not_well_when_its_window_is_over_goes_back_to_where_it_was(former: State) -> None:
+    failing = saw(replace(watched(), former_state=former), 29.5, answer()).incident
+    assert failing.state is State.VERIFYING
+    back = saw(failing, 30, answer())
+    assert (back.incident.state, back.incident.former_state, back.incident.restored_at) == (former, None, None)
+    assert {one.kind for one in standing(back.incident, POLICY)} >= {DeadlineKind.RESOLUTION}
+    assert (
+        f"nothing fires, but ratio < 0.01 does not hold after 20 min: back to {former}, watched again once all hold"
+        in texts(back, Entry.HEALTH)
+    )
+    assert [one.kind for one in back.effects if isinstance(one, Comment)] == [CommentKind.UNHEALTHY]
+    assert len(back.incident.process.watch.refired) == 1, "it counts as flapping"
+
+
+def test_what_went_back_is_verified_from_the_first_answer_that_holds() -> None:
+    back = gone_back()
+    still = saw(back, 31, answer())
+    assert (texts(still), still.incident.state) == ([], State.ACKNOWLEDGED)
+    others = saw(still.incident, 32, answer(), answer(None, False, "up"))
+    assert others.incident.process.watch.failing == (QUERY, "up")
+    unknown = saw(others.incident, 33, unasked="it is gone")
+    assert (texts(unknown), unknown.incident.state) == (["its health cannot be told: it is gone"], State.ACKNOWLEDGED)
+    well = saw(unknown.incident, 50, answer(0.001, True))
+    assert texts(well) == ["all health queries hold; watched for 20 min from 2026-11-23 03:50 UTC"]
+    assert (well.incident.state, well.incident.former_state) == (State.VERIFYING, State.ACKNOWLEDGED)
+    assert well.incident.restored_at == minutes(50)
+    assert well.incident.process.watch.failing == ()
+    saw_well = saw(well.incident, 69, answer(0.001, True)).incident
+    assert passes(saw_well, health=(QUERY,)).incident.resolved_at == minutes(70)
+
+
+def test_answers_of_earlier_phases_alone_leave_what_went_back_where_it_is() -> None:
+    back = gone_back()
+    assert saw(back, 31, replace(answer(0.001, True), phase=Phase.BEFORE)).incident == back
+
+
+def test_the_resolution_of_what_went_back_is_decided_by_when_it_was_well() -> None:
+    back = gone_back(resolution_due_at=minutes(480))
+    well = saw(back, 481, answer(0.001, True)).incident
+    later = passes(saw(well, 500, answer(0.001, True)).incident, health=(QUERY,))
+    assert later.incident.resolution_outcome is Outcome.BREACHED
+
+
+def test_what_went_back_and_fires_waits_for_its_alerts() -> None:
+    firing = replace(gone_back(), firing=1)
+    assert saw(firing, 40, answer(0.001, True)).incident == firing
+
+
+def test_a_person_who_reopens_what_had_gone_back_is_not_overruled_by_its_health() -> None:
+    closed = decide(gone_back(), close(), Context(policy=POLICY), minutes(40)).incident
+    again = decide(closed, reopen(), Context(policy=POLICY), minutes(41)).incident
+    found = saw(again, 42, answer(0.001, True))
+    assert (found.incident, found.timeline) == (again, ())
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_did_not_hold_last_does_not_pass_for_unknown(late: bool) -> None:
+    failing = saw(watched(), 12, answer()).incident
+    cannot = saw(failing, 13, unasked="it is gone").incident
+    found = saw(cannot, 33, unasked="it is gone", related=()) if late else passes(cannot, health=(QUERY,))
+    assert found.incident.state is State.ACKNOWLEDGED
+    assert found.incident.process.watch.failing == (QUERY,)
+
+
 # ---------------------------------------------------------------- other incidents
 
 
@@ -272,6 +347,13 @@ def test_new_incidents_hold_it_until_they_are_quiet() -> None:
     over = passes(fewer.incident)
     assert over.incident.state is State.RESOLVED
     assert over.incident.process.watch.waits_for == ()
+
+
+def test_of_a_restricted_one_that_holds_it_only_the_number_is_told() -> None:
+    secret = other(restricted=True, service="payroll")
+    assert texts(passes(watched(), related=(secret,))) == ["not verified yet: INC-20 opened since"]
+    both = passes(watched(), related=(secret, other(21)))
+    assert texts(both) == ["not verified yet: INC-20, INC-21 opened since on checkout"]
 
 
 def test_those_that_opened_before_it_fell_silent_do_not_hold_it() -> None:
@@ -333,6 +415,7 @@ def test_what_nobody_took_and_was_over_in_time_is_closed_by_the_daemon() -> None
         unattended(covered=Severity.SEV2),
         unattended(response_due_at=minutes(5)),
         unattended(response_outcome=Outcome.BREACHED),
+        unattended(close="person"),
     ],
 )
 def test_what_somebody_had_to_do_with_waits_for_a_person(incident: Incident) -> None:
@@ -374,6 +457,20 @@ def test_what_was_never_restored_and_came_in_rounds_says_so() -> None:
     assert "never acknowledged (response not required)" in said
     assert "1 alert; 2 rounds; 2 updates; people who acted: ann" in said
     assert "response undecided" in record.figures(opened().incident, [])
+
+
+def test_figures_of_a_reopened_incident_count_from_its_reopening() -> None:
+    play = opened(Severity.SEV3)
+    play.to(5)
+    play.resolve()
+    play.to(120)
+    play.fire()
+    play.to(127)
+    play.resolve()
+    play.to(150)
+    said = record.figures(play.incident, [])
+    assert said.startswith("lasted 7 min, from 2026-11-23 05:00 UTC to 2026-11-23 05:07 UTC")
+    assert any("after 7 min" in text for one in play.played for text in texts(one.decision, Entry.RESOLVED))
 
 
 def test_what_is_folded_has_no_figures_of_its_own() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from triaged.backends.guidance import base_of, page_of
 from triaged.backends.text import link, prose, table
 from triaged.core import wording
-from triaged.core.model import Fold, State
+from triaged.core.model import Fold, Incident, State
 from triaged.ports.backend import Related, Report
 
 _WHY = {
@@ -30,13 +30,16 @@ def folded(report: Report) -> str:
     """A table of what is folded in, newest first."""
     if not report.folded:
         return ""
-    rows = [
-        (_named(report, one), str(one.incident.severity), prose(one.incident.title, most=120)) for one in report.folded
-    ]
+    rows = [(_named(report, one), str(one.incident.severity), _title(report, one.incident)) for one in report.folded]
     left = report.folded_count - len(rows)
     more = f"\n\n… and {left:,} more: {page_of(report)}" if left > 0 else ""
     heading = f"#### Folded in: {wording.count(report.folded_count, 'incident')}"
     return f"{heading}\n\n" + table(("Incident", "Severity", "Title"), rows) + more
+
+
+def _title(report: Report, child: Incident) -> str:
+    """What is restricted is told whole only where its parent is restricted, too."""
+    return "restricted" if child.restricted and not report.incident.restricted else prose(child.title, most=120)
 
 
 def _named(report: Report, related: Related) -> str:

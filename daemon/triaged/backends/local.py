@@ -97,7 +97,6 @@ class LocalBackend:
         with self._disk():
             path = self._file(address)
             text = _read(path)
-            edited_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
             state = _line(STATE, text)
             closed = _is_closed(state[1]) if state else last.closed
             changed = _merged(text, issue, last)
@@ -108,10 +107,7 @@ class LocalBackend:
                 changed = _put(LABELS, changed, _labels(labels[1], issue, last))
             if changed != text:
                 self._replace(path, changed)
-        reason = _reason(state[1]) if state else CloseReason.COMPLETED
-        return Found(
-            address=self._address(address.number, path), closed=closed, by=SOMEBODY, reason=reason, at=edited_at
-        )
+        return Found(address=self._address(address.number, path), closed=closed)
 
     def comment(self, address: Address, text: str, operation: str) -> None:
         """Idempotent, other than the interface asks for."""

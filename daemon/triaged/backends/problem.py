@@ -100,7 +100,7 @@ def _facts(report: ProblemReport) -> str:
     shown = f", the newest {len(report.incidents)} below" if problem.incidents > len(report.incidents) else ""
     last = f", the last one opened {wording.instant(problem.last_at)}" if problem.last_at else ""
     facts.append(f"- **How often:** {wording.count(problem.incidents, 'incident')}{last}{shown}")
-    spans = [(one.started_at, one.restored_at) for one in report.incidents if one.restored_at is not None]
+    spans = [(one.began_at, one.restored_at) for one in report.incidents if one.restored_at is not None]
     down_for = together(spans)
     if down_for:
         facts.append(f"- **How long:** {wording.span(down_for)} together, by the incidents below")
@@ -149,8 +149,8 @@ def _row(incident: Incident, public_url: str) -> Sequence[str]:
 def _lasted(incident: Incident) -> str:
     if incident.state.unfinished:
         return "goes on"
-    ended_at = incident.restored_at or incident.closed_at or incident.started_at
-    return wording.span(max(ended_at - incident.started_at, timedelta()))
+    ended_at = incident.restored_at or incident.closed_at or incident.began_at
+    return wording.span(max(ended_at - incident.began_at, timedelta()))
 
 
 def _solved(incident: Incident) -> str:

@@ -183,9 +183,9 @@ def _figures(incident: Incident) -> str:
     ended_at = incident.restored_at or incident.closed_at
     acknowledged = _between(incident.response_started_at, incident.acknowledged_at)
     rows = [
-        ("Started", wording.instant(incident.started_at)),
+        ("Started", wording.instant(incident.began_at)),
         ("Restored", wording.instant(ended_at) if ended_at else ""),
-        ("Lasted", _between(incident.started_at, ended_at)),
+        ("Lasted", _between(incident.began_at, ended_at)),
         ("To acknowledge", acknowledged or "nobody acknowledged it"),
         ("To restore, from its opening", _between(incident.round_at, ended_at)),
         ("Response objective", _outcome(incident.response_outcome)),

@@ -9,6 +9,7 @@ from triaged.core import wording
 from triaged.core.health import Answer, Phase
 from triaged.core.model import ActorKind, CloseReason, Entry, Incident, State
 from triaged.core.record import command, missing
+from triaged.core.verification import is_back
 from triaged.ports.backend import Report
 
 DONE, OPEN = "☑", "☐"
@@ -22,6 +23,8 @@ _OVER = (State.VERIFYING, State.RESOLVED, State.CLOSED)
 def verification(report: Report) -> str:
     """The whole section; "" while it is not watched and never was."""
     incident = report.incident
+    if is_back(incident) and incident.parent is None:
+        return "\n\n".join(filter(None, (_back(incident), _health(report.health))))
     if incident.state not in _OVER or incident.parent is not None or incident.opened_at is None:
         return ""
     parts = [_watched(report), _health(report.health), _closing(report)]
@@ -36,15 +39,28 @@ def _watched(report: Report) -> str:
         return "#### Verification" if report.health else ""
     lines = [f"Watched until {wording.instant(report.watched_until)}, for {prose(report.watched_for)}."]
     if watch.failing:
-        failing = wording.listing([code(query, most=_LONGEST_QUERY) for query in watch.failing], most=MOST_QUERIES)
-        does = "does" if len(watch.failing) == 1 else "do"
-        lines.append(f"**Not healthy yet:** {failing} {does} not hold; from then on it is watched anew.")
+        lines.append(f"**Not healthy yet:** {_failing(incident)}; from then on it is watched anew.")
     if watch.unasked:
         lines.append(f"**Its health cannot be told:** {prose(watch.unasked)}.")
     if watch.waits_for:
         names = wording.listing([f"INC-{number}" for number in watch.waits_for], most=5)
         lines.append(f"**Waits for** {names}, which opened since.")
     return "\n\n".join(("#### Verification", "\n".join(f"- {line}" for line in lines)))
+
+
+def _back(incident: Incident) -> str:
+    """Why it is at work though nothing fires."""
+    why = f"nothing fires, but {_failing(incident)}; it is watched again once all hold"
+    lines = [f"**Not healthy:** {why}."]
+    if incident.process.watch.unasked:
+        lines.append(f"**Its health cannot be told:** {prose(incident.process.watch.unasked)}.")
+    return "\n\n".join(("#### Verification", "\n".join(f"- {line}" for line in lines)))
+
+
+def _failing(incident: Incident) -> str:
+    failing = incident.process.watch.failing
+    names = wording.listing([code(query, most=_LONGEST_QUERY) for query in failing], most=MOST_QUERIES)
+    return f"{names} {'does' if len(failing) == 1 else 'do'} not hold"
 
 
 def _health(answers: tuple[Answer, ...]) -> str:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from triaged.core import wording
 from triaged.core.draft import Draft
-from triaged.core.effects import Audience, NoticeKind
+from triaged.core.effects import Audience, NoticeKind, Notify, PublishIssue
 from triaged.core.events import ActionAsked
 from triaged.core.model import ActionItem, ActionKind, Entry, Incident
 from triaged.core.naming import expect_known
@@ -25,15 +25,12 @@ AFTER: Final = (1, 5, 10, 20)
 
 
 def act(draft: Draft, event: ActionAsked) -> None:
-    """Add an action item, or say that one is done."""
-    parent = draft.incident.parent
-    if parent is not None:
-        raise ActError(f"{draft.incident.name} is folded into INC-{parent}: act on that")
+    """Add an action item, or say that one is done; also of what is folded, whose items stay its own."""
     if event.done is None:
         _add(draft, event)
     else:
         _done(draft, event, event.done)
-    draft.publish()
+    draft.effects.append(PublishIssue(incident_id=draft.incident.id))
 
 
 def reminds_at(incident: Incident, policy: Policy) -> datetime | None:
@@ -66,12 +63,16 @@ def _tell(draft: Draft, item: ActionItem) -> None:
     reminded = " and ".join(word.replace("_", " ") for word in to)
     draft.tell(Entry.ACTION, f"not done yet: {words(item)}; {reminded} reminded of it")
     text = words(item)
-    draft.notify(
-        NoticeKind.ACTION,
-        to,
-        audience=Audience.RESPONDERS,
-        key=f"action:{item.id}:{item.reminded}",
-        text=f"{text[0].upper()}{text[1:]}",
+    # Not by way of the draft, which leaves telling of what is folded to its parent: that has not these items.
+    draft.effects.append(
+        Notify(
+            incident_id=draft.incident.id,
+            kind=NoticeKind.ACTION,
+            audience=Audience.RESPONDERS,
+            key=f"action:{item.id}:{item.reminded}",
+            to=to,
+            text=f"{text[0].upper()}{text[1:]}",
+        )
     )
 
 

@@ -13,7 +13,7 @@ from triaged.core.episodes import Change
 from triaged.core.events import AlertFired, AlertResolved, ParentQuiet
 from triaged.core.folding import fold, home, leave, leave_if_alone, unfold_if_graver
 from triaged.core.holding import still_waits, waits, waits_too
-from triaged.core.judging import judge
+from triaged.core.judging import judge, restrict
 from triaged.core.model import DAEMON, Actor, ActorKind, CloseReason, Entry, Incident, State, Verdict
 from triaged.core.sla import Policy
 
@@ -70,6 +70,7 @@ def fired(draft: Draft, event: AlertFired) -> None:
         last_begun_at=draft.now,
     )
     _tell_fires(draft, event)
+    restrict(draft, event.verdict, why=f"{event.name} fires")
     draft.publish()
     match incident.state:
         case State.PENDING:
@@ -189,8 +190,11 @@ def reopen(draft: Draft, why: str, *, by: Actor = DAEMON) -> None:
         fold=None,
         folded_at=None,
     )
+    draft.proceed(reopened_at=draft.now)
     if by is DAEMON:
         verification.refired(draft)
+    else:
+        verification.forget(draft)
     found = home(draft) if by is DAEMON else None
     if found is not None:
         draft.tell(Entry.REOPENED, f"reopened: {why}")
@@ -209,6 +213,7 @@ def _heard(draft: Draft, event: AlertFired) -> None:
     if event.starts_at < incident.started_at:
         draft.set(started_at=event.starts_at)
         draft.publish()
+    restrict(draft, event.verdict, why=f"{event.name} is judged anew")
     if incident.state.unfinished:
         judge(draft, event.verdict, why=f"{event.name} is judged anew")
         if draft.incident.state is State.PENDING and not still_waits(draft, event):

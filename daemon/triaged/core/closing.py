@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from triaged.core import objectives, record, verification, wording
+from triaged.core.alerting import verify
 from triaged.core.draft import Draft
 from triaged.core.effects import Audience, CommentKind, KeepHealth, NoticeKind
 from triaged.core.events import HealthSeen, ParentQuiet
@@ -34,6 +35,10 @@ def window_over(draft: Draft) -> None:
         verification.change(draft, ask_at=draft.now + AGAIN)
         return
     notes: list[str] = []
+    if incident.parent is None and incident.process.watch.failing and draft.context.health:
+        # What was said last stands, also where nobody can be asked any more.
+        _go_back(draft)
+        return
     if incident.parent is None and (_others_hold(draft, notes) or _health_holds(draft, notes)):
         verification.change(draft, ask_at=draft.now + AGAIN)
         return
@@ -43,7 +48,9 @@ def window_over(draft: Draft) -> None:
 def health_seen(draft: Draft, event: HealthSeen) -> None:
     """Health queries were asked, in the round that they were asked for: one that does not hold restarts the window."""
     incident = draft.incident
-    if incident.state is not State.VERIFYING or incident.parent is not None or event.round != incident.round:
+    back = verification.is_back(incident)
+    watched = back or incident.state is State.VERIFYING
+    if not watched or incident.parent is not None or event.round != incident.round:
         return
     if event.answers:
         draft.effects.append(KeepHealth(incident_id=incident.id, round=incident.round, answers=event.answers))
@@ -51,10 +58,15 @@ def health_seen(draft: Draft, event: HealthSeen) -> None:
     failing = [answer for answer in now if answer.holds is False]
     silent = [answer for answer in now if answer.holds is None]
     unasked = event.unasked or (f"{_queries(silent)} gave no value" if silent else "")
-    if failing:
+    if failing and back:
+        _still_unhealthy(draft, failing)
+    elif failing:
         _unhealthy(draft, failing)
     elif unasked:
         _unknown(draft, unasked)
+    elif now and back:
+        verify(draft, draft.now, "all health queries hold")
+        verification.change(draft, asked_at=draft.now)
     elif now:
         _healthy(draft)
     over_at = verification.ends_at(draft.incident, draft.policy)
@@ -63,11 +75,14 @@ def health_seen(draft: Draft, event: HealthSeen) -> None:
 
 
 def _unhealthy(draft: Draft, failing: Sequence[Answer]) -> None:
-    watch = draft.incident.process.watch
+    watch, restored_at = draft.incident.process.watch, draft.incident.restored_at
     names = tuple(answer.query for answer in failing)
     verification.change(
         draft, since=draft.now, asked_at=draft.now, failing=names, unasked="", ask_at=None, unknown_at=None
     )
+    if restored_at is not None and draft.now >= restored_at + verification.window(draft.incident, draft.policy):
+        _go_back(draft)
+        return
     if names == watch.failing:
         return
     does = "does" if len(failing) == 1 else "do"
@@ -79,6 +94,32 @@ def _unhealthy(draft: Draft, failing: Sequence[Answer]) -> None:
         CommentKind.UNHEALTHY, f"{told[0].upper()}{told[1:]}. It is watched until that holds for {span}.", of=of
     )
     draft.publish()
+
+
+def _go_back(draft: Draft) -> None:
+    """As if it had never been quiet: its clocks and levels go on, for nobody says that the service works."""
+    incident = draft.incident
+    failing = incident.process.watch.failing
+    span = wording.span(verification.window(incident, draft.policy))
+    verification.go_back(draft)
+    objectives.answered(draft)
+    does = "does" if len(failing) == 1 else "do"
+    names = wording.listing([query[:_LONGEST_QUERY] for query in failing], most=_SHOWN)
+    told = f"nothing fires, but {names} {does} not hold after {span}"
+    state = draft.incident.state
+    draft.tell(Entry.HEALTH, f"{told}: back to {state}, watched again once all hold")
+    of = f"{incident.round}:{incident.restored_at}:back"
+    text = f"{told[0].upper()}{told[1:]}. It is {state} again until all health queries hold."
+    draft.comment(CommentKind.UNHEALTHY, text, of=of)
+    draft.publish(urgent=True)
+
+
+def _still_unhealthy(draft: Draft, failing: Sequence[Answer]) -> None:
+    watch = draft.incident.process.watch
+    names = tuple(answer.query for answer in failing)
+    verification.change(draft, asked_at=draft.now, failing=names, unasked="")
+    if names != watch.failing or watch.unasked:
+        draft.publish()
 
 
 def _unknown(draft: Draft, why: str) -> None:
@@ -115,7 +156,9 @@ def _others_hold(draft: Draft, notes: list[str]) -> bool:
     former = incident.process.watch.waits_for
     verification.change(draft, waits_for=ids)
     if ids and ids != former:
-        draft.tell(Entry.HELD, f"not verified yet: {names} opened since on {_services(new)}")
+        services = _services(new)
+        where = f" on {services}" if services else ""
+        draft.tell(Entry.HELD, f"not verified yet: {names} opened since{where}")
         draft.publish()
     return bool(ids)
 
@@ -154,7 +197,7 @@ def _resolve(draft: Draft, notes: Sequence[str]) -> None:
     objectives.restored(draft)
     draft.tally("incidents_resolved_total")
     restored_at = incident.restored_at or draft.now
-    lasted = wording.span(restored_at - incident.started_at)
+    lasted = wording.span(restored_at - incident.began_at)
     but = "".join(f"; {note}" for note in notes)
     draft.tell(Entry.RESOLVED, f"resolved: quiet since {wording.instant(restored_at)}, after {lasted}{but}")
     said = "".join(f" {note[0].upper()}{note[1:]}." for note in notes)
@@ -171,7 +214,7 @@ def _close(draft: Draft) -> None:
     """Close what needs no person; of one that is folded no person would know that it waits for them."""
     incident = draft.incident
     policy = draft.policy.severities[incident.severity]
-    unattended = policy.close_unattended and _nobody_had_to(incident)
+    unattended = policy.close_unattended and incident.close != "person" and _nobody_had_to(incident)
     verification.change(draft, unattended=unattended)
     by_daemon = (incident.close or policy.close) == "daemon"
     if not by_daemon and not unattended and incident.parent is None:
@@ -210,4 +253,6 @@ def _queries(answers: Sequence[Answer]) -> str:
 
 
 def _services(incidents: Sequence[Incident]) -> str:
-    return wording.listing([*dict.fromkeys(one.service for one in incidents)], most=_SHOWN)
+    """Where they opened; of what is restricted whoever sees this may not know that."""
+    known = (one.service for one in incidents if not one.restricted)
+    return wording.listing([*dict.fromkeys(known)], most=_SHOWN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from triaged.core import objectives
 from triaged.core.draft import Draft
-from triaged.core.effects import Audience, CommentKind, NoticeKind
+from triaged.core.effects import Audience, CommentKind, NoticeKind, PublishIssue
 from triaged.core.folding import unfold_if_graver
 from triaged.core.model import Entry, State, Verdict
 from triaged.core.recipients import TEAM
@@ -18,9 +18,10 @@ def judge(draft: Draft, verdict: Verdict, *, why: str) -> None:
     labels = incident.labels
     if verdict.labels:
         labels = tuple(dict.fromkeys((*labels, *verdict.labels)))[:_MOST_LABELS]
-    if labels != incident.labels or (verdict.restricted and not incident.restricted):
-        draft.set(labels=labels, restricted=incident.restricted or verdict.restricted)
+    if labels != incident.labels:
+        draft.set(labels=labels)
         draft.publish()
+    restrict(draft, verdict, why=why)
     if not verdict.severity.graver_than(incident.judged):
         return
     former = incident.severity
@@ -52,6 +53,19 @@ def judge(draft: Draft, verdict: Verdict, *, why: str) -> None:
     draft.publish(urgent=True)
     _end_acknowledgement(draft)
     unfold_if_graver(draft)
+
+
+def restrict(draft: Draft, verdict: Verdict, *, why: str) -> None:
+    """Details are not for everybody as soon as any of its alerts says so, also where that is only recorded."""
+    if not verdict.restricted or draft.incident.restricted:
+        return
+    draft.set(restricted=True)
+    draft.tell(Entry.RESTRICTED, f"restricted from now on: {why}")
+    draft.publish()
+    if draft.context.parent is not None:
+        # Its own issue may be there from before it was folded; its parent's tells of it.
+        shown = (draft.incident.id, draft.context.parent.id)
+        draft.effects.extend(PublishIssue(incident_id=number) for number in shown)
 
 
 def _tell_team(draft: Draft, kind: NoticeKind, text: str) -> None:

@@ -84,8 +84,8 @@ from triaged.core.model import Actor, Entry, Incident, State
 from triaged.core.reports import IDENTITY
 from triaged.errors import ActError
 
-_OF_ITSELF: Final = (SplitAsked, ReopenAsked, Noted, KnowledgeAdded)
-"""What may be asked of one that is folded: what somebody finds out is worth keeping wherever they are."""
+_OF_ITSELF: Final = (SplitAsked, ReopenAsked, Noted, KnowledgeAdded, ActionAsked)
+"""What may be asked of one that is folded: what somebody finds out, or is to do, is kept wherever they are."""
 
 
 def begin(  # noqa: PLR0913 - the facts of a birth; each has one source in intake

@@ -316,7 +316,8 @@ class Watch(Struct, frozen=True, kw_only=True, omit_defaults=True):
     restoration, or from `since` where something did not hold later. `failing` are the health queries that did not hold
     when all were answered last, at `asked_at`; `unasked` is why some were not answered since. `waits_for` are new
     incidents that hold it. Once the window is over and something holds it, that is asked again at `ask_at`; health is
-    waited for since `unknown_at`. `unattended` says that it was over before anybody had to take it, and nobody did.
+    waited for since `unknown_at`. `back_at` is when it went back to work, because its health did not hold.
+    `unattended` says that it was over before anybody had to take it, and nobody did.
     """
 
     refired: tuple[datetime, ...] = ()
@@ -327,6 +328,7 @@ class Watch(Struct, frozen=True, kw_only=True, omit_defaults=True):
     waits_for: tuple[int, ...] = ()
     ask_at: datetime | None = None
     unknown_at: datetime | None = None
+    back_at: datetime | None = None
     unattended: bool = False
 
 
@@ -354,6 +356,7 @@ class Process(Struct, frozen=True, kw_only=True, omit_defaults=True):
     the one of its last resolution, `actions` what people set themselves to do. `watch` is what its verification knows.
     `bridge` is where people meet, `assembled_at` when they were called together. Who holds a role is asked at
     `check_in_at` how it goes; `owes` are those who wrote nothing since the last time, with how often they were asked.
+    `reopened_at` is when it was opened again last.
     Evidence was found last in `found_round`, when it was of severity `found_for`.
     `knowledge` are links to what is known.
     """
@@ -387,6 +390,7 @@ class Process(Struct, frozen=True, kw_only=True, omit_defaults=True):
     found_round: int = 0
     found_for: Severity | None = None
     knowledge: tuple[Link, ...] = ()
+    reopened_at: datetime | None = None
 
 
 NO_PROCESS = Process()
@@ -488,6 +492,11 @@ class Incident(Struct, frozen=True, kw_only=True):
         return f"INC-{self.id}"
 
     @property
+    def began_at(self) -> datetime:
+        """When users began to suffer: by its first alert, or by what opened it again, for it was well in between."""
+        return self.process.reopened_at or self.started_at
+
+    @property
     def closed_by_person(self) -> bool:
         return self.state is State.CLOSED and self.closed_by_kind is ActorKind.PERSON
 
@@ -578,6 +587,7 @@ class Entry(StrEnum):
     KNOWLEDGE = "knowledge"
     COMMENT = "comment"
     TICKED = "ticked"
+    RESTRICTED = "restricted"
 
 
 class TimelineEntry(Struct, frozen=True, kw_only=True):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final, assert_never
+
 from triaged.core import wording
 from triaged.core.acts import renew
 from triaged.core.draft import Draft
 from triaged.core.events import ClosedByBot, OnIssue, Said, Ticked, Undone
 from triaged.core.model import Entry
 
-_LONGEST = 1_000
-_SHOWN = 10
+_LONGEST: Final = 1_000
+_SHOWN: Final = 10
 
 
 def notice(draft: Draft, event: OnIssue) -> None:
@@ -34,3 +36,5 @@ def notice(draft: Draft, event: OnIssue) -> None:
         case Undone():
             draft.tell(Entry.PUBLISHED, f"{event.what} by {event.actor.name} is undone: {event.why}")
             draft.publish(urgent=True)
+        case _:
+            assert_never(event)

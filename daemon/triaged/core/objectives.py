@@ -54,8 +54,8 @@ def standing(incident: Incident, policy: Policy) -> tuple[Deadline, ...]:
     """The deadlines of an incident, derived from what it is: at most one of each kind.
 
     In `verifying` objectives and escalation wait; a re-fire brings them back, and what passed meanwhile acts at once.
-    What is folded has no clocks of its own. While it is paused its resolution and its acknowledgement wait, unless that
-    is a silence, which ends when it ends.
+    What is folded has no clocks of its own, but what people are to do. While it is paused its resolution and its
+    acknowledgement wait, unless that is a silence, which ends when it ends.
     """
     due: dict[DeadlineKind, datetime | None] = {}
     state = incident.state
@@ -78,8 +78,9 @@ def standing(incident: Incident, policy: Policy) -> tuple[Deadline, ...]:
         # A storm that a person closed goes on, and takes nothing in, until it is over.
         due[DeadlineKind.STORM] = incident.storm_until
     process = incident.process
-    if incident.parent is None and (process.review is not None or process.actions):
+    if incident.parent is None and process.review is not None:
         due[DeadlineKind.REVIEW] = reviewing.reminds_at(incident, policy)
+    if process.actions:
         due[DeadlineKind.ACTION] = actions.reminds_at(incident, policy)
     return tuple(Deadline(incident_id=incident.id, kind=kind, due_at=at) for kind, at in due.items() if at is not None)
 

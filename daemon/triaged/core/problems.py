@@ -134,7 +134,7 @@ def counted(incident: Incident) -> Counted | None:
         category=incident.category,
         restricted=incident.restricted,
         opened_at=incident.opened_at,
-        started_at=incident.started_at,
+        started_at=incident.began_at,
         restored_at=(incident.restored_at or incident.closed_at) if over else None,
     )
 

@@ -54,8 +54,8 @@ def figures(incident: Incident, actors: list[str]) -> str:
 
 def _spans(incident: Incident) -> Iterator[str]:
     over_at = incident.restored_at or incident.closed_at or incident.started_at
-    lasted = wording.span(over_at - incident.started_at)
-    yield f"lasted {lasted}, from {wording.instant(incident.started_at)} to {wording.instant(over_at)}"
+    lasted = wording.span(over_at - incident.began_at)
+    yield f"lasted {lasted}, from {wording.instant(incident.began_at)} to {wording.instant(over_at)}"
     since = incident.response_started_at
     taken = incident.acknowledged_at
     after = (
@@ -73,7 +73,7 @@ def _amounts(incident: Incident) -> Iterator[str]:
     yield wording.count(incident.alerts, "alert")
     refires = len(incident.process.watch.refired)
     if refires:
-        yield f"quiet and firing again {wording.count(refires, 'time')}"
+        yield f"quiet and back {wording.count(refires, 'time')}"
     if incident.round > 1:
         yield f"{incident.round} rounds"
     if incident.process.updates:

@@ -160,8 +160,10 @@ def _begin(draft: Draft) -> None:
     policy = draft.policy.severities[incident.severity]
     nobody_had_to = incident.process.watch.unattended and incident.closed_by_kind is ActorKind.DAEMON
     said = found is not None and found.outcome in (ReviewOutcome.HELD, ReviewOutcome.WAIVED)
-    if policy.review is not None and not nobody_had_to and not said:
-        _start(draft)
+    # One that was begun for a reason of its own is asked for anew whatever the severity says.
+    because = found.because if found is not None else ""
+    if not said and (because or (policy.review is not None and not nobody_had_to)):
+        _start(draft, because)
 
 
 def _start(draft: Draft, because: str = "") -> None:

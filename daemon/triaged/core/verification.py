@@ -53,7 +53,7 @@ def due_at(incident: Incident, policy: Policy) -> datetime | None:
 
 def begin(draft: Draft) -> str:
     """Watch it from its restoration; how long, and why so long, in words."""
-    change(draft, **_UNKNOWN)
+    forget(draft)
     return in_words(draft.incident, draft.policy)
 
 
@@ -65,13 +65,37 @@ def in_words(incident: Incident, policy: Policy) -> str:
         return span
     usual = wording.span(policy.severities[incident.severity].verify_for)
     times, within = wording.count(flapping.refires, "time"), wording.span(flapping.within)
-    return f"{span} instead of {usual} (it flaps: quiet and firing again {times} within {within})"
+    return f"{span} instead of {usual} (it flaps: quiet and back {times} within {within})"
 
 
 def refired(draft: Draft) -> None:
     """It was quiet, and fires again: that counts, and what was known of its health does not any more."""
+    _count(draft)
+    forget(draft)
+
+
+def forget(draft: Draft) -> None:
+    """It is at work again: what was known of its health counts no more."""
+    change(draft, **_UNKNOWN)
+
+
+def go_back(draft: Draft) -> None:
+    """It is not well after a whole window: back to where it was, until all health queries hold. That counts, too."""
+    incident = draft.incident
+    draft.set(state=incident.former_state or State.OPEN, former_state=None, restored_at=None)
+    failing = incident.process.watch.failing
+    _count(draft)
+    change(draft, **{**_UNKNOWN, "failing": failing, "back_at": draft.now})
+
+
+def is_back(incident: Incident) -> bool:
+    """Whether it is at work only because its health did not hold."""
+    return incident.state.working and not incident.firing and incident.process.watch.back_at is not None
+
+
+def _count(draft: Draft) -> None:
     former = draft.incident.process.watch.refired
-    change(draft, refired=(*former, draft.now)[-MOST_REFIRES:], **_UNKNOWN)
+    change(draft, refired=(*former, draft.now)[-MOST_REFIRES:])
 
 
 def change(draft: Draft, **changes: Any) -> None:

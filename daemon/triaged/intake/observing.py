@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from triaged.core.events import ClosedByBot, CloseAsked, ReopenAsked, ReviewAsked, Said, Ticked
+from triaged.core.events import CloseAsked, ClosedByBot, ReopenAsked, ReviewAsked, Said, Ticked
 from triaged.core.model import CloseReason, Incident, ReviewOutcome
 from triaged.core.observed import Done, Looked, Seen, compare
 from triaged.core.rules import RuleSet

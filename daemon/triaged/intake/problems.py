@@ -147,13 +147,18 @@ class _Solving:
         if known != before:
             self._table.keep((), [known])
         problem = self._table.of_number(before.problem_id or 0)
-        if problem is not None and known != before and problem.state is ProblemState.OPEN:
+        if problem is None:
+            return
+        if known.restricted and not problem.restricted:
+            self._table.keep([replace(problem, restricted=True)], ())
+            self._publish(problem.id, ())
+        elif known != before and problem.state is ProblemState.OPEN:
             self._publish(problem.id, ())
 
     def _leave(self, incident: Incident, before: Counted) -> None:
         self._table.forget([incident.id])
         problem = None if before.problem_id is None else self._table.of_number(before.problem_id)
-        if problem is not None and problem.state is ProblemState.OPEN:
+        if problem is not None:
             self._save(left(problem, incident, self._now), [incident])
 
     def _save(self, followed: Followed, told: Iterable[Incident]) -> None:

@@ -41,7 +41,8 @@ def write(batch: Batch, before: Incident | None, incident: Incident, *, publishe
     same = (review, actions, incident.team) == (before.process.review, before.process.actions, before.team)
     if not same:
         batch.reviews[incident.id] = incident
-    moved = (before.state, before.parent) != (incident.state, incident.parent)
+    stood = (before.state, before.parent, before.restricted)
+    moved = stood != (incident.state, incident.parent, incident.restricted)
     told = published and not incident.state.unfinished
     if review is not None and (told or moved or not same):
         batch.wants[review.number] = Want(severity=incident.severity, urgent=False)

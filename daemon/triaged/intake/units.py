@@ -184,7 +184,8 @@ class Observed(Struct, frozen=True, kw_only=True):
 Watching = Heard | Listen | Expect | Leave
 Planning = PlanWindow | EndWindow | WindowsChanged
 Solving = Recurring | AskProblem
-Unit = Delivery | Ask | Passed | RulesEnded | Suppress | Stale | Happened | Observed | Watching | Planning | Solving | Job
+Happening = Happened | Observed
+Unit = Delivery | Ask | Passed | RulesEnded | Suppress | Stale | Happening | Watching | Planning | Solving | Job
 
 
 class Answer(Struct, frozen=True, kw_only=True):

@@ -106,14 +106,10 @@ class Written(Struct, frozen=True, kw_only=True):
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """The issue as it was found before writing: whether, by whom and since when it is closed."""
+    """The issue as it was found before writing: where, and whether it was closed."""
 
     address: Address
     closed: bool
-    by: str = ""
-    bot: bool = False
-    reason: CloseReason = CloseReason.COMPLETED
-    at: datetime | None = None
 
 
 class Twin(Struct, frozen=True, kw_only=True):

@@ -89,7 +89,8 @@ class Sight(Struct, frozen=True, kw_only=True):
 class Changed(Struct, frozen=True, kw_only=True):
     """Issues that changed since an instant, oldest change first; none where nothing has since the list of `tag`.
 
-    Where there are others, which changed later, `until` is up to when these did. `moved_to` is the repository's name now.
+    Where there are others, which changed later, `until` is up to when these did. `moved_to` is the repository's name
+    now, where that is another one.
     """
 
     sights: tuple[Sight, ...] = ()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, and_, delete, or_, select
 
 from triaged.core.effects import KeepHealth
 from triaged.core.health import Answer
 from triaged.core.model import Incident, State
+from triaged.core.verification import is_back
 from triaged.store import schema as s
 
 _answer = [s.health.c[name] for name in s.HEALTH.names]
@@ -35,12 +36,14 @@ def of_round(connection: Connection, incident: Incident) -> tuple[Answer, ...]:
 
 
 def watched(connection: Connection, services: Iterable[str]) -> list[Incident]:
-    """Incidents of these services that are watched now, gravest first; what is folded is so with its parent."""
+    """Incidents of these services whose health is asked now, gravest first; what is folded is so with its parent."""
     c = s.incidents.c
+    may_be_back = and_(c.state.in_([one.value for one in State if one.working]), c.firing == 0)
     query = (
         select(*(c[name] for name in s.INCIDENT.names))
-        .where(c.state == State.VERIFYING.value, c.service.in_([*services]), c.parent.is_(None))
+        .where(or_(c.state == State.VERIFYING.value, may_be_back), c.service.in_([*services]), c.parent.is_(None))
         .order_by(c.severity, c.id)
         .limit(_MOST_WATCHED)
     )
-    return [s.INCIDENT.decode(tuple(row)) for row in connection.execute(query)]
+    found = (s.INCIDENT.decode(tuple(row)) for row in connection.execute(query))
+    return [one for one in found if one.state is State.VERIFYING or is_back(one)]

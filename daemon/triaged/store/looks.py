@@ -136,7 +136,7 @@ def ours(connection: Connection, number: int, operations: Collection[str]) -> se
 def said(connection: Connection, numbers: Collection[int]) -> dict[int, int]:
     """How many comments we wrote on each."""
     query = select(_C.incident_id, func.count()).where(_C.incident_id.in_(numbers), _C.done_at.is_not(None))
-    return {number: count for number, count in connection.execute(query.group_by(_C.incident_id))}
+    return dict(map(tuple, connection.execute(query.group_by(_C.incident_id))))
 
 
 # ---------------------------------------------------------------- repositories

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, delete, func, select, update
+from sqlalchemy import Connection, Select, delete, func, not_, select, update
 
 from triaged.core.downtime import CATEGORIES as DOWN
 from triaged.core.effects import KeepKnowledge
@@ -29,6 +29,7 @@ _P, _C, _K, _I, _W = s.problems.c, s.problem_incidents.c, s.knowledge.c, s.incid
 _problem = [_P[name] for name in s.PROBLEM.names]
 _counted = [_C[name] for name in s.COUNTED.names]
 _kept = [_K.incident_id, _K.url, _K.title, _K.by, _K.at]
+_RESTRICTED: Final = ((_I.id, _I.restricted), (_P.id, _P.restricted))
 _address = [s.publications.c[name] for name in ("backend", "repository", "number", "url")]
 
 
@@ -172,10 +173,14 @@ def known_of(connection: Connection, number: int) -> list[Kept]:
 
 
 def known_elsewhere(connection: Connection, incident: Incident, limit: int) -> list[Kept]:
-    """The newest links of others like this incident, each URL once; of what is restricted only to its like."""
+    """The newest links of others like this incident, each URL once; of what is restricted only to its like.
+
+    It may have become so after the link was kept: each is asked now.
+    """
     own = [_K.incident_id != incident.id]
     if not incident.restricted:
-        own.append(_K.restricted == 0)
+        restricted = [select(key).where(key == _K.incident_id, flag == 1).exists() for key, flag in _RESTRICTED]
+        own += [_K.restricted == 0, *map(not_, restricted)]
     alike = [_K.key == incident.key]
     if incident.service:
         alike.append((_K.service == incident.service) & (_K.service != "") & (_K.category == str(incident.category)))

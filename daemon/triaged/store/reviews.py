@@ -115,10 +115,10 @@ def ended_since(connection: Connection, entry: int, services: Collection[str]) -
 
 def down(connection: Connection, service: str, since: datetime) -> list[Down]:
     """The incidents while which a service was down after an instant, which are over; at most a thousand."""
-    began_at, ended_at = _I.started_at, func.coalesce(_I.restored_at, _I.closed_at)
+    ended_at = func.coalesce(_I.restored_at, _I.closed_at)
     completed = and_(_I.state == State.CLOSED.value, _I.close_reason == CloseReason.COMPLETED.value)
     query = (
-        select(_I.id, began_at, ended_at, _R.state)
+        select(ended_at, _R.state, *(_I[name] for name in s.INCIDENT.names))
         .outerjoin(s.reviews, _R.incident_id == _I.id)
         .where(_I.service == service, _I.category.in_([one.value for one in CATEGORIES]), _I.parent.is_(None))
         .where(_I.opened_at >= to_us(since) - _LONGEST_US, ended_at > to_us(since))
@@ -128,12 +128,14 @@ def down(connection: Connection, service: str, since: datetime) -> list[Down]:
     )
     return [
         Down(
-            incident_id=number,
-            began_at=from_us(began),
+            incident_id=incident.id,
+            began_at=incident.began_at,
             ended_at=from_us(ended),
             reviewed=state is not None and state != ReviewOutcome.WITHDRAWN.value,
         )
-        for number, began, ended, state in connection.execute(query)
+        for ended, state, incident in (
+            (row[0], row[1], s.INCIDENT.decode(tuple(row)[2:])) for row in connection.execute(query)
+        )
     ]
 
 

@@ -33,8 +33,8 @@ class Desk:
     rules that judged once; `backend` and `sources` are label values of metrics; `sends` says whether the value of an
     Authorization header holds a source's token; `unreadable` names the Alertmanagers that cannot be read, and why;
     `silenceable` are the sources whose alerts one of them can silence. `places` is where issues are made.
-    `webhook_secrets` are those of GitHub's webhooks, none where none is expected (raises ConfigError), and `hint` is told
-    of a repository and a number there that the issue may have changed; whether it is one of ours.
+    `webhook_secrets` are those of GitHub's webhooks, none where none is expected (raises ConfigError), and `hint` is
+    told of a repository and a number there that the issue may have changed; whether it is one of ours.
     """
 
     store: Readable

@@ -1,7 +1,7 @@
 """GitHub's webhooks: which issue may have changed is all that is taken from one; what changed is looked up there.
 
-Wire format: "Webhook events and payloads", "Validating webhook deliveries". The same delivery may come twice, late, out of
-order or never: each is only a hint, and what none tells of is found by asking what changed.
+Wire format: "Webhook events and payloads", "Validating webhook deliveries". The same delivery may come twice, late, out
+of order or never: each is only a hint, and what none tells of is found by asking what changed.
 """
 
 from __future__ import annotations

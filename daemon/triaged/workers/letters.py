@@ -162,7 +162,7 @@ def _progress(notice: Notice, incident: Incident, every: timedelta | None) -> di
         "next_update": _at(process.update_due_at or (notice.created_at + every if every else None)),
         "eta": _at(process.eta),
         "resolution_time": _at(ended_at),
-        "duration": wording.span(ended_at - incident.started_at) if ended_at else "",
+        "duration": wording.span(ended_at - incident.began_at) if ended_at else "",
         "response_due": "" if due or incident.state is not State.OPEN else _at(incident.response_due_at),
         "resolution_due": "" if due else _at(incident.resolution_due_at),
     }

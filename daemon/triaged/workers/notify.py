@@ -139,7 +139,9 @@ class NotifyWorker:
 
 
 def is_overtaken(notice: Notice, incident: Incident) -> bool:
-    """Whether it is too late to tell: it is over, or another incident tells of it."""
+    """Whether it is too late to tell: it is over, or another incident tells of it. What is to be done is its own."""
+    if notice.kind is NoticeKind.ACTION:
+        return False
     return incident.parent is not None or (notices.is_over(incident) and notice.kind not in AT_THE_END)
 
 

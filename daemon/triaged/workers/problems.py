@@ -32,6 +32,7 @@ TURNS: Final = tuple(
         Entry.RESOLVED,
         Entry.CLOSED,
         Entry.RECORDED,
+        Entry.RESTRICTED,
     )
 )
 """Entries after which an incident may count otherwise, or be shown otherwise."""

@@ -52,7 +52,7 @@ class Twins:
         unread = self._read_at is None or now >= self._read_at + _UNASKED_FOR
         if not unread and (self.next_at is None or now < self.next_at):
             return False
-        self._read_at = now
+        self._read_at = self.next_at = now
         with self._read() as reader:
             doubted = queue.doubtful(reader.connection, self._backend.name, _MOST)
         due = next((one for one in doubted if self._next_look(one) <= now), None)

@@ -101,16 +101,7 @@ class GitHubBackend:
             if change != wire.IssueChange():
                 self._write(Write.CHANGE, lambda: self._client.update_issue(place.repository, place.number, change))
             self._relabel(place, current.label_names, issue, last)
-        by = current.closed_by if closed else None
-        reason = reason_of(current.state_reason)
-        return Found(
-            address=place,
-            closed=closed,
-            by=by.login if by else "",
-            bot=is_bot(by),
-            reason=reason,
-            at=current.closed_at,
-        )
+        return Found(address=place, closed=closed)
 
     def comment(self, address: Address, text: str, operation: str) -> None:
         body = document.comment(text, operation)

@@ -1,7 +1,7 @@
 """Issues at GitHub as people leave them: one looked at, or all of a repository that changed.
 
-Wire formats: "REST API endpoints for issues", "… for issue comments", "… for issue events". Nothing is written here, and
-nothing that GitHub sends by itself is believed: it only says where to look.
+Wire formats: "REST API endpoints for issues", "… for issue comments", "… for issue events". Nothing is written here,
+and nothing that GitHub sends by itself is believed: it only says where to look.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _MOST_PAGES: Final = 20
 
 
 class GitHubWatch:
-    """Thread safe; it has connections of its own. `ready_at` says when who writes with the same credential may again:
+    """Thread safe; it has connections of its own.
 
-    while GitHub refuses that, nothing is read either.
+    `ready_at` says when who writes with the same credential may again: while GitHub refuses that, nothing is read.
     """
 
     name = "github"
