@@ -11,7 +11,6 @@ import pytest
 
 from faulting import CELLS, Cell, live, template
 
-
 # Of the server's errors one whose write was done all the same; the program has both of each.
 MATRIX = [cell for cell in CELLS if cell.fault not in {"500 after the commit", "502", "503 after the commit"}]
 

@@ -69,9 +69,7 @@ def demo(
             failed.append(f"The day cannot go on: {error}")
             app.shut_down()
             return
-        until = clock.now() + _PATIENCE
-        while _unwritten(app, clock.now()) and clock.now() < until and not player.stopped.is_set():
-            clock.wait(player.stopped, timedelta(seconds=0.1))
+        _await_issues(app, player.stopped)
         if player.stopped.is_set():
             return
         console.print(
@@ -99,10 +97,14 @@ def demo(
     raise typer.Exit(1 if failed else status)
 
 
-def _unwritten(app: App, now: datetime) -> bool:
-    """Whether issues have still to be written: on a small machine they come later than the day."""
-    with app.store.read() as reader:
-        return reader.gauges(now).pending > 0
+def _await_issues(app: App, stopped: threading.Event) -> None:
+    """Until every issue is written: on a small machine they come later than the day."""
+    until = app.clock.now() + _PATIENCE
+    while app.clock.now() < until and not stopped.is_set():
+        with app.store.read() as reader:
+            if reader.gauges(app.clock.now()).pending == 0:
+                return
+        app.clock.wait(stopped, timedelta(seconds=0.1))
 
 
 def _fresh(directory: Path) -> None:
