@@ -3,7 +3,7 @@
 One life of the daemon in virtual time for each; a death is an exception at an instant of its work with GitHub: before
 and after each commit, before each request, in the midst of its bytes, when its answer begins and in the midst of that.
 
-    python -m faulting [OPERATION …]    every fault and lag, each with a death at every instant: some minutes
+    python -m faulting [OPERATION …]    every fault and lag, each with a death at every instant: an hour
 """
 
 from __future__ import annotations
