@@ -381,7 +381,11 @@ def test_an_act_that_is_refused_says_why_and_changes_nothing(
     said = refused(desk(act[0], opened, *act[1:]))
     assert expected in said
     after = daemon.get(f"/api/v1/incidents/{opened}").json()
-    assert {**after, "issue": None} == {**before, "issue": None}
+    # What the daemon itself finds and publishes meanwhile is no change of theirs.
+    for one in (before, after):
+        one.update(issue=None, evidence=None)
+        one["timeline"] = [entry for entry in one["timeline"] if entry["by"] != "triaged"]
+    assert after == before
 
 
 def test_an_act_without_a_valid_token_of_the_right_role_is_refused(

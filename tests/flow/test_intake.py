@@ -785,7 +785,8 @@ def test_an_open_incident_keeps_the_policy_that_it_was_opened_with(desk: Desk) -
     restarted.clock.move_to(START + MINUTE)
     restarted.post(*(alert(name, status="resolved", ends=START + MINUTE) for name in ("First", "Second")))
     restarted.advance(19 * MINUTE)
-    assert [found.state for found in desk.incidents()] == [State.VERIFYING, State.RESOLVED]
+    # A Sev-2 that nobody had to take closes once its window is over: the second one's is shorter.
+    assert [found.state for found in desk.incidents()] == [State.VERIFYING, State.CLOSED]
     restarted.advance(MINUTE)
     assert desk.incidents()[0].state is State.RESOLVED
 
