@@ -788,7 +788,7 @@ def test_an_open_incident_keeps_the_policy_that_it_was_opened_with(desk: Desk) -
     # A Sev-2 that nobody had to take closes once its window is over: the second one's is shorter.
     assert [found.state for found in desk.incidents()] == [State.VERIFYING, State.CLOSED]
     restarted.advance(MINUTE)
-    assert desk.incidents()[0].state is State.RESOLVED
+    assert desk.incidents()[0].state is State.CLOSED
 
 
 # ---------------------------------------------------------------- people
