@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 
 from triaged import __version__
 from triaged.core.model import Severity, State
-from triaged.errors import NotFoundError, PayloadError, StoreError
+from triaged.errors import NotFoundError, StoreError
 from triaged.explaining.incident import explain
 from triaged.intake.units import Ask
 from triaged.ports.store import IncidentRow, Wanted
@@ -37,7 +37,7 @@ from triaged.web.acts import (
     Split,
 )
 from triaged.web.auth import Token
-from triaged.web.desk import Desk, TheDesk
+from triaged.web.desk import Desk, TheDesk, taken
 from triaged.web.edge import Edge, TheToken
 from triaged.web.explained import Explained, explained
 from triaged.web.exposition import expose
@@ -175,7 +175,7 @@ def show_incident(name: str, desk: TheDesk, request: Request) -> answers.Shown:
     """One incident with its timeline, what of it fires, and when what is due."""
     number = incident_id(name)
     with desk.store.read() as reader:
-        return _show(desk, reader, number, known=_knows(desk, request))
+        return _show(desk, reader, number, known=desk.knows(request))
 
 
 @_reading.get("/{name}/explain")
@@ -185,7 +185,7 @@ def explain_incident(name: str, desk: TheDesk, request: Request) -> Explained:
     with desk.store.read() as reader:
         row = _opened(reader, number)
         found = explain(reader, row, desk.rules(), desk.former, desk.clock.now())
-    return explained(found, whole=_knows(desk, request) or not row.incident.restricted)
+    return explained(found, whole=desk.knows(request) or not row.incident.restricted)
 
 
 def incident_id(name: str) -> int:
@@ -213,11 +213,6 @@ def _show(desk: Desk, reader: Reader, number: int, *, known: bool) -> answers.Sh
 def _visible(desk: Desk, row: IncidentRow, *, whole: bool) -> IncidentRow:
     hidden = desk.tokens.configured and row.incident.restricted and not whole
     return answers.masked(row) if hidden else row
-
-
-def _knows(desk: Desk, request: Request) -> bool:
-    """Whether the reader may see restricted incidents: with any token, or where none is configured."""
-    return not desk.tokens.configured or desk.tokens.who(request.headers.get("authorization")) is not None
 
 
 # ---------------------------------------------------------------- acts
@@ -357,15 +352,7 @@ def unknown_act(act: str) -> Response:
 
 def _act(desk: Desk, name: str, body: Body | Work | Looking | Knowledge, token: Token | None) -> answers.Shown:
     number = incident_id(name)
-    answer = desk.ask(Ask(incident_id=number, act=body.act(body.actor(token))))
-    if answer.status == 404:
-        raise NotFoundError(answer.error)
-    if answer.status == 503:
-        raise StoreError(answer.error)
-    if answer.status == 409:
-        raise PayloadError(answer.error, status=409)
-    if answer.status != 200:
-        raise RuntimeError(f"the writer answered {answer.status}: {answer.error}")
+    taken(desk.ask(Ask(incident_id=number, act=body.act(body.actor(token)))))
     with desk.store.read() as reader:
         return _show(desk, reader, number, known=True)
 

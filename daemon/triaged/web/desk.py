@@ -10,6 +10,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from triaged.clock import Clock
+from triaged.errors import NotFoundError, PayloadError, StoreError
 from triaged.explaining.former import Former
 from triaged.intake.units import Answer, Rules, Unit
 from triaged.metrics import Metrics
@@ -57,6 +58,23 @@ class Desk:
     places: Places = field(default_factory=Places)
     webhook_secrets: Callable[[], tuple[bytes, ...]] = tuple
     hint: Callable[[str, int], bool] = lambda _repository, _number: False
+
+    def knows(self, request: Request) -> bool:
+        """Whether the reader may see what is restricted: with any token, or where none is configured."""
+        return not self.tokens.configured or self.tokens.who(request.headers.get("authorization")) is not None
+
+
+def taken(answer: Answer) -> Answer:
+    """The writer's answer, where it did what was asked. Raises NotFoundError, PayloadError or StoreError else."""
+    if answer.status == 404:
+        raise NotFoundError(answer.error)
+    if answer.status == 409:
+        raise PayloadError(answer.error, status=409)
+    if answer.status == 503:
+        raise StoreError(answer.error)
+    if answer.status >= 300:
+        raise RuntimeError(f"the writer answered {answer.status}: {answer.error}")
+    return answer
 
 
 async def _desk(request: Request) -> Desk:

@@ -13,16 +13,16 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJson
 
 from triaged.core.maintenance import Phase, Plan, Window
 from triaged.core.matchers import parse_all
-from triaged.errors import NotFoundError, PayloadError, StoreError
+from triaged.errors import NotFoundError, PayloadError
 from triaged.intake.planning import LONGEST, ask_whole
-from triaged.intake.units import Answer, EndWindow, PlanWindow
+from triaged.intake.units import EndWindow, PlanWindow
 from triaged.rulefiles.maintenance import LONGEST_REASON
 from triaged.rulefiles.words import exact_instant, some_span
 from triaged.store import maintenance as table
 from triaged.store.reading import Reader
 from triaged.web import answers
 from triaged.web.acts import Asked
-from triaged.web.desk import Desk, TheDesk
+from triaged.web.desk import Desk, TheDesk, taken
 from triaged.web.edge import TheToken
 from triaged.web.fields import Flag, Strict
 
@@ -157,7 +157,7 @@ def list_windows(desk: TheDesk, listing: Annotated[WindowsListing, Query()]) -> 
 def plan_window(desk: TheDesk, token: TheToken, body: WindowWanted, response: Response) -> ShownWindow:
     """Hold alerts back for planned work. 201; 200 where a window of that name was replaced."""
     wanted = body.plan(body.actor(token).name, desk.clock.now())
-    answer = _taken(ask_whole(desk.ask, PlanWindow(plan=wanted)))
+    answer = taken(ask_whole(desk.ask, PlanWindow(plan=wanted)))
     response.status_code = answer.status
     # It begins when it is stored, which is later than when it was asked for.
     return _planned(answer.value, desk.clock.now())
@@ -173,7 +173,7 @@ def end_window(window: str, desk: TheDesk, token: TheToken, body: WindowEnd | No
     if window in {one.id for one in desk.rules().rule_set.windows}:
         raise PayloadError(f"{window} stands in the rules: end it there, by its `to`", status=409)
     by = (body or WindowEnd()).actor(token).name
-    answer = _taken(ask_whole(desk.ask, EndWindow(name=window, by=by)))
+    answer = taken(ask_whole(desk.ask, EndWindow(name=window, by=by)))
     return _planned(answer.value, desk.clock.now())
 
 
@@ -215,15 +215,3 @@ def _shown(window: Window, origin: str, now: datetime) -> ShownWindow:
         by=window.by,
         all=window.all,
     )
-
-
-def _taken(answer: Answer) -> Answer:
-    if answer.status == 404:
-        raise NotFoundError(answer.error)
-    if answer.status == 409:
-        raise PayloadError(answer.error, status=409)
-    if answer.status == 503:
-        raise StoreError(answer.error)
-    if answer.status >= 300:
-        raise RuntimeError(f"the writer answered {answer.status}: {answer.error}")
-    return answer

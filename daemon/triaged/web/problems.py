@@ -22,7 +22,7 @@ from triaged.core.solving import (
     ProblemReopened,
     ProblemWorkedAround,
 )
-from triaged.errors import NotFoundError, PayloadError, StoreError
+from triaged.errors import NotFoundError
 from triaged.intake.units import AskProblem
 from triaged.ports.problems import ProblemRow
 from triaged.rulefiles.words import listed as choice
@@ -31,7 +31,7 @@ from triaged.store.reading import Reader
 from triaged.web import answers
 from triaged.web.acts import Asked
 from triaged.web.auth import Token
-from triaged.web.desk import Desk, TheDesk
+from triaged.web.desk import Desk, TheDesk, taken
 from triaged.web.edge import TheToken
 from triaged.web.fields import ReasonText, Strict, Text, clean, word
 from triaged.web.known import Knowledge, KnownLink, link
@@ -190,7 +190,7 @@ class ProblemListing(Strict):
 def list_problems(desk: TheDesk, listing: Annotated[ProblemListing, Query()], request: Request) -> Problems:
     """Problems, newest first, a page at a time."""
     before = None if listing.cursor is None else int(listing.cursor)
-    known = knows(desk, request)
+    known = desk.knows(request)
     with desk.store.read() as reader:
         rows = table.listed(
             reader.connection, state=listing.state, team=listing.team, before=before, limit=listing.limit + 1
@@ -207,7 +207,7 @@ def show_problem(name: str, desk: TheDesk, request: Request) -> ShownProblem:
     """One problem with its incidents, what is known of it, and its timeline."""
     number = problem_id(name)
     with desk.store.read() as reader:
-        return _show(desk, reader, number, known=knows(desk, request))
+        return _show(desk, reader, number, known=desk.knows(request))
 
 
 @router.post("/{name}/close", dependencies=[Security(_bearer)])
@@ -264,15 +264,7 @@ def masked(row: ProblemRow, *, whole: bool) -> ProblemRow:
 
 def _act(desk: Desk, name: str, body: _Asked, token: Token | None) -> ShownProblem:
     number = problem_id(name)
-    answer = desk.ask(AskProblem(number=number, act=body.asked(body.actor(token))))
-    if answer.status == 404:
-        raise NotFoundError(answer.error)
-    if answer.status == 503:
-        raise StoreError(answer.error)
-    if answer.status == 409:
-        raise PayloadError(answer.error, status=409)
-    if answer.status != 200:
-        raise RuntimeError(f"the writer answered {answer.status}: {answer.error}")
+    taken(desk.ask(AskProblem(number=number, act=body.asked(body.actor(token)))))
     with desk.store.read() as reader:
         return _show(desk, reader, number, known=True)
 
@@ -302,11 +294,6 @@ def _show(desk: Desk, reader: Reader, number: int, *, known: bool) -> ShownProbl
             "timeline": [{"at": e.at, "entry": e.entry, "by": e.by, "text": e.text} for e in entries],
         }
     )
-
-
-def knows(desk: Desk, request: Request) -> bool:
-    """Whether the reader may see what is restricted: with any token, or where none is configured."""
-    return not desk.tokens.configured or desk.tokens.who(request.headers.get("authorization")) is not None
 
 
 def _fields(row: ProblemRow, public_url: str) -> dict[str, object]:

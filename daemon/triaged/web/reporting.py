@@ -15,18 +15,19 @@ from triaged.core import wording
 from triaged.core.catalogue import Users
 from triaged.core.model import Alert, Category, Impact, Incident, State, Urgency
 from triaged.core.reports import MOST_LINKS, SOURCE, Report, alert_of
-from triaged.errors import PayloadError, StoreError
+from triaged.errors import PayloadError
 from triaged.ids import delivery_id, operation_id
 from triaged.intake.units import Answer, Delivery
 from triaged.ports.source import Reading
 from triaged.ports.store import Fate
-from triaged.rulefiles.words import exact_instant, nearest, some_span
+from triaged.rulefiles.words import nearest
 from triaged.web import answers
 from triaged.web.acts import Asked
-from triaged.web.desk import Desk, TheDesk
+from triaged.web.desk import Desk, TheDesk, taken
 from triaged.web.edge import TheToken
 from triaged.web.fields import clean, word
 from triaged.web.oncall import of_team
+from triaged.web.working import when
 
 LONGEST_SUMMARY: Final = 200
 LONGEST_SYMPTOMS: Final = 4_000
@@ -77,13 +78,7 @@ def _function(text: str) -> str:
 
 
 def _began(value: object) -> datetime | timedelta:
-    text = value if isinstance(value, str) else ""
-    for read in (some_span, exact_instant):
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    raise ValueError("expected how long ago like 20m, or a date with time and offset like 2026-12-24T08:00+01:00")
+    return when(value, span="how long ago like 20m")
 
 
 _Link = Annotated[str, AfterValidator(clean), AfterValidator(urls.askable)]
@@ -232,10 +227,7 @@ def _report(desk: Desk, body: Opening, by: str) -> Report:
 
 def _refuse(desk: Desk, alert: Alert, answer: Answer) -> None:
     """Raises where nothing came of it, with what a person has to know then."""
-    if answer.status == 503:
-        raise StoreError(answer.error)
-    if answer.status != 200:
-        raise RuntimeError(f"the writer answered {answer.status}: {answer.error}")
+    taken(answer)
     if Fate.DROPPED in answer.counts:
         verdict = desk.rules().rule_set.judge(alert, desk.clock.now())
         why = f"rule {verdict.matched[-1]}: {verdict.dropped}" if verdict.dropped else "a rule that is gone by now"

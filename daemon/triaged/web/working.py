@@ -35,15 +35,15 @@ def _line(text: str) -> str:
     return text
 
 
-def when(value: object) -> datetime | timedelta:
-    """An instant, or a span from now. Raises ValueError for anything else."""
+def when(value: object, *, span: str = "a duration like 2h") -> datetime | timedelta:
+    """An instant, or a span, which means `span`. Raises ValueError for anything else."""
     text = value if isinstance(value, str) else ""
     for read in (some_span, exact_instant):
         try:
             return read(text)
         except ValueError:
             continue
-    raise ValueError("expected a duration like 2h, or a date with time and offset like 2026-12-24T08:00+01:00")
+    raise ValueError(f"expected {span}, or a date with time and offset like 2026-12-24T08:00+01:00")
 
 
 Somebody = Annotated[str, Field(max_length=60), AfterValidator(_somebody)]
