@@ -35,10 +35,7 @@ OWNED = "*triaged keeps everything above this line up to date; what you write be
 def block(report: Report) -> str:
     """The whole part, as Markdown; a restricted incident tells only where responders find it."""
     if report.hidden:
-        return (
-            "### Restricted\n\n"
-            f"What is known is shown to responders only: {page_of(report)}. Write nothing confidential here."
-        )
+        return restricted(page_of(report))
     sections = (
         _heading(report.incident),
         _notice(report.incident),
@@ -54,7 +51,7 @@ def block(report: Report) -> str:
         evidence(report),
         verification(report),
         folded(report),
-        *_record(report.incident),
+        *record(report.incident),
         # Where there is a review, that follows them.
         "" if report.incident.process.review else action_items(report.incident, heading="#### Action items"),
         links(report.knowledge, heading="#### What is known"),
@@ -63,6 +60,11 @@ def block(report: Report) -> str:
         OWNED,
     )
     return "\n\n".join(filter(None, sections))
+
+
+def restricted(page: str) -> str:
+    """The whole part where not everybody who reads it may know more; `page` leads to those who may."""
+    return f"### Restricted\n\nWhat is known is shown to responders only: {page}. Write nothing confidential here."
 
 
 def _heading(incident: Incident) -> str:
@@ -215,7 +217,8 @@ def _outcome(incident: Incident, objective: Objective) -> str:
             assert_never(outcome)
 
 
-def _record(incident: Incident) -> Iterator[str]:
+def record(incident: Incident) -> Iterator[str]:
+    """What people wrote down, a section each."""
     told = (
         ("Summary", incident.summary),
         ("Root cause", incident.root_cause),

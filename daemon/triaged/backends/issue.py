@@ -5,7 +5,6 @@ from __future__ import annotations
 from triaged.backends.block import block
 from triaged.backends.document import fit
 from triaged.backends.text import label_name, title
-from triaged.core.keys import digest
 from triaged.core.model import CloseReason, Incident, State
 from triaged.ports.backend import Issue, Report
 
@@ -42,7 +41,6 @@ def render(report: Report) -> Issue:
         labels=labels,
         closed=closed,
         close_reason=reason,
-        digest=digest([heading, shown, people, *labels, str(closed), str(reason)]),
         urgent=incident.severity.pages,
         folded=folded,
     )

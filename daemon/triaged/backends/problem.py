@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from triaged.backends.block import OWNED, SEVERITIES
+from triaged.backends.block import OWNED, SEVERITIES, restricted
 from triaged.backends.document import fit
 from triaged.backends.issue import LONGEST_TITLE, MOST_OF_A_BLOCK
 from triaged.backends.known import links, page_of
 from triaged.backends.text import code, label_name, link, passage, prose, table, title
 from triaged.core import wording
-from triaged.core.keys import digest
 from triaged.core.model import DAEMON, Incident, State
 from triaged.core.problems import Problem, ProblemKind, ProblemState, together
 from triaged.ports.backend import Issue, Kind
@@ -42,7 +41,7 @@ def render(report: ProblemReport) -> Issue:
     """The issue as it should be, the same for the same report."""
     problem, hidden = report.problem, report.hidden
     heading = title(f"{problem.name} {KINDS[problem.kind]}: {problem.title}", most=LONGEST_TITLE)
-    shown = _hidden(report) if hidden else fit(block(report), MOST_OF_A_BLOCK)
+    shown = restricted(page_of(problem, report.public_url)) if hidden else fit(block(report), MOST_OF_A_BLOCK)
     people = "" if hidden else PEOPLE
     labels = () if hidden else _labels(problem)
     closed = problem.state is ProblemState.CLOSED
@@ -57,7 +56,6 @@ def render(report: ProblemReport) -> Issue:
         labels=labels,
         closed=closed,
         close_reason=reason,
-        digest=digest([heading, shown, people, *labels, str(closed), str(reason)]),
         urgent=False,
     )
 
@@ -76,11 +74,6 @@ def block(report: ProblemReport) -> str:
         OWNED,
     )
     return "\n\n".join(filter(None, sections))
-
-
-def _hidden(report: ProblemReport) -> str:
-    where = f"What is known is shown to responders only: {page_of(report.problem, report.public_url)}."
-    return f"### Restricted\n\n{where} Write nothing confidential here."
 
 
 def _labels(problem: Problem) -> tuple[str, ...]:

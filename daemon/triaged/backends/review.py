@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from triaged.backends.block import OWNED, SEVERITIES
+from triaged.backends.block import OWNED, SEVERITIES, record, restricted
 from triaged.backends.document import fit
 from triaged.backends.evidence import changes
 from triaged.backends.guidance import base_of, page_of
 from triaged.backends.issue import LONGEST_TITLE, MOST_OF_A_BLOCK
 from triaged.backends.reviewed import action_items
-from triaged.backends.text import code, label_name, passage, prose, table, title
+from triaged.backends.text import code, label_name, prose, table, title
 from triaged.core import wording
-from triaged.core.keys import digest
 from triaged.core.model import (
     DAEMON,
     CloseReason,
@@ -76,7 +74,7 @@ def render(told: ReviewReport) -> Issue:
     """The issue as it should be, the same for the same report."""
     incident, review, hidden = told.report.incident, told.review, told.report.hidden
     heading = title(f"{review.name} Review of {incident.name} {incident.title}", most=LONGEST_TITLE)
-    shown = _hidden(told) if hidden else fit(block(told), MOST_OF_A_BLOCK)
+    shown = restricted(page_of(told.report)) if hidden else fit(block(told), MOST_OF_A_BLOCK)
     people = "" if hidden else PEOPLE
     labels = () if hidden else _labels(incident, review)
     over = review.outcome is ReviewOutcome.WITHDRAWN and (incident.parent is not None or not incident.state.unfinished)
@@ -93,7 +91,6 @@ def render(told: ReviewReport) -> Issue:
         labels=labels,
         closed=closed,
         close_reason=reason,
-        digest=digest([heading, shown, people, *labels, str(closed), str(reason)]),
         urgent=False,
         # Nothing to look back on any more: none is made where none is yet.
         folded=over,
@@ -110,17 +107,12 @@ def block(told: ReviewReport) -> str:
         _figures(incident),
         _found(told.report.timeline),
         _changed(told.report),
-        *_record(incident),
+        *record(incident),
         _actions(incident),
         _timeline(told),
         OWNED,
     )
     return "\n\n".join(filter(None, sections))
-
-
-def _hidden(told: ReviewReport) -> str:
-    where = f"What is known is shown to responders only: {page_of(told.report)}."
-    return f"### Restricted\n\n{where} Write nothing confidential here."
 
 
 def _labels(incident: Incident, review: Review) -> tuple[str, ...]:
@@ -229,16 +221,6 @@ def _changed(report: Report) -> str:
 
 def _said(entry: TimelineEntry) -> str:
     return prose(entry.text.removeprefix(f"{entry.entry}: "), most=1_000)
-
-
-def _record(incident: Incident) -> Iterator[str]:
-    told = (
-        ("Summary", incident.summary),
-        ("Root cause", incident.root_cause),
-        ("Fix", incident.fix),
-        ("Prevention", incident.prevention),
-    )
-    return (f"#### {heading}\n\n{passage(text)}" for heading, text in told if text.strip())
 
 
 def _actions(incident: Incident) -> str:

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from triaged.core.catalogue import Service
 from triaged.core.evidence import Evidence
 from triaged.core.health import Answer
+from triaged.core.keys import digest
 from triaged.core.model import CloseReason, Episode, Incident, Key, Objective, Role, TimelineEntry, Tried
 from triaged.core.problems import Kept, Problem
 from triaged.core.staleness import Unheard
@@ -53,7 +54,6 @@ class Issue(Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...]
     closed: bool
     close_reason: CloseReason | None
-    digest: str
     urgent: bool
     folded: bool = False
     """Whether another issue tells of it: then none is made for it, and one that there is stays closed."""
@@ -61,6 +61,12 @@ class Issue(Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         return f"{self.kind}-{self.incident_id}"
+
+    @property
+    def digest(self) -> str:
+        """The same for the same issue: what differs from it would be written."""
+        parts = (self.title, self.block, self.people, *self.labels, str(self.closed), str(self.close_reason))
+        return digest(parts)
 
 
 class Placed(Protocol):
