@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,9 +34,6 @@ def triaged(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     def run(*arguments: object) -> Said:
         monkeypatch.setattr(sys, "argv", ["triaged", *map(str, arguments)])
         capsys.readouterr()
-        root = logging.getLogger()
-        # A process of its own would have no handler of a command before, whose stream is gone.
-        root.handlers[:] = [one for one in root.handlers if not getattr(getattr(one, "stream", None), "closed", False)]
         with pytest.raises(SystemExit) as ended:
             main()
         out, err = capsys.readouterr()

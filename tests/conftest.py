@@ -1,11 +1,13 @@
-"""Stores for the tests, empty and migrated: SQLite in a file, SQLite in memory, and a real PostgreSQL."""
+"""Logs as the daemon sets them up, and empty migrated stores: SQLite in a file or in memory, a real PostgreSQL."""
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
+from triaged import logs
 from triaged.store.schema import metadata
 from triaged.store.store import Store
 
@@ -20,6 +23,37 @@ if TYPE_CHECKING:
     from postgres import Postgres  # pytest imports the plugin itself, so that its assertions explain themselves
 
 pytest_plugins = ["commands", "postgres"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _set_up_logs() -> None:
+    """As the daemon sets them up, whichever test is the first to log; without its lines on standard error."""
+    root = logging.getLogger()
+    before = root.handlers[:]
+    logs.set_up(level="warning")
+    root.handlers[:] = before
+
+
+@pytest.fixture(autouse=True)
+def _former_logs() -> Iterator[None]:
+    """Leaves the logs as they were, whatever command a test ran in this process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def logged() -> Iterator[StringIO]:
+    """The lines that the daemon logs meanwhile, from warnings on."""
+    lines = StringIO()
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(logs.formatter(terminal=False))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    yield lines
+    root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")

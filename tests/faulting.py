@@ -8,7 +8,6 @@ and after each commit, before each request, in the midst of its bytes, when its 
 
 from __future__ import annotations
 
-import logging
 import shutil
 import sys
 import tempfile
@@ -20,13 +19,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import structlog
 
 from dying import Fate, Killed
 from fakes.github import FakeGitHub, Hang, LateCommit, LostAnswer, Reset, ServerError
 from fakes.github.faults import Fault
 from fakes.github.state import Issue
-from triaged import defaults
+from triaged import defaults, logs
 from triaged.app import App
 from triaged.clock import FakeClock
 from triaged.config import Settings
@@ -247,7 +245,7 @@ def _settings(folder: Path, github: FakeGitHub | None) -> Settings:
 
 
 def main(operations: Sequence[str]) -> int:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logs.set_up(level="critical")
     failed = lives = 0
     with tempfile.TemporaryDirectory() as folder:
         like = template(Path(folder) / "template")

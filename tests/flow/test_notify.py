@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -418,14 +419,13 @@ def test_without_any_channel_nothing_goes_out_and_the_timeline_says_what_would(
 
 
 def test_the_secret_of_a_channel_stands_in_no_log_and_no_store(
-    running: World, pager: Receiver, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    running: World, pager: Receiver, logged: StringIO, tmp_path: Path
 ) -> None:
     pager.status = 400
     fire(running, sev=1)
     running.advance(MINUTE)
-    shown = capsys.readouterr()
-    assert "not notified" in shown.out + shown.err
-    assert "thekey" not in shown.out + shown.err
+    assert "not notified" in logged.getvalue()
+    assert "thekey" not in logged.getvalue()
     assert b"thekey" not in (tmp_path / "triaged.db").read_bytes()
 
 

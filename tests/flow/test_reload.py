@@ -13,7 +13,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-import structlog
 from msgspec.structs import replace
 from sqlalchemy import text
 from structlog.testing import capture_logs
@@ -273,10 +272,9 @@ Logged = list[EventDict]
 
 
 @pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Logged]:
-    """What the daemon's own module logs from here on, whoever has set up logging in this process before."""
+def logged() -> Iterator[Logged]:
+    """What is logged from here on."""
     with capture_logs() as found:
-        monkeypatch.setattr("triaged.app.log", structlog.get_logger())
         yield found
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import tempfile
 import traceback
 from pathlib import Path
 
-import structlog
-
 from month.month import Plan, live
+from triaged import logs
 from triaged.clock import seconds
 
 
@@ -21,7 +19,7 @@ def main(arguments: list[str]) -> int:
     except (ValueError, IndexError):
         print("usage: python -m month FIRST [LAST], two seeds", file=sys.stderr)
         return 2
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logs.set_up(level="critical")
     failed = [seed for seed in range(first, last + 1) if not lived(plan_of(seed))]
     print(f"{last - first + 1 - len(failed)} months are well, {len(failed)} failed" + "".join(f" {s}" for s in failed))
     return 1 if failed else 0

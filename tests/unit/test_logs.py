@@ -32,14 +32,9 @@ class Lines(StringIO):
 
 
 @pytest.fixture(autouse=True)
-def _former_logging() -> Iterator[None]:
-    """Leave the process's logging as it was."""
-    root = logging.getLogger()
-    handlers, level, configuration = root.handlers[:], root.level, structlog.get_config()
+def _former_ids() -> Iterator[None]:
+    """Leave no id bound."""
     yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.configure(**configuration)
     structlog.contextvars.clear_contextvars()
 
 
