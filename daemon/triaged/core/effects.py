@@ -37,12 +37,17 @@ class CommentKind(StrEnum):
 
 
 class Comment(Struct, frozen=True, kw_only=True):
-    """Say something on the issue, once (an edge): `key` makes it unique within the incident."""
+    """Say something on the issue, once (an edge): `key` makes it unique within the incident.
+
+    `to_comment` and `reaction` as of ports.store.PendingComment.
+    """
 
     incident_id: int
     kind: CommentKind
     key: str
     text: str
+    reaction: str = ""
+    to_comment: int | None = None
 
 
 @unique

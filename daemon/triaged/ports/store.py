@@ -73,7 +73,8 @@ class Publication(Struct, frozen=True, kw_only=True):
     `operation` is the id in the issue's marker, drawn before the first create is sent; `intended_at` when that was;
     `created` says that the issue is known to exist. `digest` is of what was written last, `block` its text.
     `doubtful_at` is when the first create was sent of which we never learnt what became of it and after which another
-    one went out: the issue may have a twin. None where it has none.
+    one went out: the issue may have a twin. None where it has none. `assigned` are the logins that we assigned there;
+    `gone` says that the issue was deleted there; `adopted` that people opened it and nothing of ours is in it yet.
     """
 
     incident_id: int
@@ -98,6 +99,9 @@ class Publication(Struct, frozen=True, kw_only=True):
     closed: bool = False
     failure: str = ""
     doubtful_at: datetime | None = None
+    assigned: tuple[str, ...] = ()
+    gone: bool = False
+    adopted: bool = False
 
     @property
     def address(self) -> Address | None:
@@ -107,7 +111,10 @@ class Publication(Struct, frozen=True, kw_only=True):
 
 
 class PendingComment(Struct, frozen=True, kw_only=True):
-    """A comment to be written once; `operation` stands in its marker, `intended_at` is set before it is sent."""
+    """A comment to be written once; `operation` stands in its marker, `intended_at` is set before it is sent.
+
+    `to_comment` is the number there of the comment that it answers; with a `reaction` (its name there) that is all.
+    """
 
     id: int
     incident_id: int
@@ -124,6 +131,8 @@ class PendingComment(Struct, frozen=True, kw_only=True):
     intended_at: datetime | None = None
     done_at: datetime | None = None
     failure: str = ""
+    reaction: str = ""
+    to_comment: int | None = None
 
 
 class Notice(Struct, frozen=True, kw_only=True):

@@ -95,7 +95,16 @@ metadata = MetaData(
 
 
 # What rows have that a former release writes: it runs on this schema, too.
-_DEFAULTS: dict[str, Any] = {"silences": "[]", "by_silence": text("0"), "process": "{}", "outcome": "waiting"}
+_DEFAULTS: dict[str, Any] = {
+    "silences": "[]",
+    "by_silence": text("0"),
+    "process": "{}",
+    "outcome": "waiting",
+    "reaction": text("''"),
+    "assigned": "[]",
+    "gone": text("0"),
+    "adopted": text("0"),
+}
 
 
 def _columns(codec: Codec[Any], *primary: str, but: frozenset[str] = frozenset()) -> list[Column[Any]]:
@@ -266,6 +275,7 @@ publications = Table(
         **_only("wanted != done"),
     ),
     Index("ix_publications_doubtful_at", "doubtful_at", **_only("doubtful_at IS NOT NULL")),
+    Index("ix_publications_intended_at", "intended_at", **_only("intended_at IS NOT NULL")),
     Index("ix_publications_place", "repository", "number", **_only("number IS NOT NULL")),
 )
 
@@ -297,6 +307,7 @@ comments = Table(
         "due_at",
         **_only("done_at IS NULL"),
     ),
+    Index("ix_comments_intended_at", "intended_at", **_only("intended_at IS NOT NULL")),
 )
 
 # What people are told by their channels: a notice is a decision's, its messages are one for each address.

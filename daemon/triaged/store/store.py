@@ -19,7 +19,7 @@ from triaged.store.recent import Recent
 from triaged.store.rehearsal import Rehearsal
 from triaged.store.transaction import Statements, Transaction
 
-HEAD = "0022"
+HEAD = "0023"
 
 
 class Store:

@@ -86,6 +86,9 @@ _NEW_PUBLICATION: Mapping[str, int | str | None] = {
     "closed": 0,
     "failure": "",
     "doubtful_at": None,
+    "assigned": "[]",
+    "gone": 0,
+    "adopted": 0,
 }
 
 
@@ -520,7 +523,10 @@ class Transaction:
         run.comments.run(
             c,
             [
-                (m.incident_id, m.kind.value, m.key, m.text, sev.rank, now_us, now_us, None, 0, 0, "", None, None, "")
+                (
+                    *(m.incident_id, m.kind.value, m.key, m.text, sev.rank, now_us, now_us),
+                    *(None, 0, 0, "", None, None, "", m.reaction, m.to_comment),
+                )
                 for m, sev in batch.comments
             ],
         )
