@@ -1,9 +1,9 @@
-"""The acts that an incident's state allows, as its page offers them: a form, and a command for a terminal."""
+"""The acts that a state allows, as a page offers them: a form, and a command for a terminal."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +18,7 @@ _CHOICES: Final = {
     "outcome": ("held", "waived"),
     "kind": tuple(one.value for one in ActionKind),
 }
-_CLOSING: Final = tuple(one.value for one in Reason)
+_CLOSING: Final = [one.value for one in Reason]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,24 +34,43 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """An act in words, with its fields, and the same as a command."""
+    """An act in words, where it is asked for, its fields, and the same as a command."""
 
     title: str
     act: str
+    path: str
     fields: Sequence[Field]
     command: str
 
 
-_Wanted = tuple[str, str, dict[str, str], tuple[str, ...]]
-"""In words, the act, its fields with an example of each, and those that are needed."""
+Wanted = tuple[str, str, Mapping[str, str | Sequence[str]], tuple[str, ...]]
+"""In words, the act, its fields with an example of each (or all that it takes), and those that are needed."""
 
 
 def offers(desk: Desk, incident: Incident) -> list[Offer]:
     """What can be done with it now, the likeliest first."""
-    return [_offer(desk, incident, one) for one in _wanted(desk, incident)]
+    return [offer(desk, f"/api/v1/incidents/{incident.name}", one) for one in _wanted(desk, incident)]
 
 
-def _wanted(desk: Desk, incident: Incident) -> Iterator[_Wanted]:
+def offer(desk: Desk, of: str, wanted: Wanted) -> Offer:
+    """An act on what stands at the path `of` of the API."""
+    title, act, examples, needed = wanted
+    fields = [_field(name, example, needed=name in needed) for name, example in examples.items()]
+    who = "on_behalf_of" if desk.tokens.configured else "by"
+    token = ' \\\n  -H "Authorization: Bearer $TRIAGED_TOKEN"' if desk.tokens.configured else ""
+    body = {who: "YOUR NAME", **{field.name: field.example for field in fields}}
+    return Offer(
+        title=title,
+        act=act,
+        path=f"{of}/{act}",
+        fields=fields,
+        command=f"curl -sS -X POST {desk.public_url}{of}/{act}{token} \\\n"
+        f"  -H 'Content-Type: application/json' \\\n"
+        f"  -d '{json.dumps(body, ensure_ascii=False)}'",
+    )
+
+
+def _wanted(desk: Desk, incident: Incident) -> Iterator[Wanted]:
     finished = incident.state in (State.RESOLVED, State.CLOSED)
     if incident.parent is not None and not finished:
         yield "Split it off", "split", {"reason": "…"}, ()
@@ -59,7 +78,7 @@ def _wanted(desk: Desk, incident: Incident) -> Iterator[_Wanted]:
         yield from _at_work(desk, incident)
     if incident.state is not State.CLOSED and (finished or incident.parent is None):
         record = {"summary": "…", "root_cause": "…", "fix": "…", "prevention": "…"}
-        yield "Close it", "close", {"reason": "completed", **record}, ()
+        yield "Close it", "close", {"reason": _CLOSING, **record}, ()
     if finished:
         if incident.process.review is not None and incident.process.review.outcome is ReviewOutcome.OPEN:
             yield "Say that it was reviewed", "review", {"outcome": "held", "reason": "…"}, ("outcome",)
@@ -72,7 +91,7 @@ def _wanted(desk: Desk, incident: Incident) -> Iterator[_Wanted]:
         yield "Write a note", "note", {"text": "decision: …"}, ("text",)
 
 
-def _at_work(desk: Desk, incident: Incident) -> Iterator[_Wanted]:
+def _at_work(desk: Desk, incident: Incident) -> Iterator[Wanted]:
     if State.ACKNOWLEDGED in (incident.state, incident.former_state):
         yield "Tell stakeholders", "update", _UPDATE, ("text",)
         yield "Give it back", "unack", {"reason": "…"}, ()
@@ -99,20 +118,7 @@ def _at_work(desk: Desk, incident: Incident) -> Iterator[_Wanted]:
 _UPDATE: Final = {"text": "…", "status": "Identified", "impact": "…", "next_steps": "…", "eta": "2h"}
 
 
-def _offer(desk: Desk, incident: Incident, wanted: _Wanted) -> Offer:
-    title, act, examples, needed = wanted
-    who = "on_behalf_of" if desk.tokens.configured else "by"
-    token = ' \\\n  -H "Authorization: Bearer $TRIAGED_TOKEN"' if desk.tokens.configured else ""
-    return Offer(
-        title=title,
-        act=act,
-        fields=[_field(act, name, example, needed=name in needed) for name, example in examples.items()],
-        command=f"curl -sS -X POST {desk.public_url}/api/v1/incidents/{incident.name}/{act}{token} \\\n"
-        f"  -H 'Content-Type: application/json' \\\n"
-        f"  -d '{json.dumps({who: 'YOUR NAME', **examples}, ensure_ascii=False)}'",
-    )
-
-
-def _field(act: str, name: str, example: str, *, needed: bool) -> Field:
-    choices = _CLOSING if (act, name) == ("close", "reason") else _CHOICES.get(name, ())
-    return Field(name=name, example=example, choices=choices, long=name in _LONG, needed=needed)
+def _field(name: str, example: str | Sequence[str], *, needed: bool) -> Field:
+    choices = _CHOICES.get(name, ()) if isinstance(example, str) else example
+    shown = example if isinstance(example, str) else example[0]
+    return Field(name=name, example=shown, choices=choices, long=name in _LONG, needed=needed)

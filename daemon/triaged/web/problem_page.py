@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Final
 
 from fastapi import APIRouter
@@ -13,23 +12,12 @@ from fastapi.responses import Response
 from triaged.core.problems import Problem, ProblemState
 from triaged.errors import NotFoundError
 from triaged.store import problems
-from triaged.web.desk import Desk, TheDesk
+from triaged.web.desk import TheDesk
+from triaged.web.offers import Wanted, offer
 from triaged.web.pages import page
 from triaged.web.problems import MOST_ENTRIES, MOST_INCIDENTS, Reason, masked
 
 router: Final = APIRouter(include_in_schema=False)
-_LONG: Final = frozenset({"text", "root_cause", "workaround", "fix"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """An act in words, its fields with an example of each, those that are needed, and the same as a command."""
-
-    title: str
-    act: str
-    fields: dict[str, str]
-    needed: tuple[str, ...]
-    command: str
 
 
 @router.get("/problems/{name}")
@@ -54,39 +42,17 @@ def show_problem(name: str, desk: TheDesk) -> Response:
         incidents=incidents,
         kept=kept,
         entries=entries[::-1],
-        offers=_offers(desk, problem),
-        long=_LONG,
-        reasons=tuple(one.value for one in Reason),
+        offers=[offer(desk, f"/api/v1/problems/{problem.name}", one) for one in _wanted(problem)],
     )
 
 
-def _offers(desk: Desk, problem: Problem) -> list[Offer]:
+def _wanted(problem: Problem) -> Iterator[Wanted]:
     """What can be done with it now, the likeliest first."""
-    record = {"root_cause": "…", "workaround": "…", "fix": "…"}
-    around = {"text": "…", "root_cause": "…"}
-    link = {"url": "https://…", "title": "…"}
-    found = [_offer(desk, problem, ("Write a note", "note"), {"text": "…"}, needed=("text",))]
-    found.append(_offer(desk, problem, ("Say what helps until it is mended", "workaround"), around))
-    found.append(_offer(desk, problem, ("Keep a link", "knowledge"), link, needed=("url", "title")))
+    yield "Write a note", "note", {"text": "…"}, ("text",)
+    yield "Say what helps until it is mended", "workaround", {"text": "…", "root_cause": "…"}, ()
+    yield "Keep a link", "knowledge", {"url": "https://…", "title": "…"}, ("url", "title")
     if problem.state is ProblemState.OPEN:
-        found.append(_offer(desk, problem, ("Close it", "close"), {"reason": "completed", **record}))
+        record = {"root_cause": "…", "workaround": "…", "fix": "…"}
+        yield "Close it", "close", {"reason": [one.value for one in Reason], **record}, ()
     else:
-        found.append(_offer(desk, problem, ("Open it again", "reopen"), {"reason": "…"}))
-    return found
-
-
-def _offer(
-    desk: Desk, problem: Problem, named: tuple[str, str], fields: dict[str, str], *, needed: tuple[str, ...] = ()
-) -> Offer:
-    title, act = named
-    who = "on_behalf_of" if desk.tokens.configured else "by"
-    token = ' \\\n  -H "Authorization: Bearer $TRIAGED_TOKEN"' if desk.tokens.configured else ""
-    return Offer(
-        title=title,
-        act=act,
-        fields=fields,
-        needed=needed,
-        command=f"curl -sS -X POST {desk.public_url}/api/v1/problems/{problem.name}/{act}{token} \\\n"
-        f"  -H 'Content-Type: application/json' \\\n"
-        f"  -d '{json.dumps({who: 'YOUR NAME', **fields}, ensure_ascii=False)}'",
-    )
+        yield "Open it again", "reopen", {"reason": "…"}, ()
