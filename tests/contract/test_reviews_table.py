@@ -27,6 +27,7 @@ from triaged.core.model import (
 )
 from triaged.ports.store import Batch
 from triaged.store import reviews
+from triaged.store.problems import newest_entry
 from triaged.store.store import Store
 
 ANN = Actor(name="ann", kind=ActorKind.PERSON)
@@ -129,13 +130,13 @@ def test_downtime_is_what_was_out_is_over_and_was_no_false_alarm(store: Store) -
 
 def test_what_was_over_since_an_entry_is_told_by_service(store: Store) -> None:
     with store.read() as reader:
-        assert reviews.newest_entry(reader.connection) == 0
+        assert newest_entry(reader.connection) == 0
     save(store, over(id=1, service="shop"), over(id=2, service="other"))
     with store.begin() as transaction:
         told = [entry("resolved", incident_id=n, entry=Entry.RESOLVED) for n in (1, 2)]
         transaction.save(Batch(timeline=[*told, entry("a note", incident_id=2, entry=Entry.NOTE)]), minutes(1))
     with store.read() as reader:
-        newest = reviews.newest_entry(reader.connection)
+        newest = newest_entry(reader.connection)
         assert newest >= 3
         assert reviews.ended_since(reader.connection, 0, {"shop"}) == ["shop"]
         assert reviews.ended_since(reader.connection, newest, {"shop", "other"}) == []

@@ -99,12 +99,6 @@ def counts(connection: Connection, now: datetime) -> Counts:
     )
 
 
-def newest_entry(connection: Connection) -> int:
-    """The row id of the newest entry of any timeline; 0 where there is none."""
-    found: int | None = connection.execute(select(func.max(s.timeline.c.id))).scalar()
-    return found or 0
-
-
 def ended_since(connection: Connection, entry: int, services: Collection[str]) -> list[str]:
     """Which of these services had an incident that was over after that entry was written."""
     t = s.timeline.c

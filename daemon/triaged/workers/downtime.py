@@ -17,7 +17,7 @@ from triaged.core.events import DowntimeAddedUp
 from triaged.core.rules import RuleSet
 from triaged.errors import StoreError
 from triaged.intake.units import Answer, Happened, Unit
-from triaged.store import reviews
+from triaged.store import problems, reviews
 from triaged.store.reading import Reader
 
 PAUSE: Final = timedelta(minutes=1)
@@ -50,7 +50,7 @@ class DowntimeWorker:
             self._budgets = budgets
             return False
         with self._read() as reader:
-            newest = reviews.newest_entry(reader.connection)
+            newest = problems.newest_entry(reader.connection)
             services = [*budgets] if fresh else reviews.ended_since(reader.connection, self._seen, budgets)
             found = [*_overspent(reader, {name: budgets[name] for name in services}, now)]
         for unit in found:
