@@ -26,12 +26,21 @@ demo: $(VENV)/.runtime ## the daemon with a realistic day of alerts, at http://1
 run: $(VENV)/.runtime ## the daemon with your configuration: make run CONFIG=FILE
 	@$(BIN)/triaged serve --config $(CONFIG)
 
-# Two halves at once, on two cores: the second one's output follows the first one's.
+# At once, on two cores: two that compute about as long, and one that mostly waits for real programs and the real clock.
+# The output of one comes as it runs, that of the others after it.
+WAITING   := tests/e2e tests/process tests/flow/test_demo.py
+COMPUTING := $(filter-out $(WAITING),$(wildcard tests/flow/test_[a-n]*.py))
+OTHERS    := tests/unit tests/contract $(wildcard tests/flow/test_[o-z]*.py)
+
+# Bytecode is kept even where the environment says otherwise: each daemon that a test starts would compile everything.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev parts ## every test, with coverage
 	@rm -f .coverage .coverage.*; mkdir -p .cache
-	@COVERAGE_FILE=.coverage.two $(PYTEST) tests/unit tests/contract tests/e2e tests/flow/test_[o-z]*.py > .cache/two.log 2>&1 & two=$$!; \
-		COVERAGE_FILE=.coverage.one $(PYTEST) tests/flow/test_[a-n]*.py tests/process; one=$$?; \
-		wait $$two; two=$$?; cat .cache/two.log; rm -f .cache/two.log; test $$one -eq 0 -a $$two -eq 0
+	@COVERAGE_FILE=.coverage.two $(PYTEST) $(OTHERS) > .cache/two.log 2>&1 & two=$$!; \
+		COVERAGE_FILE=.coverage.three $(PYTEST) $(WAITING) > .cache/three.log 2>&1 & three=$$!; \
+		COVERAGE_FILE=.coverage.one $(PYTEST) $(COMPUTING); failed=$$?; \
+		wait $$two || failed=1; wait $$three || failed=1; \
+		cat .cache/two.log .cache/three.log; rm -f .cache/two.log .cache/three.log; exit $$failed
 	@$(BIN)/coverage combine --quiet
 	@echo "coverage of triaged (branches, at least 90 %):"
 	@$(BIN)/coverage report
@@ -58,8 +67,10 @@ fuzz: $(VENV)/.dev ## every change of clocks for 40 years, months of virtual tim
 parts: $(VENV)/.python ## Prometheus, Alertmanager and wrk, for the tests
 	@$(BIN)/python tests/parts.py
 
-fixtures: $(VENV)/.dev ## renew what the tests keep of GitHub's own description of its API (needs npm)
-	@$(BIN)/python tests/fixtures/github/extract.py
+fixtures: $(VENV)/.dev ## renew what the tests keep of GitHub: its API described, real exchanges, webhooks (needs npm)
+	@PYTHONPATH=tests $(BIN)/python -m fixtures.github.extract
+	@PYTHONPATH=tests $(BIN)/python -m fixtures.github.recordings.extract
+	@PYTHONPATH=tests $(BIN)/python -m fixtures.github.webhooks.extract
 
 lock: $(VENV)/.python ## pin every dependency by hash; newest versions: make lock UPGRADE=--upgrade
 	@test -x $(BIN)/uv || $(PIP) install uv

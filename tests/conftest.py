@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Dialect, create_engine
 from sqlalchemy.pool import NullPool
 
+from migrated import lay_store
 from triaged import logs
 from triaged.store.schema import metadata
 from triaged.store.store import Store
+from triaged.store.transaction import Statements
 
 if TYPE_CHECKING:
     from postgres import Postgres  # pytest imports the plugin itself, so that its assertions explain themselves
@@ -32,6 +34,22 @@ def _set_up_logs() -> None:
     before = root.handlers[:]
     logs.set_up(level="warning")
     root.handlers[:] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements_compiled_once() -> Iterator[None]:
+    """For all stores of a dialect, where each compiles its own: that costs more than most tests do with a store."""
+    made: dict[tuple[str, str], Statements] = {}
+
+    def compiled(dialect: Dialect, replica: str) -> Statements:
+        key = dialect.name, replica
+        if key not in made:
+            made[key] = Statements(dialect, replica)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("triaged.store.store.Statements", compiled)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -58,12 +76,9 @@ def logged() -> Iterator[StringIO]:
 
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated file for tests to copy: a migration costs more than most tests."""
+    """A migrated file for tests to copy."""
     file = tmp_path_factory.mktemp("migrated") / "triaged.db"
-    store = Store(f"sqlite:///{file}")
-    store.migrate()
-    store.checkpoint()
-    store.close()
+    lay_store(file)
     return file
 
 

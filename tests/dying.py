@@ -36,3 +36,29 @@ class Fate:
             return answer
 
         return mortal
+
+
+class MortalBackend:
+    """A backend with an instant before and after each request."""
+
+    def __init__(self, backend: Any, fate: Fate) -> None:
+        self._backend = backend
+        self._fate = fate
+        self.name = backend.name
+        self.settled_after = backend.settled_after
+        self.hidden_for = backend.hidden_for
+        self.ready_at = backend.ready_at
+        self.remembers = backend.remembers
+
+    def __getattr__(self, name: str) -> Any:
+        return self._fate.around(getattr(self._backend, name))
+
+
+class MortalWatch:
+    """A watch that dies before or after a request."""
+
+    def __init__(self, watch: Any, fate: Fate) -> None:
+        self.name = watch.name
+        self.look = fate.around(watch.look)
+        self.doers = fate.around(watch.doers)
+        self.close = watch.close

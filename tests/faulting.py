@@ -160,6 +160,7 @@ def mortal(app: App, fate: Fate, *, hangs: str = "") -> None:
         read=app.store.read,
         run=fate.around(app.writer.run),
         render=app.render,
+        mentions=app.mentions,
         clock=app.clock,
         operation_id=operation_id,
         interval=timedelta(seconds=10),
@@ -168,10 +169,11 @@ def mortal(app: App, fate: Fate, *, hangs: str = "") -> None:
 
 def template(folder: Path) -> Path:
     """A folder with rules and an empty store, to be copied for each life."""
-    folder.mkdir()
-    (folder / "triage.yaml").write_text(RULES)
+    rules = folder / "rules"
+    rules.mkdir(parents=True)
+    (rules / "triage.yaml").write_text(RULES)
     for name in ("severities.yaml", "calendars.yaml"):
-        (folder / name).write_text((defaults.RULES / name).read_text())
+        (rules / name).write_text((defaults.RULES / name).read_text())
     with world(_settings(folder, None), FakeClock(START)):
         pass
     return folder
@@ -241,7 +243,8 @@ def _judge_twins(cell: Cell, true: Issue, github: FakeGitHub) -> None:
 
 
 def _settings(folder: Path, github: FakeGitHub | None) -> Settings:
-    return settings_for(folder, github).model_copy(update={"rules": folder})
+    # Not in one folder with the store: rules are read again when a file beside them changes.
+    return settings_for(folder, github).model_copy(update={"rules": folder / "rules"})
 
 
 def main(operations: Sequence[str]) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from migrated import lay_store
 from triaged import rulefiles
 from triaged.clock import FakeClock
 from triaged.intake.intake import Intake
@@ -101,8 +102,8 @@ class WebDesk:
         found = rulefiles.read(RULES)
         policy_files = {n: t for n, t in found.files.items() if n in ("severities.yaml", "calendars.yaml")}
         rules = Rules(rule_set=found.rules, policy=found.policy, files=found.files, policy_files=policy_files)
+        lay_store(folder / "triaged.db")
         self.store = Store(f"sqlite:///{folder}/triaged.db", replica="one")
-        self.store.migrate()
         self.clock = FakeClock(START)
         self.metrics = Metrics()
         self.intake = Intake(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from fakes.github import FakeGitHub
+from migrated import lay_store
+from triaged import defaults
 from triaged.app import App
 from triaged.clock import FakeClock
 from triaged.config import BackendSettings, GitHubSettings, LocalSettings, Settings
@@ -21,6 +24,7 @@ from triaged.ports.store import IncidentRow, Wanted
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 ANN = Actor(name="ann", kind=ActorKind.PERSON)
 _STEPS = 20_000
+_LONG = timedelta(hours=6)
 
 
 def alert(name: str = "HighErrorRate", status: str = "firing", **more: Any) -> dict[str, Any]:
@@ -68,12 +72,14 @@ class World:
     def advance(self, span: timedelta) -> None:
         """Let time pass; every worker acts at the instants at which it would."""
         until = self.clock.now() + span
+        # Where much time passes, what is days old is forgotten when something else happens, not every ten minutes.
+        loops = [loop for loop in self.app.loops if loop is not self.app.retention or span < _LONG]
         for _ in range(_STEPS):
             now = self.clock.now()
             worked = [loop.worker.step(now) for loop in self.app.loops]
             if any(worked):
                 continue
-            waits = [at for loop in self.app.loops if (at := loop.worker.next_at(now)) is not None and at > now]
+            waits = [at for loop in loops if (at := loop.worker.next_at(now)) is not None and at > now]
             next_at = min(waits, default=until)
             if next_at > until or self.clock.now() >= until:
                 if self.clock.now() < until:
@@ -108,9 +114,25 @@ def settings_for(folder: Path, fake: FakeGitHub | None = None) -> Settings:
     return Settings(store=f"sqlite:///{folder}/triaged.db", backend=backend)
 
 
+def polling(folder: Path, fake: FakeGitHub, people: str, **more: object) -> Settings:
+    """As a daemon is configured that polls as often as usual; `people` is that section of the shipped services.yaml."""
+    settings = settings_for(folder, fake)
+    rules = folder / "rules"
+    shutil.copytree(defaults.RULES, rules, dirs_exist_ok=True)
+    services = rules / "services.yaml"
+    services.write_text(services.read_text().partition("\npeople:")[0] + people)
+    known = settings.backend.github
+    assert known is not None
+    backend = settings.backend.model_copy(update={"github": known.model_copy(update={"poll_every": None, **more})})
+    return settings.model_copy(update={"backend": backend, "rules": rules})
+
+
 @contextmanager
 def world(settings: Settings, clock: FakeClock) -> Iterator[World]:
     """A daemon on this store, started; afterwards stopped. The same settings again are a restart."""
+    _, is_sqlite, name = settings.store.partition("sqlite:///")
+    if is_sqlite:
+        lay_store(Path(name))
     app = App(settings, clock)
     app.open()
     try:

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from operator import itemgetter
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 import uvloop
 from fastapi import FastAPI
+from msgspec.structs import replace
 
 from triaged import configured, defaults, rulefiles
 from triaged.alertmanagers.asking import Alertmanager
@@ -43,7 +44,7 @@ from triaged.metrics import Metrics
 from triaged.ports.backend import Issue
 from triaged.ports.mapping import SourceMapping
 from triaged.ports.source import Cut
-from triaged.ports.store import Fate
+from triaged.ports.store import Fate, PendingComment
 from triaged.rulefiles import RuleFiles
 from triaged.secretfile import Secret
 from triaged.sources import alertmanager
@@ -52,12 +53,15 @@ from triaged.store import looks, queue, suppressions
 from triaged.store.reading import Reader
 from triaged.store.transaction import Transaction
 from triaged.store.trouble import trouble
+from triaged.web import slash_words
 from triaged.web.api import build
 from triaged.web.auth import ApiTokens, Role, SourceAuth, TokenSource
 from triaged.web.desk import Desk
 from triaged.workers import bridge, ical
 from triaged.workers.addresses import Addresses
+from triaged.workers.adopt import AdoptIssues, Reporters
 from triaged.workers.assemble import AssembleWorker
+from triaged.workers.assigning import whose
 from triaged.workers.deadlines import DeadlinesWorker
 from triaged.workers.downtime import DowntimeWorker
 from triaged.workers.ends import EndsWorker
@@ -66,6 +70,7 @@ from triaged.workers.heartbeats import HeartbeatsWorker
 from triaged.workers.lifesign import LifesignWorker, get
 from triaged.workers.look import LookWorker
 from triaged.workers.loop import Loop
+from triaged.workers.mentions import mentions
 from triaged.workers.notify import NotifyWorker
 from triaged.workers.poll import PollWorker
 from triaged.workers.post import Lane, PostWorker
@@ -124,6 +129,7 @@ class App:
         asked = frozenset(settings.source_of(one) for one in settings.alertmanagers)
         self.hearings = Hearings(but=asked)
         files = rulefiles.load(self._folder)
+        configured.expect_allowed(settings, files.sheet)
         rules = rules_of(files)
         self._templates = files.templates
         self.intake = Intake(
@@ -151,16 +157,25 @@ class App:
                 read=self.store.read,
                 run=self.writer.run,
                 render=self.render,
+                mentions=self.mentions,
                 clock=self.clock,
                 operation_id=operation_id,
                 interval=timedelta(seconds=10 if settings.backend.type == "github" else 1),
+                commands=slash_words.HELP,
             ),
             self.clock,
             self.metrics,
         )
+        self._hurry: Callable[[str], None] = lambda _repository: None
         self.watch = configured.open_watch(settings, self.backend, self.clock, self.metrics)
         self.look = Loop(
-            LookWorker(self.watch, read=self.store.read, run=self.writer.run, ask=self.writer.ask),
+            LookWorker(
+                self.watch,
+                read=self.store.read,
+                run=self.writer.run,
+                ask=self.writer.ask,
+                heeding=configured.heeding(settings, self.watch),
+            ),
             self.clock,
             self.metrics,
         )
@@ -284,7 +299,7 @@ class App:
         self.store.own()
         if self.store.migrate():
             log.info("store migrated")
-        self.store.release()
+        self.store.release(changes_from=self.clock.now() + self.backend.late_for)
         with self.store.begin() as transaction:
             moved = queue.republish(transaction.connection, self.backend.name, self.clock.now())
         if moved:
@@ -357,6 +372,7 @@ class App:
         read = signature(self._folder)
         try:
             files = rulefiles.load(self._folder)
+            configured.expect_allowed(self.settings, files.sheet)
             rules = rules_of(files)
             _expect_same(self._folder, read)
         except ConfigError as error:
@@ -427,16 +443,28 @@ class App:
         from triaged.backends.github.watch import GitHubWatch  # noqa: PLC0415 - a daemon without GitHub loads none of it
 
         assert isinstance(self.watch, GitHubWatch)  # noqa: S101 - as configured
+        reporters = Reporters(github.reports)
+        adopting = AdoptIssues(self.watch, reporters=reporters, ask=self.writer.ask)
+        named = (name for name in self._places.listed if not name.endswith("/*"))
+        also = () if reporters is Reporters.NOBODY else tuple(named)
         worker = PollWorker(
             self.watch,
             backend=self.backend.name,
-            repositories=(self._places.common, self._places.restricted),
+            repositories=(self._places.common, self._places.restricted, *also),
             every=github.polled_every,
             read=self.store.read,
             run=self.writer.run,
             hinted=self.look.wake,
+            take=adopting.take,
         )
-        return (Loop(worker, self.clock, self.metrics),)
+        loop = Loop(worker, self.clock, self.metrics)
+
+        def hurry(repository: str) -> None:
+            worker.hurry(repository)
+            loop.wake()
+
+        self._hurry = hurry
+        return (loop,)
 
     def _looking_around(self) -> Loop:
         """What looks for evidence."""
@@ -540,10 +568,12 @@ class App:
         return build(desk)
 
     def _hint(self, repository: str, number: int) -> bool:
-        """The issue there may have changed; whether it is one of ours."""
+        """The issue there may have changed, or is new to us; whether it is one of ours."""
         ours: bool = self.writer.run(lambda tx, at: looks.hint_place(tx.connection, repository, number, at))
         if ours:
             self.look.wake()
+        else:
+            self._hurry(repository)
         return ours
 
     def _sends(self, authorization: str | None) -> bool:
@@ -583,7 +613,14 @@ class App:
             places=self._places,
             chosen=chosen,
         )
-        return self._render_review(reader, incident_id, chosen) if report is None else render(report)
+        if report is None:
+            return self._render_review(reader, incident_id, chosen)
+        logins = whose(reader, report.incident, self.intake.rules.rule_set, self.clock.now())
+        github = self.settings.backend.github
+        return render(replace(report, assignees=logins), github.labels if github is not None else ())
+
+    def mentions(self, reader: Reader, comment: PendingComment, now: datetime) -> tuple[str, ...]:
+        return mentions(reader, comment, self.intake.rules.rule_set, now)
 
     def _render_review(self, reader: Reader, number: int, chosen: str) -> Issue | None:
         from triaged.backends.review import render  # noqa: PLC0415 - as above

@@ -91,16 +91,35 @@ def _in_schema(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
 
 
+def _of_no_other_meaning(name: str) -> str:
+    if name.lower() in _OWN_LABELS:
+        raise ValueError(f"expected another name: labels {name.lower()}: … on issues have a meaning of their own")
+    return name
+
+
 def _of_others(name: str) -> str:
     if name in OWN_SOURCES:
         raise ValueError(f"expected another name: {name} is the daemon's own")
     return name
 
 
+_OWN_LABELS: Final = frozenset({"category", "problem", "severity", "team"})
+_MOST_LABELS: Final = 10
 _REPOSITORY: Final = r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+"
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}"
 _SOURCE: Final = r"[a-z0-9][a-z0-9_-]{0,40}"
 _Repository = Annotated[str, AfterValidator(_shaped(_REPOSITORY, "OWNER/NAME")), _in_schema(_REPOSITORY)]
+_LISTED: Final = r"[A-Za-z0-9_.-]+/(\*|[A-Za-z0-9_.-]+)"
+_Listed = Annotated[
+    str, AfterValidator(_shaped(_LISTED, "OWNER/NAME, or OWNER/* for all of an owner")), _in_schema(_LISTED)
+]
+_ALERT_LABEL: Final = r"[A-Za-z_][A-Za-z0-9_.-]{0,29}"
+_AlertLabel = Annotated[
+    str,
+    AfterValidator(_shaped(_ALERT_LABEL, "the name of an alert's label, at most 30 letters, digits, _, . and -")),
+    AfterValidator(_of_no_other_meaning),
+    _in_schema(_ALERT_LABEL),
+]
 _AlertmanagerName = Annotated[
     str, AfterValidator(_shaped(_NAME, "a name of at most 60 letters, digits, _, . and -")), _in_schema(_NAME)
 ]
@@ -142,17 +161,25 @@ class GitHubAppSettings(BaseModel):
 
 
 class GitHubSettings(BaseModel):
-    """The repository where issues are opened, another one for restricted incidents, and the credential for both."""
+    """The repository where issues are opened, another one for restricted incidents, and the credential for both.
+
+    `repositories` are those that the rules may name, all where none are listed; `labels` are names of alerts' labels
+    that issues get as labels, too.
+    """
 
     model_config = _FORBID
     repository: _Repository
     restricted_repository: _Repository | None = None
+    repositories: tuple[_Listed, ...] = ()
+    labels: Annotated[tuple[_AlertLabel, ...], Field(max_length=_MOST_LABELS)] = ()
     api_url: _ApiUrl = "https://api.github.com"
     app: GitHubAppSettings | None = None
     token: str | None = Field(default=None, repr=False)
     token_file: Path | None = None
     webhook_secret_file: Path | None = None
     poll_every: Span | None = None
+    reports: Literal["anyone", "collaborators", "nobody"] = "collaborators"
+    commands: Literal["triage", "write", "maintain", "admin"] = "write"
 
     @property
     def polled_every(self) -> timedelta:

@@ -6,7 +6,7 @@ import base64
 import errno
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -19,13 +19,16 @@ from triaged.channels.opening import checked
 from triaged.clock import Clock
 from triaged.config import AlertmanagerSettings, PrometheusSettings, Settings, SourceSettings
 from triaged.core.matchers import whole
-from triaged.errors import ConfigError
+from triaged.errors import ConfigError, Finding
 from triaged.metrics import Metrics
 from triaged.ports.backend import Backend, Places
 from triaged.ports.looks import Watch
+from triaged.rulefiles import unlisted
+from triaged.rulefiles.sheet import Sheet
 from triaged.secretfile import Secret
 from triaged.store.store import Store
 from triaged.web.auth import SourceAuth
+from triaged.workers.look import Heeding
 from triaged.workers.reconcile import Watched
 
 if TYPE_CHECKING:
@@ -80,6 +83,20 @@ def open_watch(settings: Settings, backend: Backend, clock: Clock, metrics: Metr
         Surroundings(now=clock.now, pause=pause, observe=observe),
         partial(backend.ready_at, urgent=True, creates=False),
     )
+
+
+def heeding(settings: Settings, watch: Watch) -> Heeding | None:
+    """Whose commands in comments are done; None where nobody can give any."""
+    github = settings.backend.github
+    if settings.backend.type == "local" or github is None:
+        return None
+    from triaged.backends.github.rights import Right  # noqa: PLC0415 - as above
+    from triaged.backends.github.watch import GitHubWatch  # noqa: PLC0415 - as above
+    from triaged.web import slash  # noqa: PLC0415 - who only checks a configuration serves no pages
+
+    assert isinstance(watch, GitHubWatch)  # noqa: S101 - as opened
+    may = partial(watch.may, right=Right[github.commands.upper()])
+    return Heeding(read=slash.read, may=may, needs=github.commands)
 
 
 def github_of(settings: Settings) -> GitHub:
@@ -160,9 +177,23 @@ def watched(settings: Settings, one: AlertmanagerSettings, members: tuple[Readab
 def places(settings: Settings) -> Places:
     """Where the configured backend makes issues."""
     github = settings.backend.github if settings.backend.type == "github" else None
-    return (
-        Places() if github is None else Places(common=github.repository, restricted=github.restricted_repository or "")
-    )
+    if github is None:
+        return Places()
+    restricted = github.restricted_repository or ""
+    return Places(common=github.repository, restricted=restricted, listed=github.repositories)
+
+
+def expect_allowed(settings: Settings, sheet: Sheet) -> None:
+    """Raises ConfigError where the rules name a repository that the configuration does not allow."""
+    findings = tuple(sorted(not_allowed(settings, sheet)))
+    if findings:
+        raise ConfigError(findings=findings)
+
+
+def not_allowed(settings: Settings, sheet: Sheet) -> Iterator[Finding]:
+    """A finding for each repository that the rules name and the configuration does not allow."""
+    known = places(settings)
+    return unlisted(sheet, known.allows, {*filter(None, (known.common, known.restricted)), *known.listed})
 
 
 def open_store(settings: Settings, *, new: bool = True) -> Store:

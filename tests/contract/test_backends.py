@@ -551,6 +551,27 @@ def test_a_comment_whose_answer_is_lost_is_known_by_its_marker(hub: Hub) -> None
     assert hub.backend.has_comment(address, OTHER, START)
 
 
+def test_a_reaction_given_twice_is_there_once(hub: Hub) -> None:
+    address = hub.backend.create(FIRST, OPERATION)
+    said = hub.person.comment(address.number, "/ack")
+    hub.fake.fail("react", LostAnswer())
+    assert failing(lambda: hub.backend.react(address, said.id, "rocket")).ambiguous
+    hub.backend.react(address, said.id, "rocket")
+    assert hub.fake.reactions(said) == ["rocket"]
+    assert [request.status for request in hub.fake.requests_of("react")] == [None, 200]
+    hub.person.delete_comment(said.id)
+    assert failing(lambda: hub.backend.react(address, said.id, "rocket")).reason == "not_found"
+
+
+def test_a_comment_lists_commands_as_a_table_in_which_nothing_acts(hub: Hub) -> None:
+    address = hub.backend.create(FIRST, OPERATION)
+    hub.backend.comment(address, "", OTHER, rows=[("/ack | x", "take it, @octocat"), ("/help", "this")])
+    (comment,) = hub.comments(address)
+    assert comment.endswith("| `/help` | this |\n")
+    assert "| `/ack \\| x` |" in comment
+    assert "@octocat" not in comment
+
+
 def test_an_update_without_a_difference_writes_nothing(hub: Hub) -> None:
     address = hub.backend.create(FIRST, OPERATION)
     writes = len(hub.fake.writes)

@@ -28,6 +28,7 @@ from fakes.github import (
     ServerError,
     Slow,
 )
+from fakes.github.faults import CONTENT_LIMIT, SECONDARY_LIMIT
 from triaged import secretfile
 from triaged.backends.github.client import GitHubClient
 from triaged.backends.github.failures import Answered, failure
@@ -39,6 +40,7 @@ from triaged.secretfile import Secret
 
 START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 REPOSITORY = "acme/incidents"
+FULL_ISSUE = "Commenting is disabled on issues with more than 2500 comments"
 ISSUE = NewIssue(title="[sev1] Checkout fails", body="It burns.", labels=("sev1",))
 
 
@@ -528,6 +530,12 @@ def test_an_app_s_installation_has_no_account(world: World, client: GitHubClient
         (403, {"x-ratelimit-remaining": "4999"}, "Repository was archived so is read-only.", "archived", 900),
         (403, {"x-ratelimit-remaining": "4999"}, "Unable to create comment because issue is locked.", "locked", None),
         (403, {"x-ratelimit-remaining": "4999"}, "Repository access blocked", "forbidden", 900),
+        (403, {"x-ratelimit-remaining": "4999"}, SECONDARY_LIMIT, "secondary_limit", 60),
+        (403, {"x-ratelimit-remaining": "4999"}, CONTENT_LIMIT, "secondary_limit", 60),
+        (403, {"x-ratelimit-remaining": "4999", "retry-after": "90"}, CONTENT_LIMIT, "secondary_limit", 90),
+        (403, {"retry-after": "7"}, "Repository was archived so is read-only.", "secondary_limit", 7),
+        (403, {"retry-after": "7"}, FULL_ISSUE, "secondary_limit", 7),
+        (403, {"x-ratelimit-remaining": "4999"}, FULL_ISSUE, "comment_limit", None),
         (403, {"x-ratelimit-remaining": "4999"}, "You have been blocked from commenting", "forbidden", 900),
         (403, {}, "This installation has been suspended", "not_installed", 900),
         (403, {}, "Maximum number of login attempts exceeded. Please try again later.", "unauthorized", 300),

@@ -329,6 +329,12 @@ def test_the_account_the_repository_and_a_permission_can_be_asked_for(http: http
     permission = http.get("/repos/acme/incidents/collaborators/ann/permission").json()
     assert (permission["permission"], permission["role_name"]) == ("read", "triage")
     assert http.get("/repos/acme/incidents/collaborators/nobody/permission").status_code == 404
+    fake.grant("triaged-bot", Role.TRIAGE)
+    refused = http.get("/repos/acme/incidents/collaborators/ann/permission")
+    assert (refused.status_code, refused.json()["message"]) == (
+        403,
+        "Must have push access to view collaborator permission.",
+    )
 
 
 def test_an_app_s_installation_is_no_user_but_a_bot_in_its_issues(fake: FakeGitHub) -> None:

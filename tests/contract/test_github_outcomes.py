@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from fakes.github import FakeGitHub, Role
+from fakes.github import FakeGitHub, Limited, Role
 from fakes.github.people import Person
 from triaged.clock import FakeClock
 from triaged.config import BackendSettings, GitHubAppSettings, GitHubSettings, Settings
-from world import START, World, alert, settings_for, world
+from triaged.core.events import Updated
+from triaged.core.model import State
+from world import ANN, START, World, alert, settings_for, world
 
 MINUTE = timedelta(minutes=1)
 QUARTER = timedelta(minutes=15)
@@ -230,15 +232,105 @@ def test_a_locked_conversation_that_takes_no_comment_is_told_and_the_comment_com
 # ---------------------------------------------------------------- it is gone
 
 
-def test_a_deleted_issue_is_told_and_asked_for_each_quarter_of_an_hour_at_most(
+def pending(daemon: World) -> int:
+    with daemon.app.store.read() as reader:
+        return reader.gauges(daemon.clock.now()).pending
+
+
+def test_a_deleted_issue_is_told_once_and_asked_for_no_more(daemon: World, github: FakeGitHub, ann: Person) -> None:
+    opened(daemon)
+    url = daemon.rows()[0].address
+    assert url is not None
+    ann.delete_issue(1)
+    with capture_logs() as logs:
+        change(daemon)
+        assert seen(daemon) == f"its issue {url.url} was deleted"
+        daemon.act(1, Updated(actor=ANN, text="It goes on."))
+        change(daemon)
+        assert asked_within(github, daemon, 6 * QUARTER) == []
+    assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["issue deleted"]
+    assert [text for text in daemon.timeline(1) if "deleted" in text] == [
+        f"its issue {url.url} was deleted: a reopening makes another one"
+    ]
+    assert (pending(daemon), daemon.rows()[0].address, len(github.creates)) == (0, None, 1)
+
+
+def test_a_comment_that_meets_a_deleted_issue_is_given_up_with_it(
     daemon: World, github: FakeGitHub, ann: Person
 ) -> None:
     opened(daemon)
+    github.fail("update_issue", Limited(retry_after=60))
+    daemon.act(1, Updated(actor=ANN, text="It goes on."))
+    daemon.settle()
     ann.delete_issue(1)
-    change(daemon)
-    assert "410, gone: This issue was deleted" in seen(daemon)
-    assert gaps(asked_within(github, daemon, 6 * QUARTER)) <= {QUARTER}
-    assert len(github.creates) == 1, "it does not come back by itself"
+    daemon.advance(QUARTER)
+    assert "was deleted" in seen(daemon)
+    assert pending(daemon) == 0
+    assert asked_within(github, daemon, 6 * QUARTER) == []
+
+
+def test_a_deletion_that_only_a_look_meets_is_told_too(daemon: World, github: FakeGitHub, ann: Person) -> None:
+    opened(daemon)
+    ann.delete_issue(1)
+    daemon.app._hint("acme/incidents", 1)
+    daemon.advance(MINUTE)
+    assert "was deleted" in seen(daemon)
+    assert asked_within(github, daemon, 6 * QUARTER) == []
+
+
+@pytest.mark.parametrize("known_before", [True, False])
+def test_after_a_deletion_a_new_round_makes_another_issue_once_and_says_in_place_of_what(
+    tmp_path: Path, clock: FakeClock, github: FakeGitHub, ann: Person, *, known_before: bool
+) -> None:
+    settings = settings_for(tmp_path, github)
+    with world(settings, clock) as daemon:
+        opened(daemon)
+        daemon.deliver(quiet(status="resolved", ends=clock.now()))
+        daemon.advance(2 * timedelta(hours=1))
+        (first,) = daemon.rows()
+        assert (first.incident.state, first.address is not None) == (State.CLOSED, True)
+        ann.delete_issue(1)
+        if known_before:
+            daemon.app._hint("acme/incidents", 1)
+            daemon.advance(MINUTE)
+            assert "was deleted" in seen(daemon)
+    with world(settings, clock) as daemon:
+        daemon.deliver(quiet(starts=clock.now()))
+        daemon.advance(2 * MINUTE)
+        (row,) = daemon.rows()
+        assert row.incident.round == 2
+        assert (row.failure, row.address and row.address.number, pending(daemon)) == ("", 2, 0)
+        issue = github.issue(2)
+        assert issue.state == "open"
+        assert first.address is not None
+        assert f"its issue `{first.address.url}` is replaced by another one" in (issue.body or "")
+        assert not [comment for comment in github.comments(2) if "esolved" in comment.body]
+    with world(settings, clock) as daemon:
+        change(daemon)
+        daemon.advance(DAY)
+        assert len(github.creates) <= 2 + len(github.comments(2)) + 1
+        assert {issue.number for issue in github.issues} == {2}
+
+
+def test_a_file_that_was_deleted_does_not_come_back_and_a_missing_folder_deletes_nothing(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    folder = tmp_path / "incidents"
+    with world(settings_for(tmp_path), clock) as daemon:
+        daemon.deliver(quiet(), quiet("Another"))
+        daemon.advance(MINUTE)
+        folder.rename(tmp_path / "away")
+        change(daemon)
+        assert "there is no folder" in seen(daemon)
+        (tmp_path / "away").rename(folder)
+        daemon.advance(MINUTE)
+        assert seen(daemon) == ""
+        (folder / "INC-1.md").unlink()
+        change(daemon)
+        daemon.advance(MINUTE)
+        assert seen(daemon).endswith("/INC-1.md was deleted")
+        assert pending(daemon) == 0
+        assert not (folder / "INC-1.md").exists()
 
 
 # ---------------------------------------------------------------- an App

@@ -174,11 +174,13 @@ def test_who_may_only_read_is_told_that_labels_would_be_dropped(world: World) ->
     assert "issues: read and write" in found.hint
 
 
-def test_who_may_triage_is_warned_that_labels_cannot_be_made(world: World) -> None:
+def test_who_may_triage_is_warned_that_labels_cannot_be_made_nor_commands_be_heeded(world: World) -> None:
     world.fake.grant(world.fake.bot.login, Role.TRIAGE)
-    found = only(world.where())
-    assert found.standing is Standing.WARNING
-    assert "triaged github setup" in found.hint
+    labels, commands = world.where()
+    assert (labels.standing, commands.standing) == (Standing.WARNING, Standing.WARNING)
+    assert "triaged github setup" in labels.hint
+    assert "Must have push access" in commands.message
+    assert "commands in comments" in commands.hint
 
 
 @pytest.mark.parametrize(

@@ -552,3 +552,19 @@ def test_the_hook_and_the_workflow_run_on_a_repository_with_the_shipped_rules(ru
     for command in commands:
         said = run(*command[1:])
         assert said.status == 0, said
+
+
+def test_a_repository_that_the_configuration_does_not_allow_is_an_error_at_its_line(run: Run, rules: Path) -> None:
+    edited(rules / "services.yaml", ("platform: {}", "platform: {repository: acme/infra}"))
+    github = {"repository": "acme/incidents", "token": "t", "repositories": ["acme/pay"]}
+    config = config_in(rules.parent, rules="rules", backend={"type": "github", "github": github})
+    said = run("check", "--config", config)
+    assert said.status == 1
+    assert "error: teams.platform.repository: expected one of the repositories of the configuration:" in said.out
+    github["repositories"] = ["acme/*"]
+    assert (
+        run(
+            "check", "--config", config_in(rules.parent, rules="rules", backend={"type": "github", "github": github})
+        ).status
+        == 0
+    )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from migrated import lay_store
 from triaged import rulefiles
 from triaged.app import rules_of
 from triaged.clock import FakeClock
@@ -50,8 +51,8 @@ class Daemon:
         self._begin()
 
     def _begin(self) -> None:
+        lay_store(self.folder / "triaged.db")
         self.store = Store(f"sqlite:///{self.folder}/triaged.db", replica="one")
-        self.store.migrate()
         self._intake = Intake(
             self.store,
             rules_of(rulefiles.read(RULES)),

@@ -130,18 +130,23 @@ def test_what_may_not_be_done_is_told_with_the_file_and_its_place(triaged: Run, 
     assert said.out.endswith(f"{CHANGES - 2} of {CHANGES} changes made\n")
 
 
-def test_repositories_of_teams_rules_and_restricted_incidents_are_made_ready_each_once(
+def test_repositories_of_teams_services_rules_and_the_configuration_are_made_ready_each_once(
     triaged: Run, rules: Path, fake: FakeGitHub
 ) -> None:
-    for name in ("acme/secret", "acme/pay"):
+    for name in ("acme/secret", "acme/pay", "acme/shop", "acme/listed"):
         fake.grant(fake.bot.login, Role.ADMIN, repository=fake.add_repository(name))
     text = (rules / "triage.yaml").read_text()
     rule = "- {name: pay, match: ['app=\"pay\"'], repository: Acme/Pay, impact: minor, because: It is theirs.}\n"
     (rules / "triage.yaml").write_text(f"{text.rstrip()}\n{rule}")
-    config = configured(rules, fake, github={"restricted_repository": "acme/secret"})
+    services = rules / "services.yaml"
+    services.write_text(
+        services.read_text().replace("    team: payments\n", "    team: payments\n    repository: acme/shop\n", 1)
+    )
+    github = {"restricted_repository": "acme/secret", "repositories": ["acme/listed", "acme/*"]}
+    config = configured(rules, fake, github=github)
     said = triaged("github", "setup", "--dry-run", "--config", config)
     heads = [line for line in said.out.splitlines() if line and not line.startswith(" ")]
-    assert heads[:-1] == ["acme/incidents", "acme/secret", "Acme/Pay"]
+    assert heads[:-1] == ["acme/incidents", "acme/secret", "acme/listed", "acme/shop", "Acme/Pay"]
 
 
 def test_a_repository_that_cannot_be_seen_is_a_problem_and_the_others_are_made_ready(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from dying import Fate, Killed
+from dying import Fate, Killed, MortalBackend
 from fakes.github import FakeGitHub
 from triaged import defaults
 from triaged.app import App
@@ -39,21 +38,6 @@ MOST = 5
 AGAIN = START + timedelta(hours=40)
 
 
-class MortalBackend:
-    """A backend with an instant before and after each request."""
-
-    def __init__(self, backend: Any, fate: Fate) -> None:
-        self._backend = backend
-        self._fate = fate
-        self.name = backend.name
-        self.settled_after = backend.settled_after
-        self.hidden_for = backend.hidden_for
-        self.ready_at = backend.ready_at
-
-    def __getattr__(self, name: str) -> Any:
-        return self._fate.around(getattr(self._backend, name))
-
-
 def mortal(app: App, fate: Fate) -> None:
     """Put what notices and publishes problems into the hands of fate."""
     app.publish.worker = PublishWorker(
@@ -61,6 +45,7 @@ def mortal(app: App, fate: Fate) -> None:
         read=app.store.read,
         run=fate.around(app.writer.run),
         render=app.render,
+        mentions=app.mentions,
         clock=app.clock,
         operation_id=operation_id,
         interval=timedelta(seconds=10),
@@ -96,10 +81,12 @@ def found(one: World) -> list[Problem]:
 def test_death_at_any_instant_leaves_one_problem_with_one_issue(tmp_path: Path, kill_at: int) -> None:
     clock, fate, deaths = FakeClock(START), Fate(kill_at, every=EVERY), 0
     with FakeGitHub(now=clock.now) as github:
-        (tmp_path / "triage.yaml").write_text(RULES)
+        rules = tmp_path / "rules"
+        rules.mkdir()
+        (rules / "triage.yaml").write_text(RULES)
         for name in ("severities.yaml", "calendars.yaml"):
-            (tmp_path / name).write_text((defaults.RULES / name).read_text())
-        settings = settings_for(tmp_path, github).model_copy(update={"rules": tmp_path})
+            (rules / name).write_text((defaults.RULES / name).read_text())
+        settings = settings_for(tmp_path, github).model_copy(update={"rules": rules})
         with world(settings, clock) as one:
             first(one)
         lives = True

@@ -1,4 +1,4 @@
-"""Where issues are made: in the rule's repository, else the team's, else the common one; restricted ones in theirs."""
+"""Where issues are made: in the repository of rule, service, team, or the common one; restricted ones in theirs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import pytest
 from fakes.github import FakeGitHub, LostAnswer
 from fakes.github.state import Issue, Repository
 from severities import severities
+from triaged.app import App
 from triaged.clock import FakeClock
 from triaged.config import BackendSettings, GitHubSettings, Settings
+from triaged.errors import ConfigError
 from world import START, alert, settings_for, world
 
 MINUTE = timedelta(minutes=1)
@@ -30,11 +32,13 @@ rules:
 - {name: secret, match: ['secret="yes"'], restricted: true}
 """
 SERVICES = """
+services:
+  shop: {match: ['alertname=~"Ours|Shop"'], team: payments, repository: acme/shop}
 teams:
   platform: {}
   payments: {repository: acme/pay}
 """
-REPOSITORIES = ("acme/rule", "acme/pay", "acme/secret")
+REPOSITORIES = ("acme/rule", "acme/pay", "acme/shop", "acme/secret")
 
 
 class Hub:
@@ -55,15 +59,19 @@ class Hub:
         self.github.__enter__()
         self.others: dict[str, Repository] = {name: self.github.add_repository(name) for name in REPOSITORIES}
 
-    def settings(self, restricted: str | None = None) -> Settings:
+    def settings(self, restricted: str | None = None, repositories: tuple[str, ...] = ()) -> Settings:
         github = GitHubSettings(
             repository=self.github.repository.full_name,
             api_url=self.github.url,
             token=self.github.token,
             restricted_repository=restricted,
+            repositories=repositories,
         )
         backend = BackendSettings(type="github", github=github)
         return settings_for(self._folder, self.github).model_copy(update={"rules": self._rules, "backend": backend})
+
+    def write(self, triage: str) -> None:
+        (self._rules / "triage.yaml").write_text(triage)
 
     def issues(self, name: str) -> list[Issue]:
         return list(self.others[name].issues.values())
@@ -77,14 +85,39 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     made.github.__exit__(None, None, None)
 
 
-def test_a_rule_s_repository_comes_before_the_team_s_and_that_before_the_common_one(hub: Hub) -> None:
+def test_a_rule_s_repository_comes_first_then_the_service_s_the_team_s_and_the_common_one(hub: Hub) -> None:
     with world(hub.settings(), hub.clock) as daemon:
-        daemon.deliver(alert("Ours"), alert("Theirs"), alert("Anything"))
+        daemon.deliver(alert("Ours"), alert("Theirs"), alert("Anything"), alert("Shop"))
         daemon.advance(MINUTE)
-        (ours,), (theirs,), (anything,) = hub.issues("acme/rule"), hub.issues("acme/pay"), hub.github.issues
-        assert (ours.title, theirs.title, anything.title) == ("INC-1 Ours", "INC-2 Theirs", "INC-3 Anything")
         places = [row.address.repository for row in daemon.rows() if row.address]
-        assert places == ["acme/rule", "acme/pay", hub.github.repository.full_name]
+        assert places == ["acme/rule", "acme/pay", hub.github.repository.full_name, "acme/shop"]
+        titles = [hub.issues(name)[0].title for name in ("acme/rule", "acme/pay", "acme/shop")]
+        assert titles == ["INC-1 Ours", "INC-2 Theirs", "INC-4 Shop"]
+
+
+def test_rules_that_name_a_repository_which_is_not_allowed_do_not_start_and_are_not_loaded(hub: Hub) -> None:
+    with pytest.raises(
+        ConfigError, match=r"services.yaml:\d+:\d+: teams.payments.repository: expected one of .*'acme/pay'"
+    ):
+        App(hub.settings(repositories=("acme/rule", "acme/shop")), hub.clock)
+    with world(hub.settings(repositories=("Acme/*",)), hub.clock) as daemon:
+        hub.write(TRIAGE.replace("acme/rule", "elsewhere/rule"))
+        (told,) = daemon.app.reload()
+        assert told.startswith("triage.yaml:")
+        assert "rules[0].repository: expected one of the repositories of the configuration: Acme/* or acme/i" in told
+        hub.write(TRIAGE.replace("acme/rule", "acme/pay"))
+        assert daemon.app.reload() == []
+
+
+def test_what_was_routed_to_a_repository_that_is_allowed_no_more_goes_to_the_common_one(hub: Hub) -> None:
+    with world(hub.settings(), hub.clock) as daemon:
+        daemon.deliver(alert("Ours"))
+    hub.write(TRIAGE.replace(", repository: acme/rule", ""))
+    with world(hub.settings(repositories=("acme/pay", "acme/shop")), hub.clock) as daemon:
+        daemon.advance(MINUTE)
+        assert daemon.incidents()[0].repository == "acme/rule"
+        assert hub.issues("acme/rule") == []
+        assert [issue.title for issue in hub.github.issues] == ["INC-1 Ours"]
 
 
 def test_an_issue_elsewhere_is_updated_and_closed_where_it_is(hub: Hub) -> None:

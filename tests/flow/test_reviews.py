@@ -317,13 +317,14 @@ def test_death_at_any_instant_leaves_one_issue_of_one_review_and_each_reminder_o
 
 def _one_life(folder: Path, kill_at: int) -> bool:
     """Whether the daemon was killed at that instant; asserts that nothing came of it."""
-    folder.mkdir()
+    rules = folder / "rules"
+    rules.mkdir(parents=True)
     clock = FakeClock(START)
     with FakeGitHub(now=clock.now) as github:
-        (folder / "triage.yaml").write_text(RULES)
-        (folder / "severities.yaml").write_text("".join(QUICK.replace("sev1:", f"sev{n}:") for n in range(1, 5)))
-        (folder / "calendars.yaml").write_text("business: {zone: UTC, hours: {monday-friday: ['09:00-17:00']}}\n")
-        settings = settings_for(folder, github).model_copy(update={"rules": folder})
+        (rules / "triage.yaml").write_text(RULES)
+        (rules / "severities.yaml").write_text("".join(QUICK.replace("sev1:", f"sev{n}:") for n in range(1, 5)))
+        (rules / "calendars.yaml").write_text("business: {zone: UTC, hours: {monday-friday: ['09:00-17:00']}}\n")
+        settings = settings_for(folder, github).model_copy(update={"rules": rules})
         died = False
         with world(settings, clock) as one:
             one.deliver(alert(labels=GRAVE))
@@ -356,6 +357,7 @@ def mortal_publishing(app: App, fate: Fate) -> PublishWorker:
         read=app.store.read,
         run=fate.around(app.writer.run),
         render=app.render,
+        mentions=app.mentions,
         clock=app.clock,
         operation_id=operation_id,
         interval=timedelta(seconds=10),

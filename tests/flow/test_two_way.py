@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from dying import Fate, Killed
+from dying import Fate, Killed, MortalWatch
 from fakes.github import FakeGitHub, Limited, ServerError
-from triaged import defaults
 from triaged.clock import FakeClock
-from triaged.config import GitHubSettings, Settings
 from triaged.core.events import CloseAsked, Record
 from triaged.core.model import ActorKind, CloseReason, Severity, State
-from triaged.ports.looks import Watch
 from triaged.workers.look import LookWorker
-from world import ANN, START, World, alert, settings_for, world
+from world import ANN, START, World, alert, polling, world
 
 MINUTE = timedelta(minutes=1)
 PEOPLE = "\npeople:\n  ann: {}\n  bob: {github: bob-acme}\n  eve: {github: eve-acme}\n"
@@ -35,22 +31,9 @@ def github(clock: FakeClock) -> Iterator[FakeGitHub]:
         yield fake
 
 
-def polling(folder: Path, github: FakeGitHub, **more: object) -> Settings:
-    """As a daemon is configured without webhooks, with some people known."""
-    settings = settings_for(folder, github)
-    rules = folder / "rules"
-    shutil.copytree(defaults.RULES, rules, dirs_exist_ok=True)
-    services = rules / "services.yaml"
-    services.write_text(services.read_text().partition("\npeople:")[0] + PEOPLE)
-    known = settings.backend.github
-    assert isinstance(known, GitHubSettings)
-    backend = settings.backend.model_copy(update={"github": known.model_copy(update={"poll_every": None, **more})})
-    return settings.model_copy(update={"backend": backend, "rules": rules})
-
-
 @pytest.fixture
 def daemon(tmp_path: Path, clock: FakeClock, github: FakeGitHub) -> Iterator[World]:
-    with world(polling(tmp_path, github), clock) as one:
+    with world(polling(tmp_path, github, PEOPLE), clock) as one:
         one.deliver(alert())
         one.advance(MINUTE)
         yield one
@@ -192,14 +175,14 @@ def test_what_we_write_ourselves_is_no_news(daemon: World, github: FakeGitHub) -
 def test_what_happens_while_the_daemon_is_down_is_found_at_its_start(
     tmp_path: Path, clock: FakeClock, github: FakeGitHub
 ) -> None:
-    with world(polling(tmp_path, github), clock) as one:
+    with world(polling(tmp_path, github, PEOPLE), clock) as one:
         one.deliver(alert(), alert("DiskFull", labels={"severity": "warning"}))
         one.advance(MINUTE)
     clock.move_to(clock.now() + timedelta(hours=7))
     github.person("bob-acme").label(1, "acknowledged")
     github.person("bob-acme").close(2)
     clock.move_to(clock.now() + timedelta(hours=7))
-    with world(polling(tmp_path, github), clock) as one:
+    with world(polling(tmp_path, github, PEOPLE), clock) as one:
         one.advance(MINUTE)
         first, second = one.incidents()
     assert {first.acknowledged_by, first.closed_by} | {second.acknowledged_by, second.closed_by} == {"bob", None}
@@ -208,7 +191,7 @@ def test_what_happens_while_the_daemon_is_down_is_found_at_its_start(
 def test_a_hundred_issues_at_once_are_all_found(tmp_path: Path, clock: FakeClock) -> None:
     with (
         FakeGitHub(now=clock.now, oracle=False) as github,
-        world(polling(tmp_path, github), clock) as one,
+        world(polling(tmp_path, github, PEOPLE), clock) as one,
     ):
         github.limits.enabled = False
         github.limits.creations_per_hour = github.limits.creations_per_minute = 1_000
@@ -280,16 +263,6 @@ def test_a_close_by_hand_of_what_is_closed_here_as_well_is_told_once(daemon: Wor
     assert github.issue(1).state == "closed"
 
 
-class MortalWatch:
-    """A watch that dies before or after a request."""
-
-    def __init__(self, watch: Watch, fate: Fate) -> None:
-        self.name = watch.name
-        self.look = fate.around(watch.look)
-        self.doers = fate.around(watch.doers)
-        self.close = watch.close
-
-
 def test_death_at_any_instant_of_a_look_loses_no_act_and_does_none_twice(tmp_path: Path) -> None:
     kill_at, died = 0, True
     while died:
@@ -304,14 +277,14 @@ def one_life(folder: Path, fate: Fate) -> bool:
     """Whether the daemon was killed at its instant; asserts that nothing came of it."""
     clock = FakeClock(START)
     with FakeGitHub(now=clock.now) as github:
-        settings, died = polling(folder, github), False
+        settings, died = polling(folder, github, PEOPLE), False
         with world(settings, clock) as one:
             one.deliver(alert())
             one.advance(MINUTE)
             bob = github.person("bob-acme")
             bob.comment(1, "On it.")
             bob.label(1, "acknowledged", "severity: sev3")
-            watch: Watch = MortalWatch(one.app.watch, fate)
+            watch = MortalWatch(one.app.watch, fate)
             run, ask = fate.around(one.app.writer.run), fate.around(one.app.writer.ask)
             one.app.look.worker = LookWorker(watch, read=one.app.store.read, run=run, ask=ask)
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from waiting import wait_until
 from world import alert, body
 
 PATH = "/api/v1/github/webhook"
-EXAMPLES = Path(__file__).parents[1] / "fixtures" / "github" / "webhooks" / "examples.json"
+EXAMPLES = Path(__file__).parents[1] / "fixtures" / "github" / "webhooks" / "examples.json.xz"
 
 
 @pytest.fixture
@@ -115,13 +116,28 @@ def test_another_secret_counts_at_once(daemon: Daemon, github: FakeGitHub) -> No
 
 
 def test_whatever_github_sends_is_taken_without_an_error(daemon: Daemon, github: FakeGitHub) -> None:
-    examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
+    """The whole corpus as it is, and once more what of it is about an issue as if that were ours."""
+    assert daemon.deliver(body([alert()])).status_code == 200
+    wait_until(lambda: state(daemon)["issue"] is not None, what="the issue to be known")
+    examples = json.loads(lzma.decompress(EXAMPLES.read_bytes()))
+    about_ours = [
+        {**one, "payload": {**one["payload"], "issue": {**one["payload"]["issue"], "number": 1}, **ours(github)}}
+        for one in examples
+        if "issue" in one["payload"]
+    ]
     hooked = [
         Hooked(id=str(number), event=one["event"], body=json.dumps(one["payload"]).encode())
-        for number, one in enumerate(examples)
+        for number, one in enumerate([*examples, *about_ours])
     ]
     odd = (b"", b"[]", b"null", b"\xff", b'{"issue": {"number": -1}, "repository": {"full_name": 7}}', b"[" * 9_000)
     hooked += [Hooked(id="odd", event="issues", body=one) for one in odd]
-    assert len(hooked) > 60
+    assert len(examples) > 300
+    assert len(about_ours) > 30
     assert set(github.webhooks.send(daemon.url + PATH, hooked)) == {202}
+    github.wait_until(lambda fake: bool(fake.requests_of("get_issue")))
     assert daemon.metric("triaged_errors_total") == 0
+    assert state(daemon)["state"] == "open"
+
+
+def ours(github: FakeGitHub) -> dict[str, object]:
+    return {"repository": {"full_name": github.repository.full_name}}

@@ -151,6 +151,8 @@ def test_every_example_behind_a_comment_sign_in_the_example_file_is_well_formed(
         token_file=Path("/run/secrets/github"),
         webhook_secret_file=Path("/run/secrets/github-webhook"),
         restricted_repository="acme/security",
+        repositories=("acme/pay", "acme-shop/*"),
+        labels=("namespace", "cluster"),
     )
     assert sorted(found.sources) == ["alertmanager", "eu", "pagerduty"]
     assert {name: token.role for name, token in found.api_tokens.items()} == {"ann": "act", "dashboard": "read"}
@@ -380,6 +382,18 @@ def test_every_mistake_of_a_file_is_told_at_once(file: Path) -> None:
         ("backend: {github: {repository: a/b, token: t, api_url: host}}", "api_url: expected a URL like http://HOST"),
         ("backend: {github: {repository: a/b, token: t, api_url: 'http://h/'}}", "expected a URL without / at"),
         ("backend: {github: {repository: a/b, token: t, api_url: 'http://h:x'}}", "expected a URL with a port"),
+        (
+            "backend: {github: {repository: a/b, token: t, repositories: [acme]}}",
+            "backend.github.repositories[0]: expected OWNER/NAME, or OWNER/* for all of an owner",
+        ),
+        (
+            "backend: {github: {repository: a/b, token: t, labels: [Severity]}}",
+            "backend.github.labels[0]: expected another name: labels severity: … on issues have a meaning",
+        ),
+        (
+            "backend: {github: {repository: a/b, token: t, labels: ['pod name']}}",
+            "backend.github.labels[0]: expected the name of an alert's label, at most 30",
+        ),
         ("sources:", "sources: expected keys below it"),
         ("sources: {EU: {}}", "1:11: sources.EU: expected a name of at most 41 lower-case letters, digits, _ and -"),
         ("sources: {heartbeats: {}}", "1:11: sources.heartbeats: expected another name: heartbeats is"),

@@ -15,6 +15,7 @@ from triaged.backends.document import (
     END,
     MOST_BYTES,
     MOST_POINTS,
+    actions,
     carries,
     comment,
     compose,
@@ -231,3 +232,27 @@ def test_only_the_first_marker_on_a_line_of_its_own_counts(body: str | None) -> 
 
 def test_a_marker_is_found_below_what_people_wrote_on_top_in_a_browser() -> None:
     assert carries(f"Ann: mine.\r\n\r\n{mark(OPERATION, 12)}\r\n\r\n", OPERATION)
+
+
+ITEMS = "#### Action items (1 of 2 done)\n\n- [ ] 1. bob: Add a limit\n- [x] 2. Write it down"
+
+
+def test_ticks_of_our_action_items_are_read_and_are_no_lines_of_people() -> None:
+    first, second = replace(FIRST, block=ITEMS), replace(FIRST, block=ITEMS.replace("- [ ] 1.", "- [x] 1."))
+    body = compose(first, OPERATION)
+    assert actions(body) == {1: False, 2: True}
+    ticked = body.replace("- [ ] 1. bob", "- [X] 1. bob").replace("- [x] 2.", "- [ ] 2.")
+    assert actions(ticked) == {1: True, 2: False}
+    assert updated(ticked, second, first=first) == compose(second, OPERATION)
+
+
+def test_what_people_list_elsewhere_is_no_action_item_of_ours() -> None:
+    body = compose(FIRST, OPERATION) + "\n- [x] 1. mine\n"
+    assert actions(body) == {}
+    assert actions("- [x] 1. mine") == {}
+
+
+def test_what_people_write_behind_an_action_item_stays() -> None:
+    first = replace(FIRST, block=ITEMS)
+    body = compose(first, OPERATION).replace("Add a limit", "Add a limit, done in #12")
+    assert "- [ ] 1. bob: Add a limit, done in #12" in updated(body, replace(FIRST, block="other"), first=first)

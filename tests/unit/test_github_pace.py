@@ -148,3 +148,44 @@ def test_a_failure_that_says_nothing_about_the_credential_blocks_nothing(reason:
     pacer = Pacer()
     pacer.refused(limited(START + timedelta(hours=1), reason), START)
     assert pacer.blocked_until is None
+
+
+# ---------------------------------------------------------------- what is stored
+
+
+@settings(max_examples=30, deadline=None)
+@given(plan=wishes, times=st.sampled_from([20, 90]), idle=st.integers(min_value=0, max_value=4_000))
+def test_after_a_restart_the_limits_hold_for_what_a_former_process_created_too(
+    plan: list[tuple[Write, bool, int]], times: int, idle: int
+) -> None:
+    before = [at for at, kind, _ in send_all(Pacer(), plan, times) if kind is Write.CREATION]
+    pacer, now = Pacer(), (before[-1] if before else START) + idle * SECOND / 10
+    sent = [*before]
+    for _ in range(100):
+        pacer.remember(at for at in sent if now - at < timedelta(hours=1))
+        now = pacer.not_before(Write.CREATION, now, urgent=True)
+        pacer.record(Write.CREATION, now)
+        sent.append(now)
+    assert most_in(timedelta(minutes=1), sent) <= 80
+    assert most_in(timedelta(hours=1), sent) <= 500
+    assert all(later - earlier >= SECOND for earlier, later in pairwise(sent[len(before) - 1 :] if before else sent))
+
+
+def test_what_another_process_created_counts_for_what_is_not_urgent_too() -> None:
+    pacer = Pacer()
+    pacer.remember(START - timedelta(minutes=30) + n * SECOND for n in range(400))
+    assert pacer.not_before(Write.CREATION, START, urgent=True) == START
+    assert pacer.not_before(Write.CREATION, START, urgent=False) == START + timedelta(minutes=30) + SECOND
+    pacer.remember(())
+    assert pacer.not_before(Write.CREATION, START, urgent=False) == START, "what was stored is read anew each time"
+
+
+def test_a_creation_is_not_counted_twice_for_being_sent_and_stored() -> None:
+    pacer, now = Pacer(), START
+    sent = []
+    for _ in range(60):
+        sent.append(now)
+        pacer.remember(sent)
+        now = pacer.not_before(Write.CREATION, now, urgent=False)
+        pacer.record(Write.CREATION, now)
+    assert now - START < timedelta(seconds=75)

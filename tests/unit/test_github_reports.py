@@ -9,37 +9,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triaged.backends.github import reports, templates
-from triaged.backends.github.reports import HEADINGS, LABEL, Filed, is_report, read
+from filing import FIELDS, FORM, TEMPLATE, form, markdown
+from triaged.backends.github import reports
+from triaged.backends.github.reports import HEADINGS, LABEL, is_report, read
 from triaged.core.model import Category, Impact, Urgency
+from triaged.core.reports import Filed
 
 OPENED = datetime(2026, 11, 24, 13, 30, tzinfo=UTC)
-FORM = yaml.safe_load(templates.files()[".github/ISSUE_TEMPLATE/incident-report.yml"])
-FIELDS = {field["id"]: field for field in FORM["body"] if field["type"] != "markdown"}
-TEMPLATE = templates.files()[".github/ISSUE_TEMPLATE/incident-report.md"]
-
-
-def form(**answers: str) -> str:
-    """The body that GitHub makes of a form's answers."""
-    parts = [
-        f"### {field['attributes']['label']}\n\n{answers.get(name) or '_No response_'}"
-        for name, field in FIELDS.items()
-    ]
-    return "\n\n".join(parts)
-
-
-def markdown(**answers: str) -> str:
-    """The body of the template with answers below its hints."""
-    _, _, body = TEMPLATE.split("---\n", 2)
-    for name, answer in answers.items():
-        heading = f"### {FIELDS[name]['attributes']['label']}\n"
-        before, found, after = body.partition(heading)
-        hint, end, rest = after.partition("-->\n")
-        assert found, name
-        body = f"{before}{heading}{hint}{end}\n{answer}\n{rest}"
-    return body
-
-
 ANSWERS = {
     "summary": "Customers cannot pay by card",
     "impact": "significant",

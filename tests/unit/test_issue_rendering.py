@@ -19,9 +19,23 @@ from building import START, entry, episode, incident, issue, minutes, report, se
 from triaged.backends.document import compose, fit
 from triaged.backends.issue import render
 from triaged.backends.text import clean, code, link, passage, prose, table
-from triaged.core.model import Category, CloseReason, Entry, Impact, Key, Outcome, Severity, State, Tried, Urgency
+from triaged.core.model import (
+    Category,
+    CloseReason,
+    Entry,
+    Impact,
+    Key,
+    Outcome,
+    Process,
+    Review,
+    Severity,
+    State,
+    Tried,
+    Urgency,
+)
+from triaged.core.problems import Problem, ProblemKind, ProblemState
 from triaged.core.trace import Arithmetic, Grows
-from triaged.ports.backend import Report, Why
+from triaged.ports.backend import Address, Report, Why
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 OUR_HTML = re.compile(
@@ -559,3 +573,63 @@ def test_an_issue_of_endless_texts_stays_within_the_limits_and_its_markdown_whol
     seen = page(body)
     assert all(OUR_HTML.fullmatch(html) for html in seen.html)
     assert "Users confirm that it works" in seen.plain
+
+
+def firing_in(*namespaces: str, firing: int = 0) -> Report:
+    told = report(incident=incident(firing=firing or len(namespaces)))
+    return replace(told, episodes=tuple(episode(labels={"namespace": name}) for name in namespaces))
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (firing_in("web", "shop", "web"), ("namespace: shop", "namespace: web")),
+        (firing_in("a", "b", "c", "d", "e", "f"), ()),
+        (firing_in("web", "shop", firing=90), ()),
+        (firing_in("web", "web", firing=90), ("namespace: web",)),
+        (firing_in("", "\u200b"), ()),
+        (firing_in("a,b\n@octocat"), ("namespace: a b @octocat",)),
+        (firing_in("x" * 80), (f"namespace: {'x' * 38}…",)),
+    ],
+)
+def test_labels_of_alerts_become_labels_of_the_issue_where_they_are_few(
+    told: Report, expected: tuple[str, ...]
+) -> None:
+    labels = render(told, ("namespace", "cluster")).labels
+    assert tuple(label for label in labels if label.startswith("namespace")) == expected
+    assert all(len(label) <= 50 for label in labels)
+
+
+def test_nothing_of_a_hidden_incident_becomes_a_label_or_an_assignee() -> None:
+    hidden = replace(firing_in("web"), hidden=True, assignees=("ann-acme",))
+    found = render(hidden, ("namespace",))
+    assert (found.labels, found.assignees) == ((), ())
+    assert replace(found, assignees=("ann-acme",)).digest != found.digest
+
+
+def test_an_issue_leads_to_those_of_its_review_and_its_problem_without_a_reference() -> None:
+    def at(number: int) -> Address:
+        url = f"https://github.com/acme/incidents/issues/{number}"
+        return Address(backend="github", repository="acme/incidents", number=number, url=url)
+
+    review = Review(number=31, severity=Severity.SEV2, begun_at=START, opens_at=START, due_at=minutes(60))
+    told = report(incident=incident(state=State.RESOLVED, process=Process(review=review)))
+    problem = Problem(
+        id=40,
+        cause="key:k",
+        kind=ProblemKind.RECURRING,
+        state=ProblemState.OPEN,
+        title="HighErrorRate",
+        because="twice in a week",
+        key="k",
+        service="",
+        category=Category.ERROR,
+        team="payments",
+        restricted=False,
+        opened_at=START,
+        incidents=2,
+    )
+    block = render(replace(told, problem=problem, review_at=at(4), problem_at=at(5))).block
+    assert "**Review:** [REV-31](https://redirect.github.com/acme/incidents/issues/4), to be held by" in block
+    assert "(2 incidents) · [its issue](https://redirect.github.com/acme/incidents/issues/5)" in block
+    assert "**Review:** REV-31, to be held by" in render(replace(told, problem=problem)).block

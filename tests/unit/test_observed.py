@@ -14,6 +14,7 @@ from playing import POLICY
 from triaged.core.draft import Context
 from triaged.core.events import (
     Acknowledged,
+    ActionAsked,
     Assigned,
     CloseAsked,
     ClosedByBot,
@@ -24,7 +25,18 @@ from triaged.core.events import (
     Undone,
 )
 from triaged.core.lifecycle import decide
-from triaged.core.model import Actor, ActorKind, CloseReason, Entry, Fold, Severity, State
+from triaged.core.model import (
+    ActionItem,
+    ActionKind,
+    Actor,
+    ActorKind,
+    CloseReason,
+    Entry,
+    Fold,
+    Process,
+    Severity,
+    State,
+)
 from triaged.core.observed import Doer, Looked, Remark, Seen, asks_who, compare, is_news
 
 NOW = minutes(60)
@@ -176,3 +188,48 @@ def test_what_else_happens_on_an_issue_is_told_in_words() -> None:
     assert told(ONE, Undone(actor=BOB, what="the close", why="no")) == [
         (Entry.PUBLISHED, "the close by bob is undone: no")
     ]
+
+
+ITEMS = Process(
+    actions=(
+        ActionItem(id=1, kind=ActionKind.PROCESS, text="One", by="ann", at=NOW),
+        ActionItem(id=2, kind=ActionKind.PROCESS, text="Two", by="ann", at=NOW, done_at=NOW, done_by="ann"),
+    )
+)
+
+
+def test_a_tick_of_an_action_item_that_is_not_done_says_that_it_is() -> None:
+    looked = replace(LOOKED, actions={1: True, 2: True, 3: True})
+    (asked,) = compare(looked, SEEN, None, reviewed=replace(ONE, process=ITEMS))
+    assert isinstance(asked, ActionAsked)
+    assert (asked.done, asked.actor.name) == (1, "somebody on the issue")
+
+
+def test_a_tick_that_is_taken_from_what_is_done_is_only_told() -> None:
+    seen = replace(SEEN, ticks=("action item 1", "action item 2", "Users confirm"))
+    looked = replace(LOOKED, ticks=("Users confirm",), actions={1: True, 2: False})
+    done = replace(ITEMS, actions=tuple(replace(item, done_at=NOW) for item in ITEMS.actions))
+    assert compare(looked, seen, replace(ONE, process=done)) == (Ticked(undone=("action item 2",)),)
+
+
+def test_action_items_that_are_listed_elsewhere_by_now_lost_no_tick() -> None:
+    seen = replace(SEEN, ticks=("action item 2",))
+    assert is_news(LOOKED, seen)
+    assert compare(LOOKED, seen, replace(ONE, process=ITEMS)) == ()
+
+
+def test_what_is_ticked_on_an_issue_stands_as_confirmed_until_it_is_not() -> None:
+    event = Ticked(done=("Users confirm", "Told support"))
+    after = decide(ONE, event, CONTEXT, NOW).incident
+    assert after.process.ticked == ("Users confirm", "Told support")
+    again = decide(after, Ticked(done=("Told support",), undone=("Users confirm",)), CONTEXT, NOW).incident
+    assert again.process.ticked == ("Told support",)
+    elsewhere = decide(again, Ticked(done=("Lessons",), where="REV-9"), CONTEXT, NOW)
+    assert elsewhere.incident.process.ticked == ("Told support",)
+    assert elsewhere.timeline[0].text == "ticked on REV-9: Lessons"
+
+
+def test_what_is_said_on_a_review_is_told_with_its_place() -> None:
+    said = Said(actor=BOB, text="x" * 1_200, url="https://example.com/1", at=NOW, where="REV-9")
+    (told,) = decide(ONE, said, CONTEXT, NOW).timeline
+    assert told.text == f"on REV-9: {'x' * 1_000}… (https://example.com/1)"

@@ -158,8 +158,8 @@ def test_the_issue_of_the_incident_is_linked_only_where_it_is_on_the_web() -> No
     at = Address(
         backend="github", repository="acme/incidents", number=4, url="https://github.com/acme/incidents/issues/4"
     )
-    assert "[its issue](https://github.com/acme/incidents/issues/4)" in rendered(over(), incident_at=at).block
-    for url in ("file:///tmp/INC-12.md", "https://x.example/a)b"):
+    assert "[its issue](https://redirect.github.com/acme/incidents/issues/4)" in rendered(over(), incident_at=at).block
+    for url in ("file:///tmp/INC-12.md", "ssh://x.example/a"):
         assert "its issue]" not in rendered(over(), incident_at=replace(at, url=url)).block
 
 

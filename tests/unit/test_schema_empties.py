@@ -50,7 +50,8 @@ people: {ann: {github: ann, notify: ['mailto://b']}}
 """,
     "severities": """
 sev1: {at_risk: 0.5, review: {between: [48h, 72h]}, escalation: [{after: 5m, repeat: 5m, during: business}],
-   bridge: hook, roles: [scribe], check_in_every: 5m, flapping: {refires: 3, within: 6h, verify_for: 2h},
+   bridge: hook, roles: [scribe], check_in_every: 5m, ask_reporter_for: 5m,
+   flapping: {refires: 3, within: 6h, verify_for: 2h},
    close_unattended: true}
 """,
     "calendars": """
@@ -81,7 +82,7 @@ generator_url: c
    {at: 2m, act: action, text: a, kind: tool, owner: b, due: 14d}, {at: 2m, act: action, done: 1},
    {at: 2m, act: merge, into: {a: b}},
    {at: 2m, act: escalate, to: a, take_over: true, expect: {level: 1, owner: a, due: {escalation: 5m}}},
-   {at: 2m, expect: {bridge: b, roles: {commander: a}, due: {check_in: 5m}}},
+   {at: 2m, expect: {bridge: b, roles: {commander: a}, due: {check_in: 5m, reporter: 5m}}},
    {at: 2m, act: pause, until: 2026-11-23T05:00Z, reason: vendor}, {at: 2m, act: eta, none: true},
    {at: 3m, act: close, reason: completed, summary: a, root_cause: b, fix: c, prevention: d}]}
 """,

@@ -13,7 +13,7 @@ from building import incident, minutes, policy
 from triaged.core.draft import Context
 from triaged.core.events import HeardAgain, NotHeardOf
 from triaged.core.lifecycle import decide
-from triaged.core.model import Entry, Fold
+from triaged.core.model import Entry
 from triaged.core.staleness import COPIES_WITHIN, KEPT, SPANS, Hearing, Listened, Unheard, hear, quiet
 
 HOUR = timedelta(hours=1)
@@ -143,22 +143,12 @@ def test_it_is_told_with_its_reason_and_no_clock_moves() -> None:
     assert [(one.entry, one.text) for one in told.timeline] == [
         (Entry.UNHEARD, "not heard of since 2026-11-23 03:00 UTC, more than three times its usual 4 h")
     ]
-    assert [type(effect).__name__ for effect in told.effects] == ["Comment", "PublishIssue"]
+    assert [type(effect).__name__ for effect in told.effects] == ["PublishIssue"]
 
 
-def test_its_end_is_in_the_timeline_and_no_comment() -> None:
+def test_its_end_is_in_the_timeline() -> None:
     told = decide(incident(), HeardAgain(unheard=UNHEARD), Context(policy=policy()), minutes(900))
     assert [(one.entry, one.text) for one in told.timeline] == [
         (Entry.HEARD_AGAIN, "heard of again; nothing was since 2026-11-23 03:00 UTC")
     ]
     assert [type(effect).__name__ for effect in told.effects] == ["PublishIssue"]
-
-
-def test_each_silence_has_a_comment_of_its_own_and_of_what_is_folded_there_is_none() -> None:
-    def keys(one: Unheard, **changes: object) -> list[str]:
-        told = decide(incident(**changes), NotHeardOf(unheard=one), Context(policy=policy()), minutes(900))
-        return [effect.key for effect in told.effects if hasattr(effect, "key")]
-
-    later = replace(UNHEARD, since_at=START + HOUR)
-    assert len({*keys(UNHEARD), *keys(UNHEARD), *keys(later)}) == 2
-    assert keys(UNHEARD, parent=3, fold=Fold.STORM) == []

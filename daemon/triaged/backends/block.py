@@ -56,6 +56,7 @@ def block(report: Report) -> str:
         "" if report.incident.process.review else action_items(report.incident, heading="#### Action items"),
         links(report.knowledge, heading="#### What is known"),
         why(report),
+        _unsaid(report),
         _timeline(report),
         OWNED,
     )
@@ -123,9 +124,9 @@ def _facts(report: Report) -> str:
         until = wording.instant(incident.held_until)
         facts.append(f"- **Held back** by maintenance until {until}: {prose(incident.held_for or '', most=320)}")
     if incident.process.review is not None:
-        facts.append(f"- {standing(incident.process.review)}")
+        facts.append(f"- {standing(incident.process.review, report.review_at)}")
     if report.problem is not None:
-        facts.append(f"- {problem_line(report.problem, base_of(report))}")
+        facts.append(f"- {problem_line(report.problem, base_of(report), report.problem_at)}")
     if incident.follows is not None:
         before = f"INC-{incident.follows}"
         facts.append(f"- **Follows** {link(before, f'{base_of(report)}/incidents/{before}') or before}")
@@ -226,6 +227,16 @@ def record(incident: Incident) -> Iterator[str]:
         ("Prevention", incident.prevention),
     )
     return (f"#### {heading}\n\n{passage(text)}" for heading, text in told if text.strip())
+
+
+def _unsaid(report: Report) -> str:
+    """That not all was said in comments, where somebody would miss it."""
+    count = report.unsaid.count
+    if not count:
+        return ""
+    why = "GitHub takes no more comments here" if report.unsaid.full else "they would have filled this issue"
+    were = "1 comment was" if count == 1 else f"{count:,} comments were"
+    return f"*{were} left out, for {why}: see the timeline.*"
 
 
 def _timeline(report: Report) -> str:

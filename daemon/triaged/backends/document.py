@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from hashlib import blake2b
 
-from triaged.backends.text import clean, cut, passage
+from triaged.backends.text import clean, code, cut, passage, prose, table
 from triaged.ports.backend import Issue, Kind
 
 # GitHub takes 65,536 characters; code points of four bytes are 262,144 of its bytes.
@@ -35,6 +35,8 @@ NEWLINE = "\n"
 
 BEGIN, END = "<!-- triaged:begin -->", "<!-- triaged:end -->"
 OPERATION = re.compile(r"[0-9a-f]{1,64}")
+# An organisation's own accounts have its short name behind an underscore.
+LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:_[A-Za-z0-9]{1,16})?")
 MARK = re.compile(r"^<!-- triaged:v1 op=([0-9a-f]{1,64})(?: (?:inc|rev|prb)=\d+)? -->[ \t]*\r?$", re.MULTILINE)
 SUM = re.compile(r"<!-- triaged:sum ([0-9a-f]{16}) -->")
 MARKED = re.compile(rf"{MARK.pattern}\s*^{BEGIN}[^\r\n]*\r?\n\Z", re.MULTILINE)
@@ -45,6 +47,8 @@ FRAME = "<!-- triaged:sum 0123456789abcdef -->\r\n\r\n\r\n\r\n"
 ENTRY = re.compile(r"- |\| (?!---)")
 BLOCK = re.compile(rf"^{BEGIN}.*?^{END}", re.MULTILINE | re.DOTALL)
 TICKED = re.compile(r"[ \t]{0,8}[-*+] \[[xX]\][ \t]+(\S[^\r\n]*)")
+ACTION = re.compile(r"- \[([ xX])\] (\d{1,3})\. ")
+"""An action item as our block lists it: people may tick it there."""
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 MOST_TICKS = 100
 LONGEST_TICK = 200
@@ -92,15 +96,28 @@ def ticks(body: str) -> tuple[str, ...]:
     return tuple(found)[:MOST_TICKS]
 
 
+def actions(body: str) -> dict[int, bool]:
+    """The action items of our block by number, and whether each is ticked."""
+    block = BLOCK.search(body)
+    items = map(ACTION.match, block[0].split(NEWLINE)) if block else ()
+    return {int(item[2]): item[1] != " " for item in items if item}
+
+
 def compose(issue: Issue, operation: str) -> str:
     """The body of a new issue."""
     head = f"{mark(operation, issue.incident_id, issue.kind)}\n\n{BEGIN}\n"
     return _joined(head, f"{END}\n\n{issue.people}".rstrip() + "\n", issue.block, newline="\n")
 
 
-def comment(text: str, operation: str) -> str:
-    """The body of a comment: the marker, and the text without anything that GitHub would act on."""
-    return f"{mark(operation)}\n\n{passage(text, most=MOST_OF_A_COMMENT, prefix='')}\n"
+def comment(text: str, operation: str, mentions: Iterable[str] = (), rows: Sequence[tuple[str, str]] = ()) -> str:
+    """The body of a comment: the marker, and the text without anything that GitHub would act on.
+
+    `mentions` are logins that are told by it; what cannot be one is left out. `rows` are commands, with what they do.
+    """
+    called = " ".join(f"@{login}" for login in mentions if LOGIN.fullmatch(login))
+    said = passage(text, most=MOST_OF_A_COMMENT, prefix="")
+    listed = table(("command", "does"), ((code(word), prose(what)) for word, what in rows)) if rows else ""
+    return "\n\n".join(filter(None, (mark(operation), said, listed, called))) + "\n"
 
 
 def merge(current: str, last_block: str, issue: Issue) -> str | None:
@@ -122,8 +139,17 @@ def merge(current: str, last_block: str, issue: Issue) -> str | None:
         end = marker.end() if marker else 0
         tail = tail[:end] + place.newline * 2 + place.newline.join(kept) + (tail[end:] or place.newline)
     body = _joined(place.head, tail, issue.block, newline=place.newline)
-    fits = len(body) <= MOST_POINTS and len(body.encode(errors="surrogatepass")) <= MOST_BYTES
-    return body if fits else None
+    return body if _fits(body) else None
+
+
+def adopt(current: str, issue: Issue, operation: str) -> str | None:
+    """The body of an issue that people opened, with our block above it and all that they wrote to the letter.
+
+    None where there is not even room for an empty block. What their text has of our markers counts as theirs.
+    """
+    head = f"{mark(operation, issue.incident_id, issue.kind)}\n\n{BEGIN}\n"
+    body = _joined(head, f"{END}\n\n{issue.people}".rstrip() + f"\n\n{current}", issue.block, newline="\n")
+    return body if _fits(body) else None
 
 
 def fit(block: str, most: int) -> str:
@@ -144,6 +170,10 @@ def fit(block: str, most: int) -> str:
         gone += paragraphs.pop().count("\n") + 1
     note = SHORTENED.format(f"{gone:,}")
     return "\n\n".join([*_closed(paragraphs), note]) if len(note) <= most else ""
+
+
+def _fits(body: str) -> bool:
+    return len(body) <= MOST_POINTS and len(body.encode(errors="surrogatepass")) <= MOST_BYTES
 
 
 def _is_header(lines: Sequence[str], position: int) -> bool:
@@ -200,14 +230,19 @@ def _kept(place: _Place, last_block: str) -> list[str]:
     if _is_untouched(place.lines):
         return []
     lines = [line.removesuffix("\r") for line in place.lines if not OURS.fullmatch(line.strip())]
-    ours = [line.rstrip() for line in last_block.split(NEWLINE)]
-    matcher = SequenceMatcher(None, ours, [line.rstrip() for line in lines], autojunk=False)
+    ours = [_unticked(line) for line in last_block.split(NEWLINE)]
+    matcher = SequenceMatcher(None, ours, [_unticked(line) for line in lines], autojunk=False)
     kept: list[str] = []
     for kind, _, _, start, end in matcher.get_opcodes():
         added = [] if kind == "equal" else _trimmed(lines[start:end])
         if added:
             kept += ["", *added] if kept else added
     return kept
+
+
+def _unticked(line: str) -> str:
+    """The line but for what a tick changes: a tick is read, and is no line of people's."""
+    return ACTION.sub(r"- [ ] \2. ", line.rstrip())
 
 
 def _trimmed(lines: list[str]) -> list[str]:

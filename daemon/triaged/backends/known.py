@@ -7,17 +7,22 @@ from collections.abc import Iterable
 from triaged.backends.text import code, link, prose
 from triaged.core import wording
 from triaged.core.problems import Kept, Problem, ProblemState
+from triaged.ports.backend import Address
 
 LONGEST_TEXT = 1_000
 
 
-def line(problem: Problem, public_url: str) -> str:
-    """What the issue of an incident says of the problem that follows it, and what helps until it is mended."""
+def line(problem: Problem, public_url: str, at: Address | None = None) -> str:
+    """What the issue of an incident says of the problem that follows it, and what helps until it is mended.
+
+    `at` is where the problem's issue is.
+    """
+    led = link("its issue", at.url) if at else None
     times = wording.count(problem.incidents, "incident")
     state = "" if problem.state is ProblemState.OPEN else ", closed"
     told = f"{page_of(problem, public_url)} {prose(problem.title, most=200)} ({times}{state})"
     helps = f" · **Known workaround:** {prose(problem.workaround, most=LONGEST_TEXT)}" if problem.workaround else ""
-    return f"**Problem:** {told}{helps}"
+    return f"**Problem:** {told}{f' · {led}' if led else ''}{helps}"
 
 
 def links(kept: Iterable[Kept], *, heading: str) -> str:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,6 +50,8 @@ class LocalBackend:
     name = "local"
     settled_after = timedelta()
     hidden_for = timedelta()
+    late_for = timedelta()
+    remembers = timedelta()
 
     def __init__(self, directory: Path, clock: Clock) -> None:
         self._directory = directory.resolve()
@@ -61,6 +63,9 @@ class LocalBackend:
         if self._wrote_at is None:
             return now
         return max(now, self._wrote_at + BETWEEN_WRITES)
+
+    def remember(self, creations: Iterable[datetime]) -> None:
+        """Nobody counts files."""
 
     def close(self) -> None:
         """Nothing is held open between calls."""
@@ -109,7 +114,15 @@ class LocalBackend:
                 self._replace(path, changed)
         return Found(address=self._address(address.number, path), closed=closed)
 
-    def comment(self, address: Address, text: str, operation: str) -> None:
+    def comment(
+        self,
+        address: Address,
+        text: str,
+        operation: str,
+        *,
+        mentions: Sequence[str] = (),
+        rows: Sequence[tuple[str, str]] = (),
+    ) -> None:
         """Idempotent, other than the interface asks for."""
         with self._disk():
             path = self._file(address)
@@ -118,8 +131,11 @@ class LocalBackend:
                 return
             gap = "\n" if current.endswith("\n") else "\n\n"
             heading = "" if COMMENTS.search(current) else "## Comments\n\n"
-            said = f"### {wording.instant(self._clock.now())}\n\n{document.comment(text, operation)}"
+            said = f"### {wording.instant(self._clock.now())}\n\n{document.comment(text, operation, mentions, rows)}"
             self._replace(path, f"{current}{gap}{heading}{said}")
+
+    def react(self, address: Address, comment: int, reaction: str) -> None:
+        """Nobody asks for anything by a comment in a file."""
 
     def has_comment(self, address: Address, operation: str, since: datetime) -> bool:
         with self._disk():
@@ -141,6 +157,7 @@ class LocalBackend:
             reason=_reason(state[1]) if state else CloseReason.COMPLETED,
             labels=() if labels is None else tuple(filter(None, map(str.strip, labels[1].split(",")))),
             ticks=document.ticks(text),
+            actions=document.actions(text),
         )
         return Sight(address=self._address(address.number, path), looked=looked, through_at=edited_at)
 
@@ -177,6 +194,9 @@ class LocalBackend:
         try:
             yield
         except FileNotFoundError as error:
+            if not self._directory.is_dir():
+                problem = f"there is no folder {self._directory}"
+                raise DeliveryError(problem, reason="disk", retry_at=self._clock.now() + RETRY_AFTER) from error
             name = Path(error.filename).name if error.filename else "the file"
             raise DeliveryError(f"{name} is gone from {self._directory}", reason="gone") from error
         except OSError as error:

@@ -11,7 +11,7 @@ from triaged.backends.issue import LONGEST_TITLE, MOST_OF_A_BLOCK
 from triaged.backends.known import links, page_of
 from triaged.backends.text import code, label_name, link, passage, prose, table, title
 from triaged.core import wording
-from triaged.core.model import DAEMON, Incident, State
+from triaged.core.model import DAEMON, Entry, Incident, State
 from triaged.core.problems import Problem, ProblemKind, ProblemState, together
 from triaged.ports.backend import Issue, Kind
 from triaged.ports.problems import ProblemReport
@@ -127,13 +127,16 @@ def _known(problem: Problem) -> Iterator[str]:
 
 
 def _incidents(report: ProblemReport) -> str:
-    rows = [_row(one, report.public_url) for one in report.incidents]
+    rows = [_row(one, report) for one in report.incidents]
     header = ("Incident", "Severity", "Opened", "Lasted", "What solved it")
     return "#### Incidents, newest first\n\n" + table(header, rows) if rows else ""
 
 
-def _row(incident: Incident, public_url: str) -> Sequence[str]:
-    page = link(incident.name, f"{public_url.rstrip('/')}/incidents/{incident.name}") or incident.name
+def _row(incident: Incident, report: ProblemReport) -> Sequence[str]:
+    page = link(incident.name, f"{report.public_url.rstrip('/')}/incidents/{incident.name}") or incident.name
+    at = report.places.get(incident.id)
+    issue = link("issue", at.url) if at else None
+    page = f"{page} · {issue} ·" if issue else page
     opened = wording.instant(incident.opened_at or incident.created_at)
     severity = SEVERITIES[incident.severity].split()[0]
     return (f"{page} {prose(incident.title, most=120)}", severity, opened, _lasted(incident), _solved(incident))
@@ -156,7 +159,8 @@ def _solved(incident: Incident) -> str:
 
 def _timeline(report: ProblemReport) -> str:
     lines = []
-    for entry in report.timeline[::-1]:
+    # What people say on the issue can be read there already.
+    for entry in (one for one in report.timeline[::-1] if one.entry is not Entry.COMMENT):
         by = f" ({prose(entry.by, most=80)})" if entry.by != DAEMON.name and entry.by not in entry.text else ""
         lines.append(f"- {wording.instant(entry.at)} · {prose(entry.text)}{by}")
     if not lines:

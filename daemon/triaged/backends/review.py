@@ -9,8 +9,9 @@ from triaged.backends.document import fit
 from triaged.backends.evidence import changes
 from triaged.backends.guidance import base_of, page_of
 from triaged.backends.issue import LONGEST_TITLE, MOST_OF_A_BLOCK
+from triaged.backends.known import line as problem_line
 from triaged.backends.reviewed import action_items
-from triaged.backends.text import code, label_name, prose, table, title
+from triaged.backends.text import code, label_name, link, prose, table, title
 from triaged.core import wording
 from triaged.core.model import (
     DAEMON,
@@ -133,8 +134,11 @@ def _standing(review: Review) -> str:
 def _facts(told: ReviewReport) -> str:
     report, review = told.report, told.review
     incident = report.incident
-    issue = f" · [its issue]({told.incident_at.url})" if told.incident_at and _is_web(told.incident_at.url) else ""
-    facts = [f"- **Incident:** {page_of(report)} {prose(incident.title, most=200)}{issue}"]
+    issue = link("its issue", told.incident_at.url) if told.incident_at else None
+    known = f"- **Incident:** {page_of(report)} {prose(incident.title, most=200)}"
+    facts = [f"{known} · {issue}" if issue else known]
+    if report.problem is not None:
+        facts.append(f"- {problem_line(report.problem, base_of(report), report.problem_at)}")
     span = f"between {wording.instant(review.opens_at)} and {wording.instant(review.due_at)}"
     facts.append(f"- **When:** {span}" + (f", in the working hours of {code(review.hours)}" if review.hours else ""))
     if review.reminded and review.outcome is ReviewOutcome.OPEN:
@@ -164,7 +168,8 @@ def _next(told: ReviewReport) -> str:
     url = f"{base_of(told.report)}/api/v1/incidents/{name}/review"
     steps = (
         "Fill in the headings below, in the meeting or before it.",
-        f"Action items: {code(f'triaged incidents action {name} TEXT --kind process --owner bob --due 14d', most=300)}",
+        f"Action items: {code(f'triaged incidents action {name} TEXT --kind process --owner bob --due 14d', most=300)};"
+        " tick them here when they are done.",
         f"Then close this issue, or {code(f'triaged incidents review {name} held')}, or POST to {code(url, most=300)}."
         " Closed as not planned it is waived.",
     )
@@ -229,7 +234,8 @@ def _actions(incident: Incident) -> str:
 
 def _timeline(told: ReviewReport) -> str:
     """What happened, from the first to the last: a review reads it so."""
-    entries = [entry for entry in told.report.timeline if entry.entry not in NOISE]
+    here = f"on {told.review.name}: "
+    entries = [entry for entry in told.report.timeline if entry.entry not in NOISE and not _is_said(entry, here)]
     entries.sort(key=lambda entry: entry.at)
     lines = []
     for entry in entries[:MOST_ENTRIES]:
@@ -240,6 +246,6 @@ def _timeline(told: ReviewReport) -> str:
     return "\n\n".join((heading, "\n".join(lines), f"All of it: {page_of(told.report)}", "</details>"))
 
 
-def _is_web(url: str) -> bool:
-    """Whether it is a link that our backend gave, and not a file."""
-    return url.startswith(("http://", "https://")) and not set(url) & set(" \t\r\n<>()")
+def _is_said(entry: TimelineEntry, here: str) -> bool:
+    """Whether it can be read in the comments of this very issue."""
+    return entry.entry is Entry.COMMENT and entry.text.startswith(here)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from triaged.backends.text import prose
+from triaged.backends.text import link, prose
 from triaged.core import wording
 from triaged.core.model import ActionItem, ActionKind, Incident, Review, ReviewOutcome
+from triaged.ports.backend import Address
 
 KINDS = {
     ActionKind.PREVENTIVE: "Preventive measures",
@@ -15,15 +16,16 @@ KINDS = {
 """The kinds of action items, as the process calls them."""
 
 
-def standing(review: Review) -> str:
-    """`**Review:** REV-12, to be held by …`."""
+def standing(review: Review, at: Address | None = None) -> str:
+    """`**Review:** REV-12, to be held by …`; the name leads to its issue where that is somewhere."""
+    name = (link(review.name, at.url) if at else None) or review.name
     match review.outcome:
         case ReviewOutcome.OPEN:
-            return f"**Review:** {review.name}, to be held by {wording.instant(review.due_at)}"
+            return f"**Review:** {name}, to be held by {wording.instant(review.due_at)}"
         case ReviewOutcome.WITHDRAWN:
-            return f"**Review:** {review.name}, withdrawn"
+            return f"**Review:** {name}, withdrawn"
         case outcome:
-            return f"**Review:** {review.name}, {outcome} by {prose(review.by, most=80)}"
+            return f"**Review:** {name}, {outcome} by {prose(review.by, most=80)}"
 
 
 def action_items(incident: Incident, *, heading: str) -> str:

@@ -59,6 +59,7 @@ def check(  # noqa: PLR0913 - one for each option
         checked.tests(folder)
     if settings and files and folder:
         checked.channels(settings, folder, files)
+        checked.repositories(settings, folder, files)
     if history and settings and folder and files:
         checked.history(settings, folder, files)
     if folder and files:

@@ -12,7 +12,7 @@ from triaged import config, rulefiles
 from triaged.cli.findings import Level, Told
 from triaged.clock import SystemClock
 from triaged.config import Settings
-from triaged.configured import open_store
+from triaged.configured import not_allowed, open_store
 from triaged.core.oncall import Reading, Rota
 from triaged.errors import ConfigError, DeliveryError, Finding, StoreError
 from triaged.replay.met import met
@@ -71,6 +71,10 @@ class Checked:
         """Channels of teams that the configuration does not know; a hint only where it has none, and all is silent."""
         level = Level.ERROR if settings.channels else Level.WARNING
         self._add(level, folder, sorted(rulefiles.unconfigured(files.sheet, settings.channels)))
+
+    def repositories(self, settings: Settings, folder: Path, files: RuleFiles) -> None:
+        """Repositories of rules, services and teams that the configuration does not allow."""
+        self._add(Level.ERROR, folder, sorted(not_allowed(settings, files.sheet)))
 
     def history(self, settings: Settings, folder: Path, files: RuleFiles) -> None:
         """What no recorded alert met; nothing where no store is there, and only a word where it cannot be read."""

@@ -74,9 +74,11 @@ def configured(settings: Settings) -> GitHubSettings:
 
 
 def repositories(github: GitHubSettings, rules: RuleSet | None) -> tuple[str, ...]:
-    """Where issues are made: the common repository, that of restricted incidents, those of rules and teams."""
+    """Where issues are made: the common repository, that of restricted incidents, those that are allowed or named."""
     named = [github.repository, github.restricted_repository]
+    named += [name for name in github.repositories if not name.endswith("/*")]
     if rules is not None:
+        named += [service.repository for service in rules.services.values()]
         named += [team.repository for team in rules.teams.values()]
         named += [rule.repository for rule in rules.rules]
     return tuple({name.lower(): name for name in reversed(named) if name}.values())[::-1]

@@ -141,12 +141,6 @@ def close(draft: Draft, event: CloseAsked) -> None:
     )
     draft.tally("incidents_closed_total", reason=str(event.reason), by="person")
     draft.tell(Entry.CLOSED, f"closed by {event.actor.name}: {str(event.reason).replace('_', ' ')}", by=event.actor)
-    if incident.firing:
-        still = wording.count(incident.firing, "alert")
-        draft.comment(
-            CommentKind.CLOSED_FIRING,
-            f"Closed by {event.actor.name} while {still} of it still fire. They will not reopen it.",
-        )
     closed(draft, by=event.actor.name)
     draft.lift_silences()
     draft.publish(urgent=True)

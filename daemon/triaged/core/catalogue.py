@@ -84,7 +84,7 @@ class Budget:
 class Service:
     """An entry of the catalogue; `links` are URL templates by name, `code` repositories on GitHub.
 
-    `facts` is what rules can ask, "" where unknown.
+    `repository` is where its issues go instead of its team's; `facts` is what rules can ask, "" where unknown.
     """
 
     name: str
@@ -99,6 +99,7 @@ class Service:
     depends_on: tuple[str, ...] = ()
     healthy: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
+    repository: str | None = None
     budget: Budget | None = None
     facts: Mapping[str, tuple[str, ...]] = field(init=False, compare=False, repr=False)
 

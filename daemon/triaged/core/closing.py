@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from triaged.core import objectives, record, verification, wording
+from triaged.core import objectives, record, reporter, verification, wording
 from triaged.core.alerting import verify
 from triaged.core.draft import Draft
 from triaged.core.effects import Audience, CommentKind, KeepHealth, NoticeKind
@@ -89,10 +89,6 @@ def _unhealthy(draft: Draft, failing: Sequence[Answer]) -> None:
     told = f"nothing fires, but {_queries(failing)} {does} not hold"
     span = verification.in_words(draft.incident, draft.policy)
     draft.tell(Entry.HEALTH, f"{told}: watched for {span} from {wording.instant(draft.now)}")
-    of = f"{draft.incident.round}:{draft.incident.restored_at}"
-    draft.comment(
-        CommentKind.UNHEALTHY, f"{told[0].upper()}{told[1:]}. It is watched until that holds for {span}.", of=of
-    )
     draft.publish()
 
 
@@ -108,9 +104,6 @@ def _go_back(draft: Draft) -> None:
     told = f"nothing fires, but {names} {does} not hold after {span}"
     state = draft.incident.state
     draft.tell(Entry.HEALTH, f"{told}: back to {state}, watched again once all hold")
-    of = f"{incident.round}:{incident.restored_at}:back"
-    text = f"{told[0].upper()}{told[1:]}. It is {state} again until all health queries hold."
-    draft.comment(CommentKind.UNHEALTHY, text, of=of)
     draft.publish(urgent=True)
 
 
@@ -207,17 +200,28 @@ def _resolve(draft: Draft, notes: Sequence[str]) -> None:
     draft.tell_stakeholders(NoticeKind.RESOLVED, of=str(incident.round))
     draft.publish(urgent=True)
     draft.for_folded = ParentQuiet()
-    _close(draft)
+    _close(draft, asks=True)
 
 
-def _close(draft: Draft) -> None:
-    """Close what needs no person; of one that is folded no person would know that it waits for them."""
+def nobody_answered(draft: Draft) -> None:
+    """Whoever reported it does not say whether it works again: it is closed as it would have been."""
+    draft.proceed(asked_until=None)
+    _close(draft, asks=False)
+    draft.publish(urgent=True)
+
+
+def _close(draft: Draft, *, asks: bool) -> None:
+    """Close what needs no person, or have who reported it asked before (`asks`).
+
+    Of one that is folded no person would know that it waits for them.
+    """
     incident = draft.incident
     policy = draft.policy.severities[incident.severity]
     unattended = policy.close_unattended and incident.close != "person" and _nobody_had_to(incident)
     verification.change(draft, unattended=unattended)
     by_daemon = (incident.close or policy.close) == "daemon"
-    if not by_daemon and not unattended and incident.parent is None:
+    closes = by_daemon or unattended or incident.parent is not None
+    if (asks and reporter.ask(draft, closes=closes)) or not closes:
         return
     draft.set(
         state=State.CLOSED,

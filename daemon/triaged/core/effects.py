@@ -22,7 +22,11 @@ class PublishIssue(Struct, frozen=True, kw_only=True):
 
 @unique
 class CommentKind(StrEnum):
-    """What is worth a notification of everybody on the issue; all else only edits the body."""
+    """What is worth a notification of everybody on the issue; all else only edits the body.
+
+    ANSWER and HELP are answers to comments of people; to what HELP says the backend adds which commands there are.
+    CLOSED_FIRING, UNHEARD, UNHEALTHY and MISSING are written no more: rows of a former release may be of them.
+    """
 
     SEVERITY_RAISED = "severity_raised"
     JUDGED_ABOVE = "judged_above"
@@ -34,6 +38,10 @@ class CommentKind(StrEnum):
     UPDATE = "update"
     UNHEALTHY = "unhealthy"
     MISSING = "missing"
+    ANSWER = "answer"
+    HELP = "help"
+    LIKE = "like"
+    WORKS_AGAIN = "works_again"
 
 
 class Comment(Struct, frozen=True, kw_only=True):

@@ -373,19 +373,21 @@ Reviewing = ReviewAsked | ActionAsked
 
 
 class Said(Struct, frozen=True, kw_only=True):
-    """A person wrote a comment on the issue, which is at `url`."""
+    """A person wrote a comment on the issue, which is at `url`; `where` names what it is of, where that is another."""
 
     actor: Actor
     text: str
     url: str
     at: datetime
+    where: str = ""
 
 
 class Ticked(Struct, frozen=True, kw_only=True):
-    """Somebody ticked items of people's part of the issue, or took the tick away."""
+    """Somebody ticked items of people's part of the issue, or took the tick away; `where` as of Said."""
 
     done: tuple[str, ...] = ()
     undone: tuple[str, ...] = ()
+    where: str = ""
 
 
 class ClosedByBot(Struct, frozen=True, kw_only=True):
@@ -403,7 +405,19 @@ class Undone(Struct, frozen=True, kw_only=True):
     why: str
 
 
-OnIssue = Said | Ticked | ClosedByBot | Undone
+class Adopted(Struct, frozen=True, kw_only=True):
+    """The issue in which a person of that login reported it, at `url`, is the incident's issue from now on.
+
+    `like` is an incident that is open for the same problem.
+    """
+
+    actor: Actor
+    login: str
+    url: str
+    like: int | None = None
+
+
+OnIssue = Said | Ticked | ClosedByBot | Undone | Adopted
 
 
 class DowntimeAddedUp(Struct, frozen=True, kw_only=True):

@@ -37,8 +37,15 @@ def incident_key(names: Iterable[str], alert: Alert, *, service: str, team: str,
         "source": alert.source,
     }
     pairs = tuple([(name, judged[name] if name in judged else labels.get(name, "")) for name in names])
-    if not any(value for _, value in pairs):
-        pairs = ((ALONE, alert.fingerprint),)
+    return _key(pairs) if any(value for _, value in pairs) else alone(alert)
+
+
+def alone(alert: Alert) -> Key:
+    """The key that no other alert has."""
+    return _key(((ALONE, alert.fingerprint),))
+
+
+def _key(pairs: tuple[tuple[str, str], ...]) -> Key:
     parts: list[str] = []
     for pair in sorted(pairs):
         parts += pair

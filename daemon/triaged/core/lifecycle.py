@@ -28,11 +28,11 @@ from triaged.core import (
     working,
 )
 from triaged.core.draft import Context, Decision, Draft
-from triaged.core.effects import CommentKind
 from triaged.core.events import (
     Acknowledged,
     Act,
     ActionAsked,
+    Adopted,
     AlertFired,
     AlertResolved,
     Assembled,
@@ -177,7 +177,7 @@ def decide(incident: Incident, event: Event, context: Context, now: datetime) ->
             reviewing.add_up(draft, event)
         case EvidenceFound():
             finding.found(draft, event)
-        case Said() | Ticked() | ClosedByBot() | Undone():
+        case Said() | Ticked() | ClosedByBot() | Undone() | Adopted():
             noticing.notice(draft, event)
             actor = event.actor if isinstance(event, Said) else None
         case _:
@@ -269,7 +269,4 @@ def _listened(draft: Draft, event: NotHeardOf | HeardAgain) -> None:
         draft.tell(Entry.HEARD_AGAIN, asked if event.asked else f"heard of again; nothing was since {since}")
     else:
         draft.tell(Entry.UNHEARD, unheard.words)
-        hint = "It may have ended unseen, be silenced, or its sender may be cut off: nobody here can tell."
-        text = f"{unheard.words[0].upper()}{unheard.words[1:]}. {hint} It stays open; nothing else changes."
-        draft.comment(CommentKind.UNHEARD, text, of=unheard.since_at.isoformat())
     draft.publish()

@@ -342,6 +342,13 @@ class Link(Struct, frozen=True, kw_only=True):
     title: str
 
 
+class Reporter(Struct, frozen=True, kw_only=True):
+    """Who reported an incident by opening its issue: the login there, and the name by which the rules know it."""
+
+    login: str
+    name: str
+
+
 class Process(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where people are with an incident: who has it, what they said, and whose turn it is next.
 
@@ -358,7 +365,9 @@ class Process(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `check_in_at` how it goes; `owes` are those who wrote nothing since the last time, with how often they were asked.
     `reopened_at` is when it was opened again last.
     Evidence was found last in `found_round`, when it was of severity `found_for`.
-    `knowledge` are links to what is known.
+    `knowledge` are links to what is known. `ticked` are the items that people have ticked on its issue.
+    `reporter` opened its issue; `like` is the incident that was open for the same problem then, and that they may merge
+    it into. `asked_until` is how long they are waited for since they were asked whether it works again.
     """
 
     owner: str = ""
@@ -390,7 +399,11 @@ class Process(Struct, frozen=True, kw_only=True, omit_defaults=True):
     found_round: int = 0
     found_for: Severity | None = None
     knowledge: tuple[Link, ...] = ()
+    ticked: tuple[str, ...] = ()
     reopened_at: datetime | None = None
+    reporter: Reporter | None = None
+    like: int | None = None
+    asked_until: datetime | None = None
 
 
 NO_PROCESS = Process()
@@ -518,6 +531,7 @@ class DeadlineKind(StrEnum):
     REVIEW = "review"
     ACTION = "action"
     CHECK_IN = "check_in"
+    REPORTER = "reporter"
 
 
 class Deadline(Struct, frozen=True, kw_only=True):

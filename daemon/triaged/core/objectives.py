@@ -71,6 +71,7 @@ def standing(incident: Incident, policy: Policy) -> tuple[Deadline, ...]:
             if incident.process.paused_at is None:
                 due[DeadlineKind.UPDATE] = cadence.nudges_at(incident, policy)
                 due[DeadlineKind.CHECK_IN] = checkins.asks_at(incident)
+    due[DeadlineKind.REPORTER] = incident.process.asked_until if state is State.RESOLVED else None
     if incident.parent is None and (state.working or state is State.VERIFYING):
         # Also in `verifying`: what fires again goes on as if it had never been there.
         due[DeadlineKind.PAUSE] = incident.process.paused_until

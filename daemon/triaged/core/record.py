@@ -7,7 +7,6 @@ from typing import Final
 
 from triaged.core import wording
 from triaged.core.draft import Draft
-from triaged.core.effects import CommentKind
 from triaged.core.model import ActorKind, CloseReason, Entry, Incident, State
 
 RECORD: Final = ("summary", "root_cause", "fix", "prevention")
@@ -28,17 +27,12 @@ def missing(incident: Incident) -> tuple[str, ...]:
 
 
 def closed(draft: Draft, *, by: str = "") -> None:
-    """It was closed (`by` a person): its figures are written down, and what is missing is asked for."""
+    """It was closed (`by` a person): its figures are written down."""
     incident = draft.incident
     if incident.parent is not None:
         return
     actors = [*dict.fromkeys((*draft.context.actors, *filter(None, (by,))))]
     draft.tell(Entry.FIGURES, f"in figures: {figures(incident, actors)}")
-    asked = missing(incident)
-    if asked:
-        names = wording.listing([name.replace("_", " ") for name in asked], most=len(asked))
-        text = f"Closed. Still to be written down: {names}. This adds it: {command(incident, asked)}"
-        draft.comment(CommentKind.MISSING, text, of=str(incident.round))
 
 
 def command(incident: Incident, asked: tuple[str, ...]) -> str:

@@ -42,6 +42,22 @@ class Report(Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
 
 
+class Filed(Struct, frozen=True, kw_only=True):
+    """What an issue of people says; what is empty or None was not said, or is none of the words that there are.
+
+    `started_at` is aware UTC, never later than the issue's opening. All texts are bounded, `symptoms` may have several
+    lines, and all are text of others.
+    """
+
+    summary: str = ""
+    impact: Impact | None = None
+    urgency: Urgency | None = None
+    category: Category | None = None
+    services: tuple[str, ...] = ()
+    symptoms: str = ""
+    started_at: datetime | None = None
+
+
 class Reported(Struct, frozen=True, kw_only=True):
     """Who reported what, as the timeline tells it."""
 

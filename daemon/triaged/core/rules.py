@@ -211,8 +211,12 @@ class RuleSet:
             because=_distinct((*verdict.because, *because)),
         )
 
-    def _repository_of(self, team: str) -> str | None:
-        return self.teams[team].repository if team in self.teams else None
+    def _repositories_of(self, service: str, team: str) -> Iterator[str | None]:
+        """Those of the service and of the team, the nearer one first."""
+        if service in self.services:
+            yield self.services[service].repository
+        if team in self.teams:
+            yield self.teams[team].repository
 
     def _look(self, now: datetime) -> _Moment:
         is_open = {name: self.calendars[name].is_open(now) for name in self._calendars}
@@ -275,7 +279,7 @@ class RuleSet:
             dropped=matched[-1].drop if matched else None,
             delay=_first([rule.delay for rule in matched]),
             close=_first([rule.close for rule in matched]),
-            repository=_first([*(rule.repository for rule in matched), self._repository_of(team)]),
+            repository=_first([*(rule.repository for rule in matched), *self._repositories_of(seen.service, team)]),
             labels=_distinct([label for rule in matched for label in rule.labels]),
             restricted=any(said) if said else category is Category.SECURITY,
         )

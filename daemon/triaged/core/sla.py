@@ -74,7 +74,8 @@ class SeverityPolicy:
     link with `{{ incident }}` in it or HOOK; `roles` are those that somebody should hold, who are asked every
     `check_in_every` how it goes.
     `flapping` is what is watched for longer; `close_unattended` has the daemon close what nobody took and what was over
-    before the response was due.
+    before the response was due. `ask_reporter_for` is how long whoever reported it by its issue is waited for before it
+    is closed, None: nobody is asked.
     """
 
     targets: Mapping[Objective, Target]
@@ -93,6 +94,7 @@ class SeverityPolicy:
     check_in_every: timedelta | None = None
     flapping: Flapping | None = None
     close_unattended: bool = False
+    ask_reporter_for: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

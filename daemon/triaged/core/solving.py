@@ -9,6 +9,7 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
+from triaged.core import wording
 from triaged.core.knowledge import entry_of, expect_link, expect_new
 from triaged.core.model import Actor, CloseReason, Entry, Link, TimelineEntry
 from triaged.core.problems import Problem, ProblemState, reopened
@@ -40,6 +41,15 @@ class ProblemNoted(Struct, frozen=True, kw_only=True):
     text: str
 
 
+class ProblemSaid(Struct, frozen=True, kw_only=True):
+    """A person wrote a comment on its issue, which is at `url`."""
+
+    actor: Actor
+    text: str
+    url: str
+    at: datetime
+
+
 class ProblemWorkedAround(Struct, frozen=True, kw_only=True):
     """A person says what helps until it is mended, and why it happens where that is known by now."""
 
@@ -55,7 +65,7 @@ class ProblemExplained(Struct, frozen=True, kw_only=True):
     link: Link
 
 
-ProblemAct = ProblemClosed | ProblemReopened | ProblemNoted | ProblemWorkedAround | ProblemExplained
+ProblemAct = ProblemClosed | ProblemReopened | ProblemNoted | ProblemSaid | ProblemWorkedAround | ProblemExplained
 
 
 class Changed(Struct, frozen=True, kw_only=True):
@@ -79,6 +89,10 @@ def act(problem: Problem, event: ProblemAct, known: Collection[str], now: dateti
         case ProblemNoted():
             note = _told(problem, event.actor, entry=Entry.NOTE, text=event.text, now=now)
             return Changed(problem=problem, timeline=(note,))
+        case ProblemSaid():
+            text = f"{wording.comment(event.text)} ({event.url})"
+            said = _told(problem, event.actor, entry=Entry.COMMENT, text=text, now=min(event.at, now))
+            return Changed(problem=problem, timeline=(said,))
         case ProblemWorkedAround():
             return _work_around(problem, event, now)
         case ProblemExplained():

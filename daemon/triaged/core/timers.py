@@ -62,6 +62,8 @@ def passed(draft: Draft, event: DeadlinePassed) -> None:  # noqa: C901 - a table
             reviewing.remind(draft)
         case DeadlineKind.ACTION:
             actions.remind(draft)
+        case DeadlineKind.REPORTER:
+            closing.nobody_answered(draft)
         case _:
             assert_never(event.kind)
     late = draft.now - event.due_at

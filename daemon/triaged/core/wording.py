@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from triaged.core.model import Role
 
+LONGEST_COMMENT = 1_000
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 _ROLES: dict[str, str] = {
     Role.COMMANDER: "incident commander",
@@ -69,6 +70,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def count(number: int, noun: str) -> str:
     """`1 alert`, `3 alerts`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def comment(text: str) -> str:
+    """What is kept of what somebody wrote on an issue, where all of it can be read."""
+    return text if len(text) <= LONGEST_COMMENT else f"{text[:LONGEST_COMMENT]}…"
 
 
 def listing(items: Sequence[str], *, most: int) -> str:

@@ -21,6 +21,10 @@ _AT_RISK = {
     DeadlineKind.RESPONSE_AT_RISK: Objective.RESPONSE,
     DeadlineKind.RESOLUTION_AT_RISK: Objective.RESOLUTION,
 }
+_QUESTIONS = {
+    DeadlineKind.GROWTH: "a growth condition may hold by time alone",
+    DeadlineKind.STORM: "it is asked then whether the storm goes on",
+}
 
 
 class Due(Struct, frozen=True, kw_only=True):
@@ -87,9 +91,9 @@ def _derived(incident: Incident, policy: Policy, kind: DeadlineKind, timeline: t
         return _escalation(incident, policy)
     if kind is DeadlineKind.UPDATE:
         return _update(incident, policy)
-    if kind is DeadlineKind.GROWTH:
-        return "a growth condition may hold by time alone"
-    return "it is asked then whether the storm goes on" if kind is DeadlineKind.STORM else ""
+    if kind is DeadlineKind.REPORTER and incident.process.reporter is not None:
+        return f"{incident.process.reporter.name}, who reported it, was asked whether it works again"
+    return _QUESTIONS.get(kind, "")
 
 
 def _update(incident: Incident, policy: Policy) -> str:

@@ -28,6 +28,7 @@ from triaged.core.episodes import Change, Step, alert_of, follow
 from triaged.core.events import (
     Act,
     ActionAsked,
+    Adopted,
     AlertFired,
     AlertResolved,
     Assigned,
@@ -50,6 +51,7 @@ from triaged.core.events import (
     WentOver,
 )
 from triaged.core.folding import is_cause
+from triaged.core.keys import alone
 from triaged.core.lifecycle import begin, decide
 from triaged.core.maintenance import NO_COVER
 from triaged.core.model import (
@@ -82,6 +84,7 @@ from triaged.intake.silencing import Silencing
 from triaged.intake.units import Answer, Happened, Planning, Rules, Stale, Suppress, WindowsChanged
 from triaged.intake.verdicts import Verdicts, decode, encode
 from triaged.intake.verifying import Verifying
+from triaged.ports.backend import Address
 from triaged.ports.store import AlertRecord, Batch, Fate, Transaction, Want
 
 _ENTRIES: Final = 30
@@ -124,6 +127,7 @@ class Deciding:
         self._family = Family(transaction, rules.rule_set.catalogue, self._incidents, self._load)
         self._silencing = Silencing(transaction, alertmanagers)
         self._verifying = Verifying(transaction, rules.rule_set, self._family, asks=asks_health)
+        self._apart: set[str] = set()
         self.batch = Batch()
         self.assembles: list[int] = []
 
@@ -230,6 +234,30 @@ class Deciding:
         self.batch.unheard.update(rows)
         for incident_id, event in events.items():
             self._apply(self._incidents[incident_id], event)
+
+    def apart(self, alert: Alert) -> Incident | None:
+        """Have the alert open an incident of its own; what is open for the same problem, None where nothing is.
+
+        That one keeps the key, and this one has a key that no other alert has.
+        """
+        verdict = self._verdict(alert)
+        owner = self._find_owner(verdict.key.digest)
+        self._apart.add(alert.fingerprint)
+        if owner is None or not owner.state.unfinished:
+            return None
+        self._verdicts[alert.digest] = replace(verdict, key=alone(alert))
+        return self._family.parent(owner) or owner
+
+    def adopt(self, alert: Alert, address: Address, event: Adopted) -> None:
+        """The issue there is that of the incident which the alert has just opened."""
+        incident = self._incidents[self._episodes[alert.fingerprint].incident_id]
+        self.batch.adopted[incident.id] = address
+        self._apply(incident, event)
+
+    def withdraw(self, incident: Incident) -> None:
+        """Whoever reported what waits says that it is over: it ends, and opens only where something else fires."""
+        for episode in reporting.of_people(incident, self._covering.firing):
+            self._ended(alert_of(episode), episode, Step(change=Change.ENDED, at=self._now))
 
     def goes_on(self, alert: Alert) -> bool:
         """Whether the alert is, in this batch, in the state that it was just sent in: then a repeat changes nothing."""
@@ -395,7 +423,11 @@ class Deciding:
             found_in=alert.found_in,
             reported=reported(alert),
         )
-        if owner is None or place(owner, fired, self._policy(owner.policy), self._now) is Place.OPEN:
+        if (
+            owner is None
+            or alert.fingerprint in self._apart
+            or place(owner, fired, self._policy(owner.policy), self._now) is Place.OPEN
+        ):
             change = Change.BEGAN
             follows = owner.id if owner is not None and owner.opened_at else None
             incident = self._open(replace(fired, verdict=verdict), follows=follows)

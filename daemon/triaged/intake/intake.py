@@ -13,17 +13,17 @@ from functools import partial
 import structlog
 from prometheus_client import Counter as Metric
 
-from triaged.core.events import CloseAsked, ReopenAsked, Undone
 from triaged.core.heartbeats import SOURCE
 from triaged.core.model import Alert, Incident
 from triaged.core.sla import Policy
 from triaged.errors import ActError, Conflict, NotFoundError, PayloadError, StoreError
-from triaged.intake import observing, problems
+from triaged.intake import adopting, observing, problems
 from triaged.intake.deciding import Deciding
 from triaged.intake.hearing import Hearings
 from triaged.intake.known import Known
 from triaged.intake.pulse import HEARTBEAT, NOT_FOLLOWED, Pulse, beating
 from triaged.intake.units import (
+    Adopt,
     Answer,
     Ask,
     AskProblem,
@@ -45,6 +45,7 @@ from triaged.intake.units import (
 )
 from triaged.intake.verdicts import Verdicts
 from triaged.metrics import Metrics
+from triaged.ports.backend import Kind
 from triaged.ports.source import Cut, Read, Reading, Rejected
 from triaged.ports.store import AlertRecord, Batch, Fate, Store, Transaction
 
@@ -250,11 +251,12 @@ class Intake:
             if digest not in failed:
                 log.error("alert failed", exc_info=error)
                 failed[digest] = _traceback(error)
-        solving: list[AskProblem] = []
         for index, unit in enumerate(units):
             match unit:
                 case Delivery() if index in readings:
                     told.answers[index] = self._deliver(deciding, unit, readings[index], told, failed, now)
+                case Adopt():
+                    told.answers[index] = self._adopt(transaction, deciding, unit, readings[index], told, failed, now)
                 case (
                     Ask()
                     | Passed()
@@ -267,11 +269,10 @@ class Intake:
                     | RulesEnded()
                 ):
                     told.answers[index] = _do(deciding, unit)
-                case Observed():
-                    told.answers[index], asked = self._observe(transaction, deciding, unit, now)
-                    solving += asked
+                case Observed() if unit.kind is not Kind.PROBLEM:
+                    told.answers[index] = self._observe(transaction, deciding, unit, now)
                 case _:
-                    """A body that cannot be read is answered, a job comes last."""
+                    """A body that cannot be read is answered; a problem and a job come last."""
         if ours.alerts:
             self._deliver(deciding, Delivery(id=SOURCE, source=SOURCE, body=b""), ours, told, failed, now)
         deciding.batch.beats = pulse.changes()
@@ -279,36 +280,53 @@ class Intake:
         if deciding.grow():
             self._save(transaction, deciding.batch, told, now)
         told.assembles = deciding.assembles
-        for act in solving:
-            _, batch = problems.take(transaction, act, self._rules.rule_set, now)
-            self._save(transaction, batch, told, now)
         self._run_last(transaction, units, told, now)
 
-    def _observe(
-        self, transaction: Transaction, deciding: Deciding, unit: Observed, now: datetime
-    ) -> tuple[Answer, list[AskProblem]]:
-        """What people did to an issue is done here, too; what is asked of problems waits for all else."""
+    def _observe(self, transaction: Transaction, deciding: Deciding, unit: Observed, now: datetime) -> Answer:
+        """What people did to an issue is done, and who asked for something there is answered."""
+
+        def do(step: observing.Step) -> Answer:
+            match step:
+                case Ask():
+                    return _ask(deciding, step)
+                case Happened():
+                    deciding.happened(step)
+                case observing.Withdrawn() if (waiting := deciding.incident(step.incident_id)) is not None:
+                    deciding.withdraw(waiting)
+                case _:
+                    """Nothing else is asked of what is no problem."""
+            return Answer()
+
+        looked = observing.Observing(transaction, self._rules.rule_set, now, incident=deciding.incident, do=do)
+        answer, comments = looked.take(unit)
         incident = deciding.incident(unit.incident_id)
-        answer, steps = observing.take(transaction, unit, incident, self._rules.rule_set, now)
-        for step in steps:
-            if isinstance(step, Ask):
-                refused = _ask(deciding, step)
-                if refused.status != 200 and isinstance(step.act, CloseAsked | ReopenAsked):
-                    what = "the close" if isinstance(step.act, CloseAsked) else "the reopening"
-                    undone = Undone(actor=step.act.actor, what=what, why=refused.error)
-                    deciding.happened(Happened(incident_id=step.incident_id, event=undone))
-            elif isinstance(step, Happened):
-                deciding.happened(step)
-        return answer, [step for step in steps if isinstance(step, AskProblem)]
+        if incident is not None:
+            deciding.batch.comments.extend((comment, incident.severity) for comment in comments)
+        return answer
 
     def _run_last(self, transaction: Transaction, units: Sequence[Unit], told: _Told, now: datetime) -> None:
         """Problems and the workers' jobs, which see what the others decided."""
+        solve = partial(self._solve, transaction, told=told, now=now)
         for index, unit in enumerate(units):
-            if isinstance(unit, Recurring | AskProblem):
-                told.answers[index], batch = problems.take(transaction, unit, self._rules.rule_set, now)
-                self._save(transaction, batch, told, now)
-            elif isinstance(unit, Job):
-                told.answers[index] = Answer(value=unit.run(transaction, now))
+            match unit:
+                case Recurring() | AskProblem():
+                    told.answers[index] = solve(unit)
+                case Observed(kind=Kind.PROBLEM):
+                    looked = observing.Observing(transaction, self._rules.rule_set, now, do=solve)
+                    told.answers[index], comments = looked.take(unit)
+                    answers = Batch(comments=[(comment, problems.SEVERITY) for comment in comments])
+                    self._save(transaction, answers, told, now)
+                case Job():
+                    told.answers[index] = Answer(value=unit.run(transaction, now))
+                case _:
+                    """Done by now."""
+
+    def _solve(self, transaction: Transaction, asked: observing.Step | Recurring, told: _Told, now: datetime) -> Answer:
+        """What a problem is asked, decided and saved."""
+        assert isinstance(asked, Recurring | AskProblem)  # noqa: S101 - nothing else is asked of a problem
+        answer, batch = problems.take(transaction, asked, self._rules.rule_set, now)
+        self._save(transaction, batch, told, now)
+        return answer
 
     def _parse(self, units: Sequence[Unit], told: _Told) -> dict[int, Reading]:
         readings: dict[int, Reading] = {}
@@ -318,6 +336,8 @@ class Intake:
                     readings[index] = self._read(unit)
                 except PayloadError as error:
                     told.answers[index] = Answer(status=error.status, error=str(error))
+            elif isinstance(unit, Adopt):
+                readings[index] = adopting.read(unit, self._rules.rule_set)
         return readings
 
     def _read(self, delivery: Delivery) -> Reading:
@@ -387,6 +407,26 @@ class Intake:
             told.counted[self.metrics.rejected, (delivery.source, bad.reason)] += 1
             counts[Fate.REJECTED] = counts.get(Fate.REJECTED, 0) + 1
         return Answer(counts=counts)
+
+    def _adopt(  # noqa: PLR0913 - as above
+        self,
+        transaction: Transaction,
+        deciding: Deciding,
+        unit: Adopt,
+        reading: Reading,
+        told: _Told,
+        failed: Mapping[bytes, str],
+        now: datetime,
+    ) -> Answer:
+        """What people reported by an issue opens an incident of its own, whose issue that is from then on; once."""
+        if transaction.looks.known(unit.address):
+            return Answer()
+        (alert,) = reading.alerts
+        like = None if alert.digest in failed else deciding.apart(alert)
+        answer = self._deliver(deciding, adopting.delivery(reading), reading, told, failed, now)
+        if Fate.BEGAN in answer.counts:
+            deciding.adopt(alert, unit.address, adopting.event(unit, like, self._rules.rule_set))
+        return answer
 
     def _tell(self, alert: Alert, fate: Fate | None, deciding: Deciding, told: _Told) -> None:
         """Remember what is to be known and counted once the transaction is committed."""

@@ -34,7 +34,7 @@ from triaged.errors import ActError
 from triaged.intake.units import Answer, AskProblem, Recurring
 from triaged.ports.store import Batch, Transaction, Want
 
-_SEVERITY: Final = Severity.SEV4
+SEVERITY: Final = Severity.SEV4
 """What is known of a problem waits for what burns."""
 
 
@@ -168,7 +168,7 @@ class _Solving:
 
     def _publish(self, number: int, incidents: Iterable[Incident]) -> None:
         """The problem's issue shall be true, and what those of the incidents say of it."""
-        self.batch.wants[number] = Want(severity=_SEVERITY, urgent=False)
+        self.batch.wants[number] = Want(severity=SEVERITY, urgent=False)
         for incident in incidents:
             if incident.parent is None:
                 self.batch.wants.setdefault(incident.id, Want(severity=incident.severity, urgent=False))

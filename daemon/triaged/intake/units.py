@@ -26,8 +26,8 @@ from triaged.core.sla import Policy
 from triaged.core.solving import ProblemAct
 from triaged.core.staleness import Unheard
 from triaged.core.suppression import Suppression
-from triaged.ports.backend import Kind
-from triaged.ports.looks import Basis
+from triaged.ports.backend import Address, Kind
+from triaged.ports.looks import Basis, Opened
 from triaged.ports.source import Reading
 
 
@@ -181,10 +181,17 @@ class Observed(Struct, frozen=True, kw_only=True):
     remarks: int
 
 
+class Adopt(Struct, frozen=True, kw_only=True):
+    """A person reported something by opening the issue at that address."""
+
+    address: Address
+    opened: Opened
+
+
 Watching = Heard | Listen | Expect | Leave
 Planning = PlanWindow | EndWindow | WindowsChanged
 Solving = Recurring | AskProblem
-Happening = Happened | Observed
+Happening = Happened | Observed | Adopt
 Unit = Delivery | Ask | Passed | RulesEnded | Suppress | Stale | Happening | Watching | Planning | Solving | Job
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from typing import Protocol
@@ -10,6 +10,7 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from triaged.core.catalogue import Service
+from triaged.core.commenting import Unsaid
 from triaged.core.evidence import Evidence
 from triaged.core.health import Answer
 from triaged.core.keys import digest
@@ -57,6 +58,10 @@ class Issue(Struct, frozen=True, kw_only=True):
     urgent: bool
     folded: bool = False
     """Whether another issue tells of it: then none is made for it, and one that there is stays closed."""
+    assignees: tuple[str, ...] = ()
+    """Logins there of those whose it is, as far as we are to say."""
+    round: int = 1
+    """Of what it is of: each begins with a reopening."""
 
     @property
     def name(self) -> str:
@@ -66,7 +71,7 @@ class Issue(Struct, frozen=True, kw_only=True):
     def digest(self) -> str:
         """The same for the same issue: what differs from it would be written."""
         parts = (self.title, self.block, self.people, *self.labels, str(self.closed), str(self.close_reason))
-        return digest(parts)
+        return digest((*parts, *(f"@{login}" for login in self.assignees)))
 
 
 class Placed(Protocol):
@@ -80,16 +85,27 @@ class Placed(Protocol):
 
 
 class Places(Struct, frozen=True, kw_only=True):
-    """Where issues are made: commonly, and those of restricted incidents; "" where there is no such place."""
+    """Where issues are made: commonly, and those of restricted incidents; "" where there is no such place.
+
+    `listed` are the other repositories that rules may name, `OWNER/*` for all of an owner; any where none are listed.
+    """
 
     common: str = ""
     restricted: str = ""
+    listed: tuple[str, ...] = ()
+
+    def allows(self, repository: str) -> bool:
+        """Whether rules may name it. GitHub takes names that differ only in case for the same."""
+        name = repository.lower()
+        known = {one.lower() for one in (self.common, self.restricted, *self.listed)}
+        return not self.listed or name in known or f"{name.partition('/')[0]}/*" in known
 
     def of(self, incident: Placed) -> str:
-        """Where the issue of an incident is made now."""
+        """Where the issue of an incident is made now: in the common place where its own is allowed no more."""
         if incident.restricted and self.restricted:
             return self.restricted
-        return (incident.repository or self.common) if self.common else ""
+        own = incident.repository if incident.repository and self.allows(incident.repository) else self.common
+        return own if self.common else ""
 
     def hides(self, incident: Placed, repository: str) -> bool:
         """Whether an issue in that repository may tell no more than title and link."""
@@ -104,11 +120,18 @@ class Related(Struct, frozen=True, kw_only=True):
 
 
 class Written(Struct, frozen=True, kw_only=True):
-    """What the daemon wrote last to an issue, to tell people's work from its own."""
+    """What the daemon wrote last to an issue, to tell people's work from its own; `assigned` are its assignees.
+
+    `adopts` is the operation whose marker the issue is to get with our block, which is not in it yet; "" where it is.
+    `unsure` says that it is closed, or open, by a write of which nobody knows whether it was done.
+    """
 
     block: str
     labels: tuple[str, ...]
     closed: bool
+    assigned: tuple[str, ...] = ()
+    adopts: str = ""
+    unsure: bool = False
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -131,14 +154,22 @@ class Backend(Protocol):
     `settled_after` is how long an ambiguous create is looked for before it is sent again: an issue cannot wait longer.
     `hidden_for` is how long a write may stay hidden from `find`, `has_comment` and `close_twin` at worst: nothing found
     by then, none was written. A comment waits for as long; an issue sent again before may turn out to have a twin.
+    `late_for` is how long a change whose answer was lost may still come and undo a later one. `remembers` is how far
+    back it wants to know what was created, for its pace; nothing where it keeps none.
     """
 
     name: str
     settled_after: timedelta
     hidden_for: timedelta
+    late_for: timedelta
+    remembers: timedelta
 
     def ready_at(self, now: datetime, *, urgent: bool, creates: bool) -> datetime:
         """Earliest instant at which the backend's pace allows another write of this kind; `now` if at once."""
+        ...
+
+    def remember(self, creations: Iterable[datetime]) -> None:
+        """When issues and comments were created with its credential, as the store knows it: none in the future."""
         ...
 
     def create(self, issue: Issue, operation: str) -> Address:
@@ -160,8 +191,23 @@ class Backend(Protocol):
         """Make the issue look like this, keeping people's work; what was found there before. Idempotent."""
         ...
 
-    def comment(self, address: Address, text: str, operation: str) -> None:
-        """Write a comment with the operation's marker. Never repeats by itself."""
+    def comment(
+        self,
+        address: Address,
+        text: str,
+        operation: str,
+        *,
+        mentions: Sequence[str] = (),
+        rows: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Write a comment with the operation's marker, that mentions these logins. Never repeats by itself.
+
+        `rows` are shown below the text: commands, with what they do.
+        """
+        ...
+
+    def react(self, address: Address, comment: int, reaction: str) -> None:
+        """Give a comment there (its number) the reaction of that name. Idempotent."""
         ...
 
     def has_comment(self, address: Address, operation: str, since: datetime) -> bool:
@@ -200,6 +246,7 @@ class Report(Struct, frozen=True, kw_only=True):
     how long that is, in words. `informs` says that somebody is kept informed of such an incident. `roles` are those
     that its severity asks for; `meets` says that it asks for a bridge, too.
     `problem` is the one that follows the incident; `knowledge` are links that people kept of it, then of its like.
+    `assignees` are as of its issue. `review_at` and `problem_at` are where the issues of these are.
     """
 
     incident: Incident
@@ -225,3 +272,7 @@ class Report(Struct, frozen=True, kw_only=True):
     problem: Problem | None = None
     knowledge: tuple[Kept, ...] = ()
     evidence: Evidence | None = None
+    assignees: tuple[str, ...] = ()
+    review_at: Address | None = None
+    problem_at: Address | None = None
+    unsaid: Unsaid = Unsaid()

@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from triaged.core.observed import Doer, Looked, Seen
+from triaged.core.reports import Filed
 from triaged.ports.backend import Address
 
 
@@ -44,6 +45,7 @@ class Basis(Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...]
     digest: str
     claimed_until: datetime | None
+    assigned: tuple[str, ...] = ()
 
 
 def seen(look: Look, basis: Basis) -> Seen:
@@ -55,14 +57,18 @@ def seen(look: Look, basis: Basis) -> Seen:
         written=basis.labels,
         shown=look.shown or basis.labels,
         labels=look.labels,
-        assignees=look.assignees,
+        # Whom we assigned is no news, whether it was seen by now or not.
+        assignees=(*look.assignees, *basis.assigned),
         ticks=look.ticks,
         remark=look.remark,
     )
 
 
 class Comment(Struct, frozen=True, kw_only=True):
-    """A comment as it stands there: `operation` is that of a marker in it, "" for none; `ours` by its author."""
+    """A comment as it stands there: `operation` is that of a marker in it, "" for none; `ours` by its author.
+
+    `edited` says that it is not as it was written first.
+    """
 
     id: int
     by: Doer
@@ -71,12 +77,23 @@ class Comment(Struct, frozen=True, kw_only=True):
     text: str
     url: str
     at: datetime
+    edited: bool = False
+
+
+class Opened(Struct, frozen=True, kw_only=True):
+    """A report that a person of login `by` filed by opening an issue of that title; `at` is when (aware UTC)."""
+
+    by: str
+    at: datetime
+    title: str
+    filed: Filed
 
 
 class Sight(Struct, frozen=True, kw_only=True):
     """An issue as it was found: where it is, what it is like, the newest comments and how many there are in all.
 
-    `through_at` is up to which change it is certainly seen, by the backend's clock.
+    `through_at` is up to which change it is certainly seen, by the backend's clock. `opened` is there in a list of what
+    changed, of an open issue that a person opened since then to report something.
     """
 
     address: Address
@@ -84,6 +101,7 @@ class Sight(Struct, frozen=True, kw_only=True):
     through_at: datetime
     comments: tuple[Comment, ...] = ()
     count: int = 0
+    opened: Opened | None = None
 
 
 class Changed(Struct, frozen=True, kw_only=True):
@@ -131,6 +149,10 @@ class LookTable(Protocol):
     def basis(self, number: int) -> Basis | None: ...
 
     def of(self, number: int) -> Look | None: ...
+
+    def known(self, address: Address) -> bool:
+        """Whether the issue there is of something."""
+        ...
 
     def keep(self, look: Look) -> None:
         """Write what was seen; a hint that came after `look.hinted_at` stays."""

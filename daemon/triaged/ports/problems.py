@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from triaged.core.effects import KeepKnowledge
 from triaged.core.model import Incident, TimelineEntry
@@ -24,7 +24,8 @@ class ProblemRow(Struct, frozen=True, kw_only=True):
 class ProblemReport(Struct, frozen=True, kw_only=True):
     """Everything that a problem's issue tells: `incidents` are the newest that it follows, of `problem.incidents`.
 
-    `repository` and `hidden` are as of an incident's report. `timeline` are its newest entries, in their order.
+    `places` are where their issues are, by number. `repository` and `hidden` are as of an incident's report. `timeline`
+    are its newest entries, in their order.
     """
 
     problem: Problem
@@ -34,6 +35,7 @@ class ProblemReport(Struct, frozen=True, kw_only=True):
     public_url: str
     repository: str = ""
     hidden: bool = False
+    places: Mapping[int, Address] = field(default_factory=dict)
 
 
 class ProblemTable(Protocol):

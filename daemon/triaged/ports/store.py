@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from enum import StrEnum, unique
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct, field
 
@@ -66,6 +66,10 @@ class AlertRecord(Struct, frozen=True, kw_only=True):
     id: int = 0
 
 
+UNSURE: Final = "?"
+"""The digest of an issue of which nobody knows whether it was closed, or opened again, as we wished."""
+
+
 class Publication(Struct, frozen=True, kw_only=True):
     """The state of an incident's issue: what is wanted, what was written last, and who works on it.
 
@@ -74,7 +78,8 @@ class Publication(Struct, frozen=True, kw_only=True):
     `created` says that the issue is known to exist. `digest` is of what was written last, `block` its text.
     `doubtful_at` is when the first create was sent of which we never learnt what became of it and after which another
     one went out: the issue may have a twin. None where it has none. `assigned` are the logins that we assigned there;
-    `gone` says that the issue was deleted there; `adopted` that people opened it and nothing of ours is in it yet.
+    `gone` is the round of what it is of in which the issue was deleted there, 0 while it is there; `adopted` says that
+    people opened it and nothing of ours is in it yet.
     """
 
     incident_id: int
@@ -100,7 +105,7 @@ class Publication(Struct, frozen=True, kw_only=True):
     failure: str = ""
     doubtful_at: datetime | None = None
     assigned: tuple[str, ...] = ()
-    gone: bool = False
+    gone: int = 0
     adopted: bool = False
 
     @property
@@ -244,6 +249,7 @@ class Batch(Struct):
     health: list[KeepHealth] = field(default_factory=list)
     knowledge: list[KeepKnowledge] = field(default_factory=list)
     findings: dict[int, KeepEvidence] = field(default_factory=dict)
+    adopted: dict[int, Address] = field(default_factory=dict)
 
 
 class Transaction(Protocol):

@@ -3,6 +3,7 @@
 from triaged.rulefiles.channels import unconfigured
 from triaged.rulefiles.doubts import History, unmet
 from triaged.rulefiles.folder import RuleFiles, load, read, read_policy
+from triaged.rulefiles.repositories import unlisted
 from triaged.rulefiles.strays import strays
 
-__all__ = ["History", "RuleFiles", "load", "read", "read_policy", "strays", "unconfigured", "unmet"]
+__all__ = ["History", "RuleFiles", "load", "read", "read_policy", "strays", "unconfigured", "unlisted", "unmet"]

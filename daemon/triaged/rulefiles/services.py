@@ -27,6 +27,7 @@ SERVICE_KEYS = {
     "functions": "The business functions that need it.",
     "revenue": "Whether customers pay here.",
     "code": "Repositories where changes are looked for.",
+    "repository": "Where its issues go; else its team's repository.",
     "runbook": "What to do, as a URL.",
     "links": "URLs by name.",
     "healthy": "Queries that must hold before it counts as restored.",
@@ -126,6 +127,7 @@ def _service(name: str, fields: Fields, teams: Collection[str], services: Collec
         links={key: url for key, value in _named(fields, "links") if (url := _link(value))},
         healthy=fields.many("healthy", _queries),
         code=fields.many("code", lambda code: code.names(repository)),
+        repository=fields.read("repository", repository),
         depends_on=fields.many(
             "depends_on", lambda names: names.names(lambda name: name.one_of(services, "a service of services.yaml"))
         ),

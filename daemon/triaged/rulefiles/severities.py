@@ -28,6 +28,7 @@ KEYS = {
     "close_unattended": "Whether the daemon closes what nobody took and was over in time, without a review.",
     "bridge": "Where people meet: a link, in which {{ incident }} is its name, or hook: a configured service makes it.",
     "roles": "The roles that somebody should hold; who is on call is the commander at first.",
+    "ask_reporter_for": "Who reported it by opening its issue is asked whether it works again, and waited for so long.",
     "check_in_every": "How often whoever holds a role, and wrote nothing since, is asked how it goes.",
 }
 BRIDGE = r"(?=.{1,500}$)(hook|https?://([A-Za-z0-9._~:/?#!$&*+,;=%-]|\{\{ ?incident ?\}\})+)"
@@ -75,6 +76,7 @@ def _policy(value: Value, calendars: Collection[str], severity: Severity) -> Sev
     bridge = fields.read("bridge", lambda link: link.shaped(BRIDGE, "hook, or a link like https://HOST/{{ incident }}"))
     roles = fields.many("roles", lambda names: names.names(lambda name: name.one_of(ROLES)))
     check_in_every = fields.read("check_in_every", _some_span)
+    ask_reporter_for = fields.read("ask_reporter_for", _some_span)
     if len(value.findings) > before or verify_for is None:
         return None
     return SeverityPolicy(
@@ -94,6 +96,7 @@ def _policy(value: Value, calendars: Collection[str], severity: Severity) -> Sev
         bridge=bridge or "",
         roles=tuple(role for role in Role if role in roles),
         check_in_every=check_in_every,
+        ask_reporter_for=ask_reporter_for,
     )
 
 

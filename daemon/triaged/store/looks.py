@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, and_, case, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
+from triaged.ports.backend import Address
 from triaged.ports.looks import Basis, Look
-from triaged.ports.store import Publication
+from triaged.ports.store import UNSURE, Publication
 from triaged.store import queue
 from triaged.store import schema as s
 from triaged.store.codec import from_us, to_json, to_us
 
 MOST_REPOSITORIES: Final = 200
+_FOUND_OUT_IN: Final = timedelta(seconds=5)
 _L, _P, _C = s.looks.c, s.publications.c, s.comments.c
 _look = [_L[name] for name in s.LOOK.names]
 
@@ -31,7 +33,13 @@ class Looks:
         return None if found is None else basis(found)
 
     def of(self, number: int) -> Look | None:
-        return of(self._connection, [number]).get(number)
+        """Nobody else takes a look at it in until the end of the transaction."""
+        query = select(*_look).where(_L.number == number).with_for_update()
+        row = self._connection.execute(query).first()
+        return None if row is None else s.LOOK.decode(tuple(row))
+
+    def known(self, address: Address) -> bool:
+        return bool(at_places(self._connection, address.repository, [address.number]))
 
     def keep(self, look: Look) -> None:
         former = self.of(look.number)
@@ -44,21 +52,20 @@ class Looks:
 
     def state(self, number: int, *, closed: bool, now: datetime) -> None:
         """What was written last is no longer what stands there: whatever it should be is written again."""
-        at = to_us(now)
-        # Never around a backoff.
-        due_at = case((and_(_P.attempts == 0, _P.due_at > at), at), else_=_P.due_at)
-        wanted_at = case((_P.wanted == _P.done, at), else_=_P.wanted_at)
-        news = {"closed": int(closed), "digest": "", "wanted": _P.wanted + 1, "wanted_at": wanted_at, "due_at": due_at}
-        self._connection.execute(update(s.publications).where(_P.incident_id == number).values(news))
+        queue.want(self._connection, number, now, closed=int(closed), digest="")
 
 
 def basis(publication: Publication) -> Basis:
-    """What was written last."""
+    """What was written last; where nobody knows what that was, whoever is to find it out is at work."""
+    claimed_until = publication.claimed_until
+    if publication.digest == UNSURE:
+        claimed_until = max(claimed_until or publication.due_at, publication.due_at + _FOUND_OUT_IN)
     return Basis(
         closed=publication.closed,
         labels=publication.labels,
         digest=publication.digest,
-        claimed_until=publication.claimed_until,
+        claimed_until=claimed_until,
+        assigned=publication.assigned,
     )
 
 
@@ -85,6 +92,17 @@ def hint_met(connection: Connection, number: int, shown: tuple[str, ...], now: d
     hint(connection, [number], now)
     unmet = (_L.number == number, _L.shown == to_json(()))
     connection.execute(update(s.looks).where(*unmet).values(shown=to_json(shown)))
+
+
+def expect_assigned(connection: Connection, number: int, logins: tuple[str, ...], now: datetime) -> None:
+    """We are about to assign these there, and may never learn that we did: who finds them there knows of it."""
+    look = of(connection, [number]).get(number)
+    if look is None:
+        fresh = Look(number=number, due_at=now, assignees=logins)
+        connection.execute(insert(s.looks).values(_cells(fresh)))
+        return
+    known = to_json(tuple(dict.fromkeys((*look.assignees, *logins))))
+    connection.execute(update(s.looks).where(_L.number == number).values(assignees=known))
 
 
 def hint_place(connection: Connection, repository: str, number: int, now: datetime) -> bool:
@@ -127,6 +145,12 @@ def drop(connection: Connection, look: Look) -> None:
     connection.execute(update(s.looks).where(_L.number == look.number).values(values))
 
 
+def give_up(connection: Connection, look: Look, now: datetime) -> None:
+    """It can never be looked at; whoever writes to it is to find out whether it was deleted."""
+    drop(connection, look)
+    queue.want(connection, look.number, now, digest="")
+
+
 def ours(connection: Connection, number: int, operations: Collection[str]) -> set[str]:
     """Those operations that are of comments of ours on its issue."""
     query = select(_C.operation).where(_C.incident_id == number, _C.operation.in_([*operations]))
@@ -135,7 +159,8 @@ def ours(connection: Connection, number: int, operations: Collection[str]) -> se
 
 def said(connection: Connection, numbers: Collection[int]) -> dict[int, int]:
     """How many comments we wrote on each."""
-    query = select(_C.incident_id, func.count()).where(_C.incident_id.in_(numbers), _C.done_at.is_not(None))
+    written = (_C.done_at.is_not(None), _C.failure == "", _C.reaction == "")
+    query = select(_C.incident_id, func.count()).where(_C.incident_id.in_(numbers), *written)
     return dict(map(tuple, connection.execute(query.group_by(_C.incident_id))))
 
 
@@ -172,7 +197,8 @@ def list_since(connection: Connection, repository: str, since: datetime) -> None
 
 def hint_all(connection: Connection, repository: str, now: datetime) -> None:
     """All issues there that are not closed, for nobody knows what became of them."""
-    query = select(_P.incident_id).where(_P.number.is_not(None), _P.repository == repository, _P.closed == 0)
+    there = (_P.number.is_not(None), _P.repository == repository, _P.gone == 0)
+    query = select(_P.incident_id).where(*there, _P.closed == 0)
     hint(connection, connection.execute(query).scalars(), now)
 
 

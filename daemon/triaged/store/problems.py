@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, delete, func, not_, select, update
+from sqlalchemy import Connection, Select, and_, delete, func, not_, select, update
 
 from triaged.core.downtime import CATEGORIES as DOWN
 from triaged.core.effects import KeepKnowledge
@@ -249,7 +249,8 @@ def forget(connection: Connection, before: datetime) -> int:
 
 
 def _rows() -> Select[Any]:
-    joined = s.problems.outerjoin(s.publications, s.publications.c.incident_id == _P.id)
+    there = and_(s.publications.c.incident_id == _P.id, s.publications.c.gone == 0)
+    joined = s.problems.outerjoin(s.publications, there)
     return select(*_problem, *_address).select_from(joined)
 
 

@@ -23,8 +23,8 @@ from sqlalchemy import (
 )
 
 from triaged.core.model import DAEMON, Entry, TimelineEntry
-from triaged.ports.backend import Kind
-from triaged.ports.store import PendingComment, Publication, Waiting, Write
+from triaged.ports.backend import Address, Issue, Kind
+from triaged.ports.store import UNSURE, PendingComment, Publication, Waiting, Write
 from triaged.store import schema as s
 from triaged.store.codec import from_us, to_json, to_us
 
@@ -38,6 +38,28 @@ _UNFINISHED: Final = (
     select(s.reviews.c.number, s.reviews.c.incident_id, literal_column("'REV'")).where(s.reviews.c.state == "open"),
     select(s.problems.c.id, s.problems.c.id, literal_column("'PRB'")).where(s.problems.c.state == "open"),
 )
+
+
+# A row of an issue that is to be made anew, as though there had never been one.
+ANEW: Final[Mapping[str, Any]] = {
+    "created": 0,
+    "operation": "",
+    "intended_at": None,
+    "number": None,
+    "repository": "",
+    "url": "",
+    "digest": "",
+    "block": "",
+    "labels": to_json(()),
+    "doubtful_at": None,
+    "closed": 0,
+    "attempts": 0,
+    "searches": 0,
+    "failure": "",
+    "assigned": to_json(()),
+    "gone": 0,
+    "adopted": 0,
+}
 
 
 def _free(claimed_until: Any, now: Any) -> Any:
@@ -57,14 +79,25 @@ _FIRST_COMMENT: Final = (
     select(_C.rank, _C.id)
     .join(s.publications, _P.incident_id == _C.incident_id)
     .where(_C.done_at.is_(None), _C.due_at <= _NOW, _free(_C.claimed_until, _NOW), _P.created == 1)
+    # Of an issue that was deleted what waits for it decides first: it may be made anew.
+    .where(or_(_P.gone == 0, _P.wanted == _P.done))
     .order_by(_C.rank, _C.id)
     .limit(1)
 )
 _NEXT_PUBLICATION: Final = select(func.min(_P.due_at)).where(_P.wanted != _P.done, _P.due_at > _NOW)
 _NEXT_COMMENT: Final = select(func.min(_C.due_at)).where(_C.done_at.is_(None), _C.due_at > _NOW)
 
+_CREATED: Final = (
+    union_all(
+        *(select(c.intended_at).where(c.intended_at > bindparam("since"), c.intended_at <= _NOW) for c in (_P, _C))
+    )
+    .order_by(literal_column("1").desc())
+    .limit(bindparam("most"))
+)
+
 # Outlives the longest call: a claim that ends while its call runs would let a second worker do it again.
 LEASE = timedelta(minutes=2)
+MOST_CREATIONS: Final = 500
 
 
 def front(connection: Connection, now: datetime) -> list[Waiting]:
@@ -80,6 +113,15 @@ def front(connection: Connection, now: datetime) -> list[Waiting]:
         found.append(Waiting(write=Write.COMMENT, rank=row[0], id=row[1]))
     order = list(Write)
     return sorted(found, key=lambda waiting: (waiting.rank, order.index(waiting.write)))
+
+
+def creations(connection: Connection, now: datetime, within: timedelta) -> list[datetime]:
+    """When issues and comments were sent to be created within that time, also where nobody learnt what became of it.
+
+    By anybody who works on this store: the newest MOST_CREATIONS.
+    """
+    bounds = {"since": to_us(now - within), "now": to_us(now), "most": MOST_CREATIONS}
+    return [from_us(at) for at in connection.execute(_CREATED, bounds).scalars()]
 
 
 def claim_publication(connection: Connection, incident_id: int, operation: str, now: datetime) -> Publication | None:
@@ -120,10 +162,31 @@ def claim_comment(
     return None if publication is None else (claimed, publication)
 
 
-def keep_sent(connection: Connection, claimed: Publication, labels: tuple[str, ...], repository: str) -> None:
+def keep_sent(connection: Connection, claimed: Publication, issue: Issue) -> None:
     """Remember what a create is sent with and where to: there it is looked for after a crash, with these labels."""
     of = s.publications.c.incident_id == claimed.incident_id
-    connection.execute(update(s.publications).where(of).values(labels=to_json(labels), repository=repository))
+    sent = {"labels": to_json(issue.labels), "assigned": to_json(issue.assignees), "repository": issue.repository}
+    connection.execute(update(s.publications).where(of).values(**sent))
+
+
+def adopt(connection: Connection, adopted: Mapping[int, Address], now: datetime) -> None:
+    """The issues there, which people opened, are those of the incidents; nothing waits to be written to them yet."""
+    for incident_id, address in sorted(adopted.items()):
+        row = Publication(
+            incident_id=incident_id,
+            rank=0,
+            wanted=0,
+            wanted_at=now,
+            due_at=now,
+            created=True,
+            backend=address.backend,
+            repository=address.repository,
+            number=address.number,
+            url=address.url,
+            adopted=True,
+        )
+        cells = dict(zip(s.PUBLICATION.names, s.PUBLICATION.encode(row), strict=True))
+        connection.execute(s.publications.insert().values(cells))
 
 
 def publication_of(connection: Connection, incident_id: int) -> Publication | None:
@@ -143,6 +206,24 @@ def record_publication(connection: Connection, claimed: Publication, changes: Ma
     return _record(connection, s.publications, claimed.claimed_until, p.incident_id == claimed.incident_id, new)
 
 
+def leave_out(connection: Connection, claimed: PendingComment, why: str, now: datetime) -> bool:
+    """The comment is never written, and its issue shall say so; whether the claim was ours."""
+    if not record_comment(connection, claimed, {"done_at": to_us(now), "failure": why}):
+        return False
+    want(connection, claimed.incident_id, now)
+    return True
+
+
+def want(connection: Connection, number: int, now: datetime, **changes: Any) -> None:
+    """Have its issue made as it should be, soon; `changes` are of its row."""
+    p, at = s.publications.c, to_us(now)
+    # Never around a backoff.
+    due_at = case((and_(p.attempts == 0, p.due_at > at), at), else_=p.due_at)
+    wanted_at = case((p.wanted == p.done, at), else_=p.wanted_at)
+    values = {"wanted": p.wanted + 1, "wanted_at": wanted_at, "due_at": due_at, **changes}
+    connection.execute(update(s.publications).where(p.incident_id == number).values(values))
+
+
 def record_comment(connection: Connection, claimed: PendingComment, changes: Mapping[str, Any]) -> bool:
     return _record(connection, s.comments, claimed.claimed_until, s.comments.c.id == claimed.id, changes)
 
@@ -157,7 +238,7 @@ def republish(connection: Connection, backend: str, now: datetime) -> int:
     rows = connection.execute(
         select(p.incident_id, p.url, unfinished.c.told, unfinished.c.kind)
         .join(unfinished, unfinished.c.number == p.incident_id)
-        .where(p.created == 1, p.backend != backend)
+        .where(p.created == 1, p.backend != backend, p.gone == 0)
     ).all()
     for incident_id, url, told, kind in rows:
         entry = TimelineEntry(
@@ -167,22 +248,11 @@ def republish(connection: Connection, backend: str, now: datetime) -> int:
             by=DAEMON.name,
             text=f"{'' if kind == Kind.INCIDENT else f'{kind}-{incident_id} '}was published at {url} before",
         )
-        _tell(connection, entry)
-        anew = {
-            "created": 0,
-            "operation": "",
-            "intended_at": None,
-            "number": None,
-            "repository": "",
-            "url": "",
-            "digest": "",
-            "block": "",
-            "doubtful_at": None,
-        }
+        tell(connection, entry)
         connection.execute(
             update(s.publications)
             .where(p.incident_id == incident_id)
-            .values(**anew, closed=0, attempts=0, searches=0, wanted=p.wanted + 1, due_at=to_us(now), failure="")
+            .values(**ANEW, wanted=p.wanted + 1, due_at=to_us(now))
         )
     return len(rows)
 
@@ -211,7 +281,7 @@ def tell_of_twin(connection: Connection, publication: Publication, url: str, now
         by=DAEMON.name,
         text=f"a second issue, {url}, was closed as a duplicate of {publication.url}",
     )
-    _tell(connection, entry)
+    tell(connection, entry)
 
 
 def be_sure(connection: Connection, numbers: Iterable[int]) -> None:
@@ -220,12 +290,23 @@ def be_sure(connection: Connection, numbers: Iterable[int]) -> None:
     connection.execute(update(s.publications).where(p.incident_id.in_([*numbers])).values(doubtful_at=None))
 
 
-def _tell(connection: Connection, entry: TimelineEntry) -> None:
+def tell(connection: Connection, entry: TimelineEntry) -> None:
+    """Write one more entry into a timeline."""
     connection.execute(s.timeline.insert().values(dict(zip(s.ENTRY.names, s.ENTRY.encode(entry), strict=True))))
 
 
-def release_all(connection: Connection) -> None:
-    """Let every claim go: only for a store that no other process works on."""
+def release_all(connection: Connection, changes_from: datetime | None = None) -> None:
+    """Let every claim go: only for a store that no other process works on.
+
+    An issue that was being changed may be so still, by a request that outlives its sender: it waits until then, and
+    what was written last of it is not known.
+    """
+    p = s.publications.c
+    if changes_from is not None:
+        changed = (p.claimed_until == p.due_at, p.created == 1)
+        at = to_us(changes_from)
+        doubt = {"claimed_until": None, "due_at": at, "digest": case((p.digest == UNSURE, UNSURE), else_="")}
+        connection.execute(update(s.publications).where(*changed).values(doubt))
     for table in (s.publications, s.comments, s.silences, s.messages):
         c = table.c
         due_at = case((c.due_at == c.claimed_until, literal_column("0")), else_=c.due_at)

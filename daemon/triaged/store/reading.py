@@ -18,7 +18,7 @@ from triaged.store.codec import to_us
 
 _incident = [s.incidents.c[n] for n in s.INCIDENT.names]
 _episode = [s.episodes.c[n] for n in s.EPISODE.names]
-_where_published = [s.publications.c[n] for n in ("backend", "repository", "number", "url", "failure")]
+_where_published = [s.publications.c[n] for n in ("backend", "repository", "number", "url", "failure", "gone")]
 _not_heard_of = [s.unheard.c[n] for n in ("since_at", "every_seconds")]
 
 
@@ -219,12 +219,13 @@ def _rows() -> Select[tuple[object, ...]]:
 
 def _incident_row(row: Row[tuple[object, ...]]) -> IncidentRow:
     values = tuple(row)
-    backend, repository, number, url, failure, since_at, every_seconds = values[len(_incident) :]
+    backend, repository, number, url, failure, gone, since_at, every_seconds = values[len(_incident) :]
     address = None
-    if number is not None:
+    failed = f"its issue {url} was deleted" if gone else str(failure or "")
+    if number is not None and not gone:
         address = Address(backend=str(backend), repository=str(repository), number=int(str(number)), url=str(url))
     incident = s.INCIDENT.decode(values[: len(_incident)])
     unheard = None
     if since_at is not None and incident.state.working and incident.firing:
         unheard = s.UNHEARD.decode((incident.id, since_at, every_seconds))
-    return IncidentRow(incident=incident, address=address, failure=str(failure or ""), unheard=unheard)
+    return IncidentRow(incident=incident, address=address, failure=failed, unheard=unheard)

@@ -6,6 +6,7 @@ import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -100,11 +101,14 @@ class Store:
             raise ConfigError(f"store: {path} is in use by another triaged") from error
         self._lock = lock
 
-    def release(self) -> None:
-        """Let go of what a former process of this store had claimed; only where no other works on it."""
+    def release(self, changes_from: datetime | None = None) -> None:
+        """Let go of what a former process of this store had claimed; only where no other works on it.
+
+        From `changes_from` on issues may be changed that it was changing, at once where that is None.
+        """
         if self.alone:
             with self.begin() as transaction:
-                queue.release_all(transaction.connection)
+                queue.release_all(transaction.connection, changes_from)
 
     def migrate(self) -> bool:
         """Bring the schema to this release's; whether there was anything to do. Safe to repeat."""

@@ -34,12 +34,14 @@ from triaged.errors import Conflict
 from triaged.ports.store import Batch
 from triaged.store import (
     acts,
+    comments,
     findings,
     health,
     heartbeats,
     looks,
     maintenance,
     problems,
+    queue,
     retention,
     reviews,
     silences,
@@ -518,18 +520,11 @@ class Transaction:
         run.timeline.run(c, [s.ENTRY.encode(e) for e in batch.timeline])
         run.undue.run(c, [(i,) for i in sorted(batch.deadlines)])
         run.deadlines.run(c, [s.DEADLINE.encode(d) for i in sorted(batch.deadlines) for d in batch.deadlines[i]])
+        queue.adopt(self.connection, batch.adopted, now)
         run.wants.run(c, [(i, w.severity.rank, now_us, now_us) for i, w in sorted(batch.wants.items())])
         run.urgent.run(c, [(now_us, i, now_us) for i, w in sorted(batch.wants.items()) if w.urgent])
-        run.comments.run(
-            c,
-            [
-                (
-                    *(m.incident_id, m.kind.value, m.key, m.text, sev.rank, now_us, now_us),
-                    *(None, 0, 0, "", None, None, "", m.reaction, m.to_comment),
-                )
-                for m, sev in batch.comments
-            ],
-        )
+        if batch.comments:
+            run.comments.run(c, comments.queued(self.connection, batch.comments, now))
         run.notices.run(
             c,
             [

@@ -230,7 +230,7 @@ class Shown(Listed):
     """An incident with everything that is known of it: at most 200 firing episodes, the newest 500 timeline entries.
 
     `on_call` is who is on call for its team now, then the next ones; `missing` are the fields that are still to be
-    written down of a Sev-1 or Sev-2 that is over.
+    written down of a Sev-1 or Sev-2 that is over; `confirmed` are the items that people have ticked on its issue.
     """
 
     because: list[str]
@@ -246,6 +246,7 @@ class Shown(Listed):
     on_call: list[str]
     process: Working
     missing: list[str]
+    confirmed: list[str]
     problem: PartOf | None
     knowledge: list[KnownLink]
     review: Reviewed | None
@@ -282,6 +283,7 @@ def shown(reader: Reader, row: IncidentRow, public_url: str, *, whole: bool, on_
             "on_call": [*on_call],
             "process": _working(incident),
             "missing": [*missing(incident)],
+            "confirmed": [*incident.process.ticked],
             **reviewed(incident),
             **known(reader, incident, public_url, whole=whole),
             "episodes": [_firing(e, quiet.get(e.fingerprint, ())) for e in episodes],
@@ -329,7 +331,7 @@ def _firing(episode: Episode, suppressed: Iterable[Suppression]) -> dict[str, ob
 def masked(row: IncidentRow) -> IncidentRow:
     """A restricted incident for those who may not know more of it than its title and its link."""
     process = replace(row.incident.process, paused_for="", owner="", roles={}, workaround="", update=None, eta=None)
-    process = replace(process, review=None, actions=(), bridge="", knowledge=(), watch=NO_WATCH)
+    process = replace(process, review=None, actions=(), bridge="", knowledge=(), ticked=(), watch=NO_WATCH)
     hidden = replace(
         row.incident,
         because=(),

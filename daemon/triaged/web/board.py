@@ -19,7 +19,7 @@ from triaged.core.record import missing
 from triaged.errors import NotFoundError
 from triaged.explaining.why import why
 from triaged.ports.store import Fate, IncidentRow, Wanted
-from triaged.store import findings, health, problems, suppressions
+from triaged.store import comments, findings, health, problems, suppressions
 from triaged.store.codec import from_us
 from triaged.store.reading import Gauges
 from triaged.web import evidence, heartbeats, maintenance, oncall, reporting, views
@@ -126,6 +126,7 @@ def show_incident(name: str, desk: TheDesk) -> Response:
         looked = None if row.hidden else findings.of_incident(reader.connection, incident.id)
         problem = None if row.hidden else problems.of_incident(reader.connection, incident.id)
         kept = () if row.hidden else problems.known(reader.connection, incident)
+        unsaid = comments.unsaid(reader.connection, incident.id)
         header = _header(desk, reader.gauges(now), now)
     service = desk.rules().rule_set.services.get(incident.service)
     return page(
@@ -152,6 +153,7 @@ def show_incident(name: str, desk: TheDesk) -> Response:
         folded_count=folded_count,
         problem=problem,
         kept=kept,
+        unsaid=unsaid,
     )
 
 

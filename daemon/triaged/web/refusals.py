@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -29,8 +30,7 @@ def explain_refusals(app: FastAPI) -> None:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - it was registered for it
-    text = "; ".join(dict.fromkeys(_explained(problem) for problem in error.errors()))
-    return _answer(request, 400, text.encode("utf-8", "replace").decode())
+    return _answer(request, 400, in_words(error.errors()).encode("utf-8", "replace").decode())
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -68,7 +68,12 @@ def _answer(request: Request, status: int, text: str) -> Response:
     return JSONResponse({"error": text}, status_code=status)
 
 
-def _explained(problem: dict[str, Any]) -> str:
+def in_words(problems: Iterable[Mapping[str, Any]]) -> str:
+    """What pydantic found wrong with something, in one line."""
+    return "; ".join(dict.fromkeys(_explained(problem) for problem in problems))
+
+
+def _explained(problem: Mapping[str, Any]) -> str:
     """`for: expected a duration like 15m, got 'soon'`: one mistake of a body or a query."""
     if problem["type"] == "json_invalid":
         return f"expected a JSON object, got none: {problem.get('ctx', {}).get('error', '')}"

@@ -1,12 +1,14 @@
 """The poll worker: asks each repository what changed there, and hints at those issues that are not as we know them.
 
-What it last asked since is stored and overlaps what it saw, for lists run behind. So it finds at its start, and after
-any failure, all that happened meanwhile, also what a webhook failed to tell.
+What people reported there by opening an issue it hands on. What it last asked since is stored and overlaps what it
+saw, for lists run behind. So it finds at its start, and after any failure, all that happened meanwhile, also what a
+webhook failed to tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -27,10 +29,16 @@ OVERLAP: Final = timedelta(minutes=12)
 QUANTUM: Final = timedelta(minutes=10)
 """The question stays the same for so long: the same question's answer costs nothing where nothing changed."""
 _SKEW: Final = timedelta(minutes=5)
+_LAG: Final = timedelta(minutes=1)
+"""So far a list usually is behind, if it is."""
+_BREATH: Final = timedelta(seconds=5)
 
 
 class PollWorker:
-    """One repository a step, each `every` so often; `hinted` is told when there is something to look at."""
+    """One repository a step, each `every` so often; `hinted` is told when there is something to look at.
+
+    `take` is given the issues that are not ours, and says whether it has done with them: else they are listed again.
+    """
 
     name = "poll"
 
@@ -44,6 +52,7 @@ class PollWorker:
         read: Callable[[], AbstractContextManager[Reader]],
         run: Callable[[Callable[[Any, datetime], Any]], Any],
         hinted: Callable[[], None],
+        take: Callable[[Iterable[Sight]], bool] = lambda _sights: True,
     ) -> None:
         self._lists = lists
         self._backend = backend
@@ -52,10 +61,21 @@ class PollWorker:
         self._read = read
         self._run = run
         self._hinted = hinted
+        self._take = take
+        self._hurried: set[str] = set()
+        self._again: set[str] = set()
+        self._asked: dict[str, datetime] = {}
+        self._hurrying = threading.Lock()
         self._due: dict[str, datetime] = {}
         self._tags: dict[str, tuple[datetime, str]] = {}
 
+    def hurry(self, repository: str) -> None:
+        """Something is new there: ask it next, and once more when its list may have caught up. Thread safe."""
+        with self._hurrying:
+            self._hurried.add(repository.lower())
+
     def step(self, now: datetime) -> bool:
+        self._bring_forward(now)
         if self._due and min(self._due.values()) > now:
             return False
         with self._read() as reader:
@@ -70,13 +90,29 @@ class PollWorker:
         except DeliveryError as error:
             log.warning("repository not asked what changed", repository=due, reason=error.reason, error=str(error))
             self._due[due] = max(error.retry_at or now, now + self._every)
+            # What fails is not hurried either.
+            self._asked[due] = self._due[due] - _BREATH
             return True
         if not more:
-            self._due[due] = now + self._every
+            self._due[due] = now + (min(_LAG, self._every) if due in self._again else self._every)
+            self._again.discard(due)
+            self._asked[due] = now
         return True
 
     def next_at(self, now: datetime) -> datetime | None:
+        self._bring_forward(now)
         return min(self._due.values(), default=now + self._every)
+
+    def _bring_forward(self, now: datetime) -> None:
+        """What is hurried is due now, but no repository more often than every few seconds."""
+        with self._hurrying:
+            hurried, self._hurried = self._hurried, set()
+        for name in self._due:
+            if name.lower() in hurried:
+                asked_at = self._asked.get(name)
+                soon = now if asked_at is None else max(now, asked_at + _BREATH)
+                self._due[name] = min(self._due[name], soon)
+                self._again.add(name)
 
     def _poll(self, repository: str, now: datetime) -> bool:
         """Whether there is more to be asked at once."""
@@ -86,8 +122,10 @@ class PollWorker:
         since = stored or usual
         tagged_at, tag = self._tags.get(repository, (since, ""))
         changed = self._lists.changed(repository, since, tag if tagged_at == since else "")
-        hints = self._hints(repository, changed)
-        until = max(since, changed.until or usual)
+        hints = self._hints(changed)
+        # What people reported before it was first listed stays what it is; what moved is asked for by its new name.
+        taken = not changed.moved_to and (stored is None or self._take(self._others(changed)))
+        until = max(since, changed.until or (now if stored is None else usual)) if taken else since
 
         def keep(transaction: Any, at: datetime) -> None:
             connection = transaction.connection
@@ -102,16 +140,23 @@ class PollWorker:
 
         if hints or stored != until or changed.moved_to:
             self._run(keep)
-        self._tags[repository] = (since, changed.tag)
+        self._tags[repository] = (since, changed.tag if taken else "")
         if hints or stored is None:
             self._hinted()
         return changed.until is not None and until > since
 
-    def _hints(self, repository: str, changed: Changed) -> list[int]:
+    def _others(self, changed: Changed) -> list[Sight]:
+        """The issues that are not ours, as far as somebody reports something there."""
+        opened = [sight for sight in changed.sights if sight.opened is not None]
+        with self._read() as reader:
+            written = _known(reader, opened)
+        return [sight for sight in opened if sight.address.number not in written]
+
+    def _hints(self, changed: Changed) -> list[int]:
         """Of what they are that are not as we know them."""
         by_number = {sight.address.number: sight for sight in changed.sights}
         with self._read() as reader:
-            written = looks.at_places(reader.connection, repository, [*by_number])
+            written = _known(reader, changed.sights)
             numbers = [one.incident_id for one in written.values()]
             rows = looks.of(reader.connection, numbers)
             said = looks.said(reader.connection, numbers)
@@ -122,16 +167,23 @@ class PollWorker:
         ]
 
 
+def _known(reader: Reader, sights: Sequence[Sight]) -> dict[int, Publication]:
+    """Those of the issues, all of one repository, that are of something, by its own word for itself."""
+    repository = next((sight.address.repository for sight in sights), "")
+    return looks.at_places(reader.connection, repository, [sight.address.number for sight in sights])
+
+
 def _is_news(sight: Sight, look: Look | None, written: Publication, said: int) -> bool:
     """Whether it is to be looked at: it changed since it was, and not only by what we wrote."""
     if look is not None and look.through_at is not None and sight.through_at <= look.through_at:
         return False
     known = look or Look(number=written.incident_id, due_at=written.due_at)
     labels = {*known.labels} if look is not None else {*written.labels}
+    assignees = known.assignees if look is not None else written.assigned
     return (
         is_news(sight.looked, seen(known, looks.basis(written)))
         or {*sight.looked.labels} != labels
-        or {*sight.looked.assignees} != {*known.assignees}
+        or {login.lower() for login in sight.looked.assignees} != {login.lower() for login in assignees}
         or sight.count != known.remarks + said
     )
 

@@ -13,7 +13,7 @@ from triaged.errors import StoreError
 from triaged.intake.units import Answer, Recurring, Unit
 from triaged.ports.backend import Places
 from triaged.ports.problems import ProblemReport
-from triaged.store import problems, queue
+from triaged.store import linked, problems, queue
 from triaged.store.reading import Reader
 
 EVERY: Final = timedelta(seconds=10)
@@ -120,11 +120,13 @@ def gather_problem(
     found = queue.publication_of(reader.connection, number)
     address = found.address if found is not None else None
     repository = address.repository if address else chosen or places.of(problem)
+    incidents = problems.incidents_of(reader.connection, number, _MOST_INCIDENTS)
     return ProblemReport(
         problem=problem,
+        places=linked.addresses(reader.connection, [one.id for one in incidents]),
         repository=repository,
         hidden=places.hides(problem, repository),
-        incidents=tuple(problems.incidents_of(reader.connection, number, _MOST_INCIDENTS)),
+        incidents=tuple(incidents),
         knowledge=tuple(problems.known_of(reader.connection, number)[:_MOST_LINKS]),
         timeline=tuple(reader.timeline(number, _MOST_ENTRIES)),
         public_url=public_url,

@@ -9,7 +9,7 @@ from triaged.explaining.former import Former
 from triaged.explaining.why import why
 from triaged.intake.units import Rules
 from triaged.ports.backend import Places, Related, Report
-from triaged.store import findings, health, problems, suppressions
+from triaged.store import comments, findings, health, linked, problems, suppressions
 from triaged.store.reading import Reader
 
 _EPISODES = 25
@@ -35,6 +35,9 @@ def gather(  # noqa: PLR0913 - what a report is made of
     targets = policy.severities[incident.severity].targets
     repository = row.address.repository if row.address else chosen or places.of(incident)
     folded, folded_count = reader.folded(incident_id, _FOLDED)
+    problem, review = problems.of_incident(reader.connection, incident.id), incident.process.review
+    numbers = (problem.id if problem else 0, review.number if review else 0)
+    places_of = linked.addresses(reader.connection, numbers) if any(numbers) else {}
     return Report(
         incident=incident,
         repository=repository,
@@ -56,7 +59,10 @@ def gather(  # noqa: PLR0913 - what a report is made of
         roles=policy.severities[incident.severity].roles,
         meets=bool(policy.severities[incident.severity].bridge),
         evidence=findings.of_incident(reader.connection, incident_id),
-        problem=problems.of_incident(reader.connection, incident.id),
+        problem=problem,
+        problem_at=places_of.get(numbers[0]),
+        review_at=places_of.get(numbers[1]),
+        unsaid=comments.unsaid(reader.connection, incident.id),
         knowledge=problems.known(reader.connection, incident),
         informs=STAKEHOLDERS in rules.rule_set.teams and policy.severities[incident.severity].update_every is not None,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fakes.github.exchange import Answer, Call, forbidden, not_found
+from fakes.github.exchange import Answer, Call, Refusal, forbidden, not_found
 
 
 def whoami(call: Call) -> Answer:
@@ -17,6 +17,9 @@ def repository(call: Call) -> Answer:
 
 
 def permission(call: Call) -> Answer:
+    """403 to who may not push (yegor256/rultor#1407)."""
+    if not call.may_push:
+        raise Refusal(403, "Must have push access to view collaborator permission.")
     user = call.world.users.get(call.params["username"].lower())
     if user is None:
         raise not_found()

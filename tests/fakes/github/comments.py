@@ -47,6 +47,13 @@ def update_comment(call: Call) -> Answer:
     return Answer(200, call.render.comment(call.repository, comment))
 
 
+def react(call: Call) -> Answer:
+    """201, and 200 where the account has reacted so before."""
+    comment = _comment(call)
+    reaction, new = call.world.react(comment, str(call.fields.get("content")), by=call.actor)
+    return Answer(201 if new else 200, call.render.reaction(reaction))
+
+
 def _comment(call: Call) -> Comment:
     number = call.params["comment_id"]
     comment = call.repository.comments.get(int(number)) if number.isdecimal() else None

@@ -131,6 +131,11 @@ class FakeGitHub:
         with self._state():
             return [self.repository.comments[comment] for comment in self.repository.issues[number].comments]
 
+    def reactions(self, comment: Comment) -> list[str]:
+        """Those of the daemon's account to a comment, by their names."""
+        with self._state():
+            return [one.content for one in comment.reactions if one.by == self.bot]
+
     def labels(self, number: int) -> list[str]:
         """The names on the issue, in the case that the repository gives them."""
         with self._state():

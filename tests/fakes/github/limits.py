@@ -10,7 +10,8 @@ from typing import Literal
 from fakes.github.exchange import Answer, Refusal
 from fakes.github.faults import CONTENT_LIMIT, SECONDARY_LIMIT, TOO_QUICKLY, Limited
 
-CREATIONS = frozenset({"create_issue", "create_comment"})
+# GitHub does not say whether a reaction counts.
+CREATIONS = frozenset({"create_issue", "create_comment", "react"})
 FREE = frozenset({"rate_limit"})
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 

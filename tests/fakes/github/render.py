@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from fakes.github.state import Comment, Happened, Issue, Label, Repository, Role, User
+from fakes.github.state import Comment, Happened, Issue, Label, Reaction, Repository, Role, User
 
 Json = dict[str, Any]
 
@@ -51,6 +51,7 @@ class Renderer:
 
     def user(self, user: User) -> Json:
         url = f"{self.base}/users/{user.login}".replace("[", "%5B").replace("]", "%5D")
+        page = f"apps/{user.login.removesuffix('[bot]')}" if user.type == "Bot" else user.login
         return {
             "login": user.login,
             "id": user.id,
@@ -58,7 +59,7 @@ class Renderer:
             "avatar_url": f"{self.base}/avatars/{user.id}",
             "gravatar_id": "",
             "url": url,
-            "html_url": f"{self.base}/{user.id}",
+            "html_url": f"{self.base}/{page}",
             **{f"{word}_url" if word != "orgs" else "organizations_url": f"{url}/{word}" for word in _USER_LINKS},
             "following_url": f"{url}/following{{/other_user}}",
             "gists_url": f"{url}/gists{{/gist_id}}",
@@ -195,6 +196,15 @@ class Renderer:
                 "triage": role >= Role.TRIAGE,
                 "pull": role >= Role.READ,
             },
+        }
+
+    def reaction(self, reaction: Reaction) -> Json:
+        return {
+            "id": reaction.id,
+            "node_id": f"REA_{reaction.id}",
+            "user": self.user(reaction.by),
+            "content": reaction.content,
+            "created_at": instant(reaction.at),
         }
 
     def permission(self, repository: Repository, user: User) -> Json:

@@ -32,6 +32,7 @@ _IN_A_REPOSITORY: tuple[tuple[str, str, str, Operation], ...] = (
     ("POST", "/issues", "create_issue", issues.create_issue),
     ("GET", "/issues/comments/{comment_id}", "get_comment", comments.get_comment),
     ("PATCH", "/issues/comments/{comment_id}", "update_comment", comments.update_comment),
+    ("POST", "/issues/comments/{comment_id}/reactions", "react", comments.react),
     ("GET", _ISSUE, "get_issue", issues.get_issue),
     ("PATCH", _ISSUE, "update_issue", issues.update_issue),
     ("GET", f"{_ISSUE}/events", "list_events", issues.list_events),

@@ -41,6 +41,14 @@ class Label:
     description: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaction:
+    id: int
+    by: User
+    content: str
+    at: datetime
+
+
 @dataclass(slots=True, kw_only=True)
 class Comment:
     id: int
@@ -49,6 +57,7 @@ class Comment:
     body: str
     created_at: datetime
     updated_at: datetime
+    reactions: list[Reaction] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +220,15 @@ class World:
         issue.updated_at = at
         self._told(issue, author, event="issue_comment", action="created", comment={"id": comment.id, "body": body})
         return comment
+
+    def react(self, comment: Comment, content: str, *, by: User) -> tuple[Reaction, bool]:
+        """The user's reaction of that name, and whether it is new: there is one. No issue has changed by it."""
+        for known in comment.reactions:
+            if (known.by, known.content) == (by, content):
+                return known, False
+        new = Reaction(id=self.new_id(), by=by, content=content, at=self.now())
+        comment.reactions.append(new)
+        return new, True
 
     def add_label(self, repository: Repository, name: str) -> Label:
         """The repository's label of that name, made on first use as GitHub does for who may push."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from triaged.backends import document
 from triaged.backends.github import wire
-from triaged.backends.github.client import GitHubClient
+from triaged.backends.github.client import GitHubClient, Reply
 from triaged.backends.github.closed import ClosedRepositories, Use
-from triaged.backends.github.pace import Pacer, Write
+from triaged.backends.github.pace import MEMORY, Pacer, Write
 from triaged.backends.github.settings import Settings
 from triaged.backends.github.transport import Access, Surroundings
 from triaged.core.model import CloseReason
@@ -26,6 +28,8 @@ T = TypeVar("T")
 # GitHub's clock against ours.
 SKEW = timedelta(minutes=5)
 BOT = "Bot"
+MOST_ASSIGNEES = 10
+MOST_EVENTS = 2_000
 
 
 class GitHubBackend:
@@ -39,6 +43,9 @@ class GitHubBackend:
     settled_after = timedelta(seconds=90)
     # The longest that its indexes were seen behind (guettli/agentloop#204).
     hidden_for = timedelta(minutes=12)
+    # It ends a request after 10 s, but may have done it by then.
+    late_for = timedelta(seconds=12)
+    remembers = MEMORY
 
     def __init__(self, settings: Settings, surroundings: Surroundings) -> None:
         self._repository = settings.repository
@@ -49,6 +56,7 @@ class GitHubBackend:
         self._closed = ClosedRepositories()
         self._login: str | None = None
         self._has_warned = False
+        self._refused: set[tuple[str, str]] = set()
 
     @property
     def rate_limit_remaining(self) -> int | None:
@@ -62,12 +70,16 @@ class GitHubBackend:
     def ready_at(self, now: datetime, *, urgent: bool, creates: bool) -> datetime:
         return self._pacer.not_before(Write.CREATION if creates else Write.CHANGE, now, urgent=urgent)
 
+    def remember(self, creations: Iterable[datetime]) -> None:
+        self._pacer.remember(creations)
+
     def create(self, issue: Issue, operation: str) -> Address:
         body = document.compose(issue, operation)
-        new = wire.NewIssue(title=issue.title, body=body, labels=issue.labels)
         repository = issue.repository or self._repository
+        assignees = tuple(login for login in issue.assignees if (repository, login) not in self._refused)
+        new = wire.NewIssue(title=issue.title, body=body, labels=issue.labels, assignees=assignees)
         with self._open(repository, Use.CREATE):
-            reply = self._write(Write.CREATION, lambda: self._client.create_issue(repository, new))
+            reply = self._create(repository, new)
         self._login = reply.value.user.login if reply.value.user else None
         self._warn_of_dropped(repository, issue.labels, reply.value.label_names)
         return self._address(reply.value, repository)
@@ -91,22 +103,39 @@ class GitHubBackend:
         return None
 
     def update(self, address: Address, issue: Issue, last: Written) -> Found:
-        """One GET, and where something differs at most one PATCH, one POST and a DELETE for each label to go."""
+        """One GET, and where something differs at most one PATCH, a POST and a DELETE for each label to go.
+
+        Where others have it now one more POST and DELETE, and a GET that tells who had assigned the former ones.
+        """
         with self._open(address.repository, Use.CHANGE):
             with self._noticing():
                 current = self._client.get_issue(address.repository, address.number).value
             closed = current.state == "closed"
             place = self._address(current, address.repository)
-            change = self._change(current, issue, last, is_wish=issue.closed != last.closed)
+            change = self._change(current, issue, last, is_wish=issue.closed != last.closed or last.unsure)
             if change != wire.IssueChange():
                 self._write(Write.CHANGE, lambda: self._client.update_issue(place.repository, place.number, change))
             self._relabel(place, current.label_names, issue, last)
+            self._reassign(place, current, issue, last)
         return Found(address=place, closed=closed)
 
-    def comment(self, address: Address, text: str, operation: str) -> None:
-        body = document.comment(text, operation)
+    def comment(
+        self,
+        address: Address,
+        text: str,
+        operation: str,
+        *,
+        mentions: Sequence[str] = (),
+        rows: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        body = document.comment(text, operation, mentions, rows)
         with self._open(address.repository, Use.CHANGE):
             self._write(Write.CREATION, lambda: self._client.create_comment(address.repository, address.number, body))
+
+    def react(self, address: Address, comment: int, reaction: str) -> None:
+        """Counted as a creation: GitHub does not say that it is none."""
+        with self._open(address.repository, Use.CHANGE):
+            self._write(Write.CREATION, lambda: self._client.react(address.repository, comment, reaction))
 
     def has_comment(self, address: Address, operation: str, since: datetime) -> bool:
         with self._open(address.repository, Use.LOOK), self._noticing():
@@ -116,6 +145,18 @@ class GitHubBackend:
             return any(
                 document.carries(comment.body, operation) and _is_ours(comment.user, login) for comment in comments
             )
+
+    def _create(self, repository: str, new: wire.NewIssue) -> Reply[wire.Issue]:
+        """Whom GitHub refuses to assign must not cost the issue: it is made without, and nobody is tried again."""
+        try:
+            return self._write(Write.CREATION, lambda: self._client.create_issue(repository, new))
+        except DeliveryError as error:
+            if not new.assignees or error.reason != "invalid" or "assignees" not in str(error):
+                raise
+        self._refused |= {(repository, login) for login in new.assignees}
+        log.warning("GitHub refuses an assignee", repository=repository, assignees=new.assignees)
+        bare = replace(new, assignees=())
+        return self._write(Write.CREATION, lambda: self._client.create_issue(repository, bare))
 
     def _ours(self, since: datetime, repository: str) -> Iterator[wire.Issue]:
         """What this credential has made there since, newest first."""
@@ -140,7 +181,11 @@ class GitHubBackend:
 
     def _change(self, current: wire.Issue, issue: Issue, last: Written, *, is_wish: bool) -> wire.IssueChange:
         """What a PATCH has to say: the body where ours differs, the state where it is our wish and not so already."""
-        body = document.merge(current.body or "", last.block, issue)
+        text = current.body or ""
+        if last.adopts and not document.carries(text, last.adopts):
+            body = document.adopt(text, issue, last.adopts)
+        else:
+            body = document.merge(text, last.block, issue)
         fields: dict[str, str] = {}
         if body is not None and body != current.body:
             fields["body"] = body
@@ -160,6 +205,31 @@ class GitHubBackend:
             self._warn_of_dropped(place.repository, new, (label.name or "" for label in reply.value))
         for name in gone:
             self._remove_label(place, name)
+
+    def _reassign(self, place: Address, current: wire.Issue, issue: Issue, last: Written) -> None:
+        """Only what our wish changed: whom people took off stays off, whom they assigned stays."""
+        present = {account.login.lower() for account in current.assignees or ()}
+        wanted, written = ({login.lower() for login in logins} for logins in (issue.assignees, last.assigned))
+        new = tuple(login for login in issue.assignees if login.lower() not in written | present)
+        gone = tuple(login for login in last.assigned if login.lower() in present - wanted)
+        if new and len(present) + len(new) <= MOST_ASSIGNEES:
+            self._write(Write.CHANGE, lambda: self._client.assign(place.repository, place.number, new))
+        if gone:
+            gone = self._assigned_by_us(place, gone)
+        if gone:
+            self._write(Write.CHANGE, lambda: self._client.unassign(place.repository, place.number, gone))
+
+    def _assigned_by_us(self, place: Address, logins: Iterable[str]) -> tuple[str, ...]:
+        """Those of them whom we assigned last, and no person."""
+        with self._noticing():
+            own = self._own_login()
+            events = islice(self._client.list_events(place.repository, place.number), MOST_EVENTS)
+            assigners = {
+                event.assignee.login.lower(): event.assigner or event.actor
+                for event in events
+                if event.event == "assigned" and event.assignee is not None
+            }
+        return tuple(login for login in logins if _is_ours(assigners.get(login.lower()), own))
 
     def _remove_label(self, place: Address, name: str) -> None:
         self._write(Write.CHANGE, lambda: self._client.remove_label(place.repository, place.number, name))

@@ -27,6 +27,8 @@ from triaged.backends.github.wire import (
     Label,
     NewIssue,
     NewLabel,
+    Permission,
+    Reaction,
     Repository,
 )
 from triaged.errors import DeliveryError
@@ -158,6 +160,19 @@ class GitHubClient:
             if error.reason != "not_found" or "Label does not exist" not in str(error):
                 raise
 
+    def assign(self, repository: str, number: int, logins: tuple[str, ...]) -> Reply[Issue]:
+        """The issue as it is afterwards; idempotent. Who cannot be assigned is left out without a word."""
+        return self._assignment("assign", "POST", repository, number, logins)
+
+    def unassign(self, repository: str, number: int, logins: tuple[str, ...]) -> Reply[Issue]:
+        """The issue as it is afterwards; idempotent."""
+        return self._assignment("unassign", "DELETE", repository, number, logins)
+
+    def react(self, repository: str, comment: int, reaction: str) -> None:
+        """Idempotent: each account has one reaction of a name to a comment."""
+        url = self._url(repository, f"/issues/comments/{comment}/reactions")
+        self._write(Request(operation="react", method="POST", url=url, body=_json({"content": reaction})), Reaction)
+
     def ensure_label(self, repository: str, label: NewLabel) -> Reply[Label]:
         """The repository's label of that name, in whatever colour people have given it; made where there is none."""
         one = Request(
@@ -189,10 +204,23 @@ class GitHubClient:
         answer, value = self._read(request, Repository)
         return Reply(value=value, moved_to=answer.moved_to)
 
+    def permission(self, repository: str, login: str) -> Reply[Permission]:
+        """What that person may do there; `not_found` for who is not known there."""
+        url = self._url(repository, f"/collaborators/{quote(login, safe='')}/permission")
+        answer, value = self._read(Request(operation="permission", method="GET", url=url), Permission)
+        return Reply(value=value, moved_to=answer.moved_to)
+
     def _url(self, repository: str, path: str, **query: object) -> str:
         if not REPOSITORY.fullmatch(repository):
             raise DeliveryError(f"expected a repository as owner/name, not {repository!r}", reason="invalid")
         return f"{self._api_url}/repos/{repository}{path}" + (f"?{urlencode(query)}" if query else "")
+
+    def _assignment(
+        self, operation: str, method: str, repository: str, number: int, logins: tuple[str, ...]
+    ) -> Reply[Issue]:
+        url = self._url(repository, f"/issues/{number}/assignees")
+        request = Request(operation=operation, method=method, url=url, body=_json({"assignees": logins}))
+        return self._write(request, Issue)
 
     def _found(self, request: Request) -> Reply[Label] | None:
         try:

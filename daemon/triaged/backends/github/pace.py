@@ -1,4 +1,4 @@
-"""When the next write to GitHub may be sent: one pacer per credential, fed with what was sent.
+"""When the next write to GitHub may be sent: one pacer per credential, fed with what was sent and what is stored of it.
 
 The numbers are those of GitHub's "Rate limits for the REST API" (content creation) and "Best practices for using the
 REST API" (a second between writes). There is no way to ask how much of the secondary limits is left.
@@ -7,6 +7,7 @@ REST API" (a second between writes). There is no way to ask how much of the seco
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 
@@ -18,6 +19,7 @@ SLACK = timedelta(seconds=1)
 # Window, creations of anything in it, creations after which only urgent ones may go on: issues and comments share them.
 LIMITS = ((timedelta(minutes=1), 80, 70), (timedelta(hours=1), 500, 400))
 LONGEST_MEMORY = 500
+MEMORY = max(window for window, _, _ in LIMITS)
 FIRST_PENALTY, LAST_PENALTY = timedelta(minutes=1), timedelta(hours=1)
 # A refusal this soon after the last block's end shows that waiting so long did not help.
 STREAK = timedelta(minutes=10)
@@ -35,11 +37,14 @@ class Write(StrEnum):
 class Pacer:
     """Not thread safe: it belongs to the one thread that writes with its credential.
 
-    After a restart it has forgotten the last hour; GitHub's own refusal then says how long to wait.
+    What it sent itself and what the store knows of, also of former processes and of others with the same credential,
+    are held against the limits each for itself: the same creation is in both, at instants that differ a little. A
+    refusal is forgotten at a restart; GitHub then says again how long to wait.
     """
 
     def __init__(self) -> None:
         self._creations: list[datetime] = []
+        self._stored: list[datetime] = []
         self._last_write_at: datetime | None = None
         self._blocked_until: datetime | None = None
         self._refusals = 0
@@ -57,11 +62,14 @@ class Pacer:
         earliest = max(now, self._blocked_until or now)
         if self._last_write_at is not None:
             earliest = max(earliest, self._last_write_at + GAP)
+        if self._stored:
+            earliest = max(earliest, self._stored[-1] + GAP)
         if kind is Write.CREATION:
             for window, for_all, for_the_rest in LIMITS:
                 limit = for_all if urgent else for_the_rest
-                if len(self._creations) >= limit:
-                    earliest = max(earliest, self._creations[-limit] + window + SLACK)
+                for creations in (self._creations, self._stored):
+                    if len(creations) >= limit:
+                        earliest = max(earliest, creations[-limit] + window + SLACK)
         return earliest
 
     def record(self, kind: Write, now: datetime) -> None:
@@ -70,6 +78,10 @@ class Pacer:
         if kind is Write.CREATION:
             insort(self._creations, now)
             del self._creations[:-LONGEST_MEMORY]
+
+    def remember(self, creations: Iterable[datetime]) -> None:
+        """The creations of the last MEMORY as the store knows them, none in the future, in place of the former ones."""
+        self._stored = sorted(creations)[-LONGEST_MEMORY:]
 
     def refused(self, error: DeliveryError, now: datetime) -> None:
         """Blocks the credential as the error demands; refusals in a row wait twice as long each time.

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from triaged.backends.github.administration import Administration, Place, Who
 from triaged.backends.github.wire import IssueChange, NewIssue
 from triaged.errors import DeliveryError
-from triaged.ports.probe import Probed, doubtful, failing, fine
+from triaged.ports.probe import Probed, Standing, doubtful, failing, fine
 
 WHAT: Final = "github"
 CLASSIC: Final = "a classic token"
@@ -128,7 +128,10 @@ def probe_repository(client: Administration, repository: str, credential: Creden
             yield failing(repository, "issues are switched off", f"switch them on at {place.html_url}/settings")
         else:
             client.try_reading(place.full_name)
-            yield from _writing(client, repository, place, credential)
+            found = [*_writing(client, repository, place, credential)]
+            yield from found
+            if all(one.standing is not Standing.ERROR for one in found):
+                yield from _asking(client, repository, place)
     except DeliveryError as error:
         yield failing(repository, str(error), _hint(error, credential))
 
@@ -148,6 +151,14 @@ def _writing(client: Administration, repository: str, place: Place, credential: 
         yield doubtful(repository, f"labels can be put on issues, but not be made: {refused}", hint)
     else:
         yield failing(repository, words, f"the account has to be allowed to write; {_hint(refused, credential)}")
+
+
+def _asking(client: Administration, repository: str, place: Place) -> Iterator[Probed]:
+    """Whether it is told who may do what there; of whom that is asked does not matter."""
+    refused = _refusal(lambda: client.permission(place.full_name, place.full_name.partition("/")[0]))
+    if refused is not None and refused.reason == "forbidden":
+        hint = "nobody's commands in comments are done, nor do people's issues count as reports: allow it to push"
+        yield doubtful(repository, f"it is not told who may do what: {refused}", hint)
 
 
 def _refusal(ask: Callable[[], object]) -> DeliveryError | None:

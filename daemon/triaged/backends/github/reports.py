@@ -14,10 +14,9 @@ from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from msgspec import Struct
-
 from triaged.backends.text import clean, cut
 from triaged.core.model import Category, Impact, Urgency
+from triaged.core.reports import Filed
 
 LABEL: Final = "incident report"
 """The label that GitHub puts on an issue that was opened from either."""
@@ -48,22 +47,6 @@ _WHEN: Final = re.compile(
 _A_DAY: Final = timedelta(days=1)
 
 Choice = TypeVar("Choice", bound=StrEnum)
-
-
-class Filed(Struct, frozen=True, kw_only=True):
-    """What the body says; what is empty or None was not said, or is none of the words that there are.
-
-    `started_at` is aware UTC, never later than the issue's opening. All texts are bounded, `symptoms` may have several
-    lines, and all are text of others.
-    """
-
-    summary: str = ""
-    impact: Impact | None = None
-    urgency: Urgency | None = None
-    category: Category | None = None
-    services: tuple[str, ...] = ()
-    symptoms: str = ""
-    started_at: datetime | None = None
 
 
 def is_report(body: str | None) -> bool:

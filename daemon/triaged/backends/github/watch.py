@@ -11,17 +11,23 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
+import structlog
+from msgspec.structs import replace
+
 from triaged.backends import document
-from triaged.backends.github import wire
-from triaged.backends.github.backend import is_bot, reason_of
+from triaged.backends.github import reports, wire
+from triaged.backends.github.backend import MOST_EVENTS, is_bot, reason_of
 from triaged.backends.github.client import GitHubClient
 from triaged.backends.github.pace import GAP
+from triaged.backends.github.rights import Right, Rights
 from triaged.backends.github.settings import Settings
 from triaged.backends.github.transport import Access, Surroundings
 from triaged.core.observed import REOPENED, Doer, Looked
 from triaged.errors import DeliveryError
 from triaged.ports.backend import Address
-from triaged.ports.looks import Changed, Comment, Sight
+from triaged.ports.looks import Changed, Comment, Opened, Sight
+
+log = structlog.get_logger(__name__)
 
 FEW_LEFT: Final = 500
 """So many requests of the hour are left to those who write."""
@@ -29,7 +35,6 @@ REST: Final = timedelta(minutes=5)
 # GitHub tells whole seconds: what comes within the second of a change that we saw is a change of that second, too.
 _SECOND: Final = timedelta(seconds=2)
 _MOST_COMMENTS: Final = 500
-_MOST_EVENTS: Final = 2_000
 _MOST_PAGES: Final = 20
 
 
@@ -49,6 +54,8 @@ class GitHubWatch:
         self._client = GitHubClient(
             Access(api_url=settings.api_url, token=settings.token, app=settings.app), surroundings
         )
+        self._rights = Rights(self._client, surroundings.now)
+        self._untold: set[str] = set()
         self._login: str | None = None
         self._rests_until: datetime | None = None
 
@@ -73,7 +80,7 @@ class GitHubWatch:
     def doers(self, address: Address) -> dict[str, Doer]:
         """By what was done; of what was done more than once, the last one."""
         found: dict[str, Doer] = {}
-        for event in islice(self._client.list_events(address.repository, address.number), _MOST_EVENTS):
+        for event in islice(self._client.list_events(address.repository, address.number), MOST_EVENTS):
             if event.event == "labeled" and event.label is not None:
                 found[f"labeled {(event.label.name or '').lower()}"] = _doer(event.actor)
             elif event.event == "assigned" and event.assignee is not None:
@@ -100,7 +107,11 @@ class GitHubWatch:
                 answer, following = self._client.following(repository, answer)
                 issues = (*issues, *following)
             more = answer.next_url is not None
-        sights = (self._sight(one, repository) for one in issues if one.pull_request is None)
+        sights = (
+            replace(self._sight(one, repository), opened=self._opened(one, since))
+            for one in issues
+            if one.pull_request is None
+        )
         moved_to = self._client.repository(repository).value.full_name if answer.moved_to else ""
         return Changed(
             sights=tuple(sorted(sights, key=lambda sight: sight.through_at)),
@@ -108,6 +119,30 @@ class GitHubWatch:
             until=issues[-1].updated_at if more else None,
             moved_to=moved_to if moved_to != repository else "",
         )
+
+    def belongs(self, repository: str, login: str) -> bool:
+        """Whether that person may do there what not everybody may; nobody where the credential may not ask."""
+        self._spare()
+        try:
+            return self._rights.belongs(repository, login)
+        except DeliveryError as error:
+            if error.reason != "forbidden":
+                raise
+            log.warning("who may report cannot be asked", repository=repository, error=str(error))
+            return False
+
+    def may(self, repository: str, login: str, right: Right) -> bool | None:
+        """Whether that person has that right there, or more; None where the credential may not ask."""
+        self._spare()
+        try:
+            return self._rights.of(repository, login) >= right
+        except DeliveryError as error:
+            if error.reason != "forbidden":
+                raise
+            if repository not in self._untold:
+                self._untold.add(repository)
+                log.warning("whose commands count cannot be asked", repository=repository, error=str(error))
+            return None
 
     def _spare(self) -> None:
         """Raises DeliveryError while few requests are left; now and then one asks how many there are by then."""
@@ -137,9 +172,22 @@ class GitHubWatch:
             labels=issue.label_names,
             assignees=tuple(account.login for account in issue.assignees or ()),
             ticks=document.ticks(issue.body or ""),
+            actions=document.actions(issue.body or ""),
         )
         there = self._around.now() + self._client.ahead - _SECOND
         return Sight(address=place, looked=looked, through_at=min(issue.updated_at, there), count=issue.comments)
+
+    def _opened(self, issue: wire.Issue, since: datetime) -> Opened | None:
+        """What a person reports by it; with a marker of ours it is only looked at where it is not ours."""
+        by = _doer(issue.user)
+        if issue.state == "closed" or issue.created_at < since.replace(microsecond=0) or by.bot or not by.login:
+            return None
+        if not reports.is_report(issue.body):
+            return None
+        if document.operation(issue.body) and by.login.lower() == self._own_login().lower():
+            return None
+        filed = reports.read(issue.body, issue.created_at)
+        return Opened(by=by.login, at=issue.created_at, title=issue.title, filed=filed)
 
     def _comment(self, comment: wire.Comment) -> Comment:
         by = _doer(comment.user)
@@ -151,6 +199,7 @@ class GitHubWatch:
             text=comment.body or "",
             url=comment.html_url,
             at=comment.created_at,
+            edited=comment.updated_at > comment.created_at,
         )
 
     def _own_login(self) -> str:

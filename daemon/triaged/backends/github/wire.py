@@ -102,6 +102,17 @@ class Permissions(msgspec.Struct, frozen=True, kw_only=True):
     triage: bool = False
 
 
+class Permission(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody may do: `permission` is admin, write, read or none, `role_name` finer, or a custom one."""
+
+    permission: str
+    role_name: str = ""
+
+
+class Reaction(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+
+
 class Repository(msgspec.Struct, frozen=True, kw_only=True):
     """`permissions` are those of the asking account, where GitHub tells them."""
 
