@@ -180,7 +180,7 @@ def places(settings: Settings) -> Places:
     if github is None:
         return Places()
     restricted = github.restricted_repository or ""
-    return Places(common=github.repository, restricted=restricted, listed=github.repositories)
+    return Places(common=github.repository, restricted=restricted, listed=github.repositories, by_comment=True)
 
 
 def expect_allowed(settings: Settings, sheet: Sheet) -> None:

@@ -369,8 +369,8 @@ def test_a_symptom_before_its_cause_is_folded_when_the_cause_opens(daemon: Shop,
     issue = daemon.issue(github, symptom)
     assert (issue.state, issue.state_reason) == ("closed", "duplicate")
     assert f"Folded into [{cause.name}]" in (issue.body or "")
-    assert f"`triaged incidents split {symptom.name}`" in (issue.body or "")
-    assert "triaged incidents ack" not in (issue.body or "")
+    assert "If this is a problem of its own: comment `/split`" in (issue.body or "")
+    assert "`/ack`" not in (issue.body or "")
 
 
 @pytest.mark.parametrize(

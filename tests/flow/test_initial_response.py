@@ -150,7 +150,7 @@ def test_everybody_is_called_told_and_shown_while_github_is_down(
     assert "- **Bridge:** [meet here](https://meet.example.com/INC-1)" in body
     assert "- **Incident commander:** ann" in body
     for role in ("technical", "communications", "scribe"):
-        assert f"nobody yet: `triaged incidents role INC-1 {role} NAME`" in body
+        assert f"nobody yet: comment `/role {role} NAME`" in body
 
 
 def test_a_report_of_a_person_calls_everybody_as_an_alert_does(settings: Settings, clock: FakeClock) -> None:

@@ -311,6 +311,7 @@ def test_a_workaround_is_shown_by_the_incidents_that_are_open(one: World, github
     said = ProblemWorkedAround(actor=ANN, text="Restart *it*.", root_cause="A leak.")
     assert ask(one, problem.id, said).status == 200
     assert r"**Known workaround:** Restart \*it\*." in text_of(one, github, newest.id)
+    assert "When it is mended for good close this issue, or comment `/close`." in text_of(one, github, problem.id)
     assert "· known error" in text_of(one, github, problem.id)
     ask(one, problem.id, ProblemNoted(actor=ANN, text="It leaks since May."))
     ask(one, problem.id, ProblemWorkedAround(actor=ANN, text=""))

@@ -103,6 +103,8 @@ def test_a_resolved_sev1_gets_a_review_issue_with_what_the_talk_needs(
             "## Action items",
             "### Contributing factors",
             f"/issues/{first.number})",
+            "Action items: comment `/action TEXT`, with lines such as `owner: bob` and `due: 14d`; tick them here",
+            "Then close this issue, or comment `/review held`.",
         ):
             assert told in body, told
         assert "(rev=" not in body

@@ -397,7 +397,7 @@ def test_a_close_asks_for_what_is_missing_and_that_can_be_added_after_it(
         running.act(1, CloseAsked(actor=ANN, reason=CloseReason.COMPLETED, record=record))
         after(running, 1)
         issue = github.issues[0]
-        asked = "What is missing is added by `triaged incidents resolve INC-1 --fix … --prevention …`"
+        asked = "To add what is missing: comment `/resolve` with a line each: `fix: …`, `prevention: …`"
         assert asked in (issue.body or "")
         assert told(running, "in figures: lasted 30 min") == 1
         assert told(running, "acknowledged after 0 s (response met)") == 1

@@ -31,6 +31,12 @@ def test_all_roles_stand_there_and_what_gives_those_that_nobody_holds() -> None:
     ]
 
 
+def test_where_comments_are_read_one_gives_a_role() -> None:
+    held = Process(roles={"commander": "ann", "technical": "bob", "communications": "eve"})
+    said = shown(incident(process=held), by_comment=True, meets=False)
+    assert said.splitlines()[-1] == "- **Scribe:** nobody yet: comment `/role scribe NAME`"
+
+
 def test_before_there_is_a_bridge_it_says_whether_there_will_be_one() -> None:
     assert "**Bridge:** being made" in shown(incident())
     assert "**Bridge:** none, see the timeline" in shown(incident(process=Process(assembled_at=minutes(2))))
@@ -41,6 +47,7 @@ def test_when_it_is_over_only_who_did_it_stands_there() -> None:
     process = Process(bridge="https://meet.example.com/INC-12", roles={"commander": "ann"})
     over = incident(state=State.RESOLVED, firing=0, process=process)
     assert shown(over) == "- **Incident commander:** ann"
+    assert "Who runs it" not in render(report(incident=replace(over, process=Process()), roles=tuple(Role))).block
 
 
 def test_a_severity_that_asks_for_no_roles_and_what_is_folded_has_no_such_section() -> None:

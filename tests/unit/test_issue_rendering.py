@@ -356,6 +356,17 @@ def test_every_state_says_what_to_do_next_and_where_to_look(state: State, said: 
     assert "[INC-12](https://triaged.example.com/incidents/INC-12)" in shown
 
 
+@pytest.mark.parametrize(
+    ("state", "said"), [(State.OPEN, "/ack"), (State.ACKNOWLEDGED, "/resolve"), (State.RESOLVED, "/close")]
+)
+def test_where_comments_are_read_they_are_the_way_to_act(state: State, said: str) -> None:
+    shown = render(report(incident=incident(state=state, acknowledged_by="ann"), by_comment=True)).block
+    assert f": comment `{said}`" in shown
+    assert "All that you can do here: comment `/help`" in shown
+    assert "triaged incidents" not in shown
+    assert "POST" not in shown
+
+
 def test_a_runbook_of_alert_and_catalogue_is_named_once() -> None:
     assert issue().block.count("https://runbooks.example.com/checkout") == 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import assert_never
 
+from triaged.backends.asking import ask
 from triaged.backends.firing import first
 from triaged.backends.text import code, link, prose
 from triaged.core import wording
@@ -36,6 +37,8 @@ def guidance(report: Report) -> str:
         case _:
             assert_never(incident.state)
     runbooks, places = _runbooks(report), [*_places(report), f"everything about {page_of(report)}"]
+    if report.by_comment and steps:
+        steps[-1] += f". All that you can do here: comment {code('/help')}"
     if not steps:
         return f"#### Where to look\n\n{' · '.join([*runbooks, *places])}"
     steps += [f"Follow the {' · '.join(runbooks)}"] if runbooks and incident.state is not State.RESOLVED else []
@@ -45,8 +48,10 @@ def guidance(report: Report) -> str:
 
 def _act(report: Report, act: str) -> str:
     name = report.incident.name
-    command = code(f"triaged incidents {act} {name}")
-    return f"{command} or POST to {code(f'{base_of(report)}/api/v1/incidents/{name}/{act}', most=300)}"
+    asked = ask(f"/{act}", f"incidents {act} {name}", by_comment=report.by_comment)
+    if report.by_comment:
+        return asked
+    return f"{asked} or POST to {code(f'{base_of(report)}/api/v1/incidents/{name}/{act}', most=300)}"
 
 
 def _runbooks(report: Report) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
+from triaged.backends.asking import ask
 from triaged.backends.block import OWNED, SEVERITIES, restricted
 from triaged.backends.document import fit
 from triaged.backends.issue import LONGEST_TITLE, MOST_OF_A_BLOCK
@@ -111,14 +112,19 @@ def _next(report: ProblemReport) -> str:
         return ""
     steps = []
     if not problem.workaround:
-        steps.append(f"What helps until it is mended: {code(f'triaged problems workaround {problem.name} TEXT')}")
+        steps.append(f"What helps until it is mended: {_ask(report, 'workaround', 'TEXT')}")
     steps += [
         "Find out what the incidents have in common, and fill in the headings below.",
-        f"Keep what is written about it: {code(f'triaged problems knowledge {problem.name} URL TITLE')}",
-        f"When it is mended for good close this issue, or {code(f'triaged problems close {problem.name}')}."
+        f"Keep what is written about it: {_ask(report, 'knowledge', 'URL TITLE')}",
+        f"When it is mended for good close this issue, or {_ask(report, 'close')}."
         " Closed as not planned, people live with it.",
     ]
     return "#### Do next\n\n" + "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+
+
+def _ask(report: ProblemReport, act: str, text: str = "") -> str:
+    comment, command = f"/{act} {text}".strip(), f"problems {act} {report.problem.name} {text}".strip()
+    return ask(comment, command, by_comment=report.by_comment)
 
 
 def _known(problem: Problem) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from triaged.backends.asking import ask
 from triaged.backends.block import OWNED, SEVERITIES, record, restricted
 from triaged.backends.document import fit
 from triaged.backends.evidence import changes
@@ -57,7 +58,7 @@ What happened stands above; what nobody wrote down at the time belongs here.
 
 ## Action items
 
-Those that are added as `triaged incidents action INC-n …` are followed above until they are done.
+Those that are added as *Do next* says are followed above until they are done.
 
 ## Lessons learned
 
@@ -164,14 +165,16 @@ def _facts(told: ReviewReport) -> str:
 def _next(told: ReviewReport) -> str:
     if told.review.outcome is not ReviewOutcome.OPEN:
         return ""
-    name = told.report.incident.name
-    url = f"{base_of(told.report)}/api/v1/incidents/{name}/review"
+    name, by_comment = told.report.incident.name, told.report.by_comment
+    item = ask(
+        "/action TEXT", f"incidents action {name} TEXT --kind process --owner bob --due 14d", by_comment=by_comment
+    )
+    lines = f", with lines such as {code('owner: bob')} and {code('due: 14d')}" if by_comment else ""
+    held = ask("/review held", f"incidents review {name} held", by_comment=by_comment)
     steps = (
         "Fill in the headings below, in the meeting or before it.",
-        f"Action items: {code(f'triaged incidents action {name} TEXT --kind process --owner bob --due 14d', most=300)};"
-        " tick them here when they are done.",
-        f"Then close this issue, or {code(f'triaged incidents review {name} held')}, or POST to {code(url, most=300)}."
-        " Closed as not planned it is waived.",
+        f"Action items: {item}{lines}; tick them here when they are done.",
+        f"Then close this issue, or {held}. Closed as not planned it is waived.",
     )
     return "#### Do next\n\n" + "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from triaged.backends.asking import ask
 from triaged.backends.text import NOTHING, code, prose, table
 from triaged.core import wording
 from triaged.core.health import Answer, Phase
 from triaged.core.model import ActorKind, CloseReason, Entry, Incident, State
-from triaged.core.record import command, missing
+from triaged.core.record import missing
 from triaged.core.verification import is_back
 from triaged.ports.backend import Report
 
@@ -96,11 +97,20 @@ def _closing(report: Report) -> str:
         items = [*_facts(incident, informed=report.informs), *written]
     lines = [f"- {DONE if done else OPEN} {words}" for done, words in items]
     asked = missing(incident)
-    add = f"What is missing is added by {code(command(incident, asked))}" if asked else ""
+    add = f"To add what is missing: {_adding(report, asked)}" if asked else ""
     told = max(((e.at, e.text) for e in report.timeline if e.entry is Entry.FIGURES), default=(None, ""))[1]
     shown = ["\n".join(lines), add, prose(told[:1].upper() + told[1:], most=1_000)]
     text = "\n\n".join(filter(None, shown))
     return f"#### Closing\n\n{text}" if text else ""
+
+
+def _adding(report: Report, asked: tuple[str, ...]) -> str:
+    """What adds to the record, whether the incident is closed or not."""
+    options = " ".join(f"--{name.replace('_', '-')} …" for name in asked)
+    added = ask("/resolve", f"incidents resolve {report.incident.name} {options}", by_comment=report.by_comment)
+    if not report.by_comment:
+        return added
+    return f"{added} with a line each: {', '.join(code(f'{name}: …') for name in asked)}"
 
 
 def _facts(incident: Incident, *, informed: bool) -> Iterator[tuple[bool, str]]:

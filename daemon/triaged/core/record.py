@@ -35,12 +35,6 @@ def closed(draft: Draft, *, by: str = "") -> None:
     draft.tell(Entry.FIGURES, f"in figures: {figures(incident, actors)}")
 
 
-def command(incident: Incident, asked: tuple[str, ...]) -> str:
-    """What adds to the record, whether the incident is closed or not."""
-    options = " ".join(f"--{name.replace('_', '-')} …" for name in asked)
-    return f"triaged incidents resolve {incident.name} {options}"
-
-
 def figures(incident: Incident, actors: list[str]) -> str:
     """How long it took, against what was promised, how much fired, and who acted."""
     return "; ".join((*_spans(incident), *_amounts(incident), _people(actors)))

@@ -88,11 +88,13 @@ class Places(Struct, frozen=True, kw_only=True):
     """Where issues are made: commonly, and those of restricted incidents; "" where there is no such place.
 
     `listed` are the other repositories that rules may name, `OWNER/*` for all of an owner; any where none are listed.
+    `by_comment` says that people act there by commands in comments.
     """
 
     common: str = ""
     restricted: str = ""
     listed: tuple[str, ...] = ()
+    by_comment: bool = False
 
     def allows(self, repository: str) -> bool:
         """Whether rules may name it. GitHub takes names that differ only in case for the same."""
@@ -243,8 +245,9 @@ class Report(Struct, frozen=True, kw_only=True):
     entry, if any. `why` is None where the rules that judged it cannot be had any more. `suppressed` is
     what its Alertmanager keeps quiet about, by fingerprint; `unheard` is there while nothing is heard of its alerts.
     `health` is what health queries said in its round; `watched_until` is when its stability window ends, `watched_for`
-    how long that is, in words. `informs` says that somebody is kept informed of such an incident. `roles` are those
-    that its severity asks for; `meets` says that it asks for a bridge, too.
+    how long that is, in words. `informs` says that somebody is kept informed of such an incident, `by_comment` that
+    people act by commands in comments. `roles` are those that its severity asks for; `meets` says that it asks for a
+    bridge, too.
     `problem` is the one that follows the incident; `knowledge` are links that people kept of it, then of its like.
     `assignees` are as of its issue. `review_at` and `problem_at` are where the issues of these are.
     """
@@ -272,6 +275,7 @@ class Report(Struct, frozen=True, kw_only=True):
     problem: Problem | None = None
     knowledge: tuple[Kept, ...] = ()
     evidence: Evidence | None = None
+    by_comment: bool = False
     assignees: tuple[str, ...] = ()
     review_at: Address | None = None
     problem_at: Address | None = None

@@ -24,8 +24,8 @@ class ProblemRow(Struct, frozen=True, kw_only=True):
 class ProblemReport(Struct, frozen=True, kw_only=True):
     """Everything that a problem's issue tells: `incidents` are the newest that it follows, of `problem.incidents`.
 
-    `places` are where their issues are, by number. `repository` and `hidden` are as of an incident's report. `timeline`
-    are its newest entries, in their order.
+    `places` are where their issues are, by number. `repository`, `hidden` and `by_comment` are as of an incident's
+    report. `timeline` are its newest entries, in their order.
     """
 
     problem: Problem
@@ -36,6 +36,7 @@ class ProblemReport(Struct, frozen=True, kw_only=True):
     repository: str = ""
     hidden: bool = False
     places: Mapping[int, Address] = field(default_factory=dict)
+    by_comment: bool = False
 
 
 class ProblemTable(Protocol):

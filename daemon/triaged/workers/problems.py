@@ -130,4 +130,5 @@ def gather_problem(
         knowledge=tuple(problems.known_of(reader.connection, number)[:_MOST_LINKS]),
         timeline=tuple(reader.timeline(number, _MOST_ENTRIES)),
         public_url=public_url,
+        by_comment=places.by_comment,
     )

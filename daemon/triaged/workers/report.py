@@ -42,6 +42,7 @@ def gather(  # noqa: PLR0913 - what a report is made of
         incident=incident,
         repository=repository,
         hidden=places.hides(incident, repository),
+        by_comment=places.by_comment,
         episodes=tuple(episodes),
         timeline=tuple(reader.timeline(incident_id, _ENTRIES)),
         targets={objective: targets[objective].text for objective in Objective},
