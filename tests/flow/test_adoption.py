@@ -114,6 +114,7 @@ def test_a_report_from_form_or_template_becomes_an_incident_whose_issue_it_is(
     (issue,) = github.issues
     assert (issue.title, issue.state) == ("[Incident] Paying fails", "open")
     assert ends_so(issue.body, text)
+    assert f"- [ ] Users confirm that it works\n\n## Report\n\n{text}" in (issue.body or "")
     assert {"severity: sev2", "category: outage"} <= set(github.labels(1))
     assert not github.creates
     (row,) = daemon.rows()

@@ -114,6 +114,10 @@ def test_what_notifies_calls_who_is_on_call_when_it_is_written_and_who_has_it(
     update, escalated = said(github)
     assert called(update) == ["bob-acme"]
     assert called(escalated) == ["bob-acme", "ann-acme"]
+    daemon.act(1, EscalateAsked(actor=ANN, to="carl", reason="He wrote it."))
+    daemon.advance(MINUTE)
+    assert called(said(github)[-1]) == ["carl-acme", "bob-acme", "ann-acme"]
+    assert "He wrote it.\n" in said(github)[-1]
     daemon.advance(HOUR)
     before = len(said(github))
     daemon.act(1, Updated(actor=ANN, text="It is carl's turn."))

@@ -30,7 +30,7 @@ DIRECTORY = Directory(
 
 
 def called(kind: CommentKind = CommentKind.ESCALATED, *, owner: str = "", **changes: object) -> tuple[str, ...]:
-    return mentioned(kind, incident(process=Process(owner=owner), **changes), lambda: DIRECTORY)
+    return mentioned(kind, (), incident(process=Process(owner=owner), **changes), lambda: DIRECTORY)
 
 
 @pytest.mark.parametrize("kind", CALLING)
@@ -53,6 +53,14 @@ def test_who_has_it_is_called_too_and_each_person_once(owner: str, has_it: str |
     assert called(owner=owner, acknowledged_by=has_it) == logins
 
 
+def test_whom_it_is_about_is_called_first() -> None:
+    for calls, logins in (
+        (("bob",), ("Bob-acme", "ann-acme")),
+        (("on_call.next", "a vendor"), ("Bob-acme", "ann-acme")),
+    ):
+        assert mentioned(CommentKind.ESCALATED, calls, incident(), lambda: DIRECTORY) == logins
+
+
 def test_where_nobody_is_known_nobody_is_called() -> None:
     assert called(team="data") == ()
 
@@ -63,14 +71,14 @@ def test_what_notifies_nobody_calls_nobody_and_asks_no_rota() -> None:
 
     asking = {CommentKind.LIKE, CommentKind.WORKS_AGAIN}
     quiet = [kind for kind in CommentKind if kind not in CALLING | asking]
-    assert [mentioned(kind, incident(), never) for kind in quiet] == [()] * len(quiet)
+    assert [mentioned(kind, (), incident(), never) for kind in quiet] == [()] * len(quiet)
 
 
 @pytest.mark.parametrize("kind", [CommentKind.LIKE, CommentKind.WORKS_AGAIN])
 def test_a_question_calls_who_reported_it_and_nobody_else(kind: CommentKind) -> None:
     asked = replace(incident(), process=Process(owner="bob", reporter=Reporter(login="carl", name="Carl")))
-    assert mentioned(kind, asked, lambda: DIRECTORY) == ("carl",)
-    assert mentioned(kind, incident(), lambda: DIRECTORY) == ()
+    assert mentioned(kind, (), asked, lambda: DIRECTORY) == ("carl",)
+    assert mentioned(kind, (), incident(), lambda: DIRECTORY) == ()
 
 
 def test_many_are_cut() -> None:
@@ -81,7 +89,7 @@ def test_many_are_cut() -> None:
         channels=(),
         on_call=lambda _: [*many],
     )
-    found = mentioned(CommentKind.UPDATE, incident(process=Process(owner="web")), lambda: crowd)
+    found = mentioned(CommentKind.UPDATE, (), incident(process=Process(owner="web")), lambda: crowd)
     assert len(found) <= MOST
 
 

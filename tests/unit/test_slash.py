@@ -185,7 +185,7 @@ def test_what_is_no_line_of_its_own_or_no_word_of_ours_is_no_command(text: str) 
 def test_a_misspelt_word_alone_or_among_commands_is_told_the_nearest(text: str) -> None:
     last = heard(text).commands[-1]
     assert (last.known, last.act) == (False, None)
-    assert last.error.startswith("expected a command that /help lists; did you mean ")
+    assert last.error.startswith("expected a command that /help lists; did you mean /")
 
 
 def test_what_stands_around_commands_is_said() -> None:

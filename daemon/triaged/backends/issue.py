@@ -16,13 +16,15 @@ MOST_VALUES = 5
 # What is left of a body's 65,000 belongs to people before the daemon's part has to give way.
 MOST_OF_A_BLOCK = 48_000
 
-PEOPLE = """\
+CHECKLIST = """\
 ## Closure checklist
 
 - [ ] Users confirm that it works
 
-## Notes
 """
+PEOPLE = f"{CHECKLIST}## Notes\n"
+REPORTED = f"{CHECKLIST}## Report\n"
+"""Before what somebody wrote who opened the issue."""
 
 
 def render(report: Report, mapped: Sequence[str] = ()) -> Issue:
@@ -32,7 +34,7 @@ def render(report: Report, mapped: Sequence[str] = ()) -> Issue:
     """
     incident = report.incident
     shown = fit(block(report), MOST_OF_A_BLOCK)
-    people = "" if report.hidden else PEOPLE
+    people = "" if report.hidden else PEOPLE if incident.process.reporter is None else REPORTED
     heading = title(f"{incident.name} {incident.title}", most=LONGEST_TITLE)
     labels = () if report.hidden else _labels(incident, _mapped(report, mapped))
     folded = incident.parent is not None

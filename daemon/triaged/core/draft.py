@@ -115,8 +115,8 @@ class Draft:
         if self.incident.opened_at is not None and self.incident.parent is None:
             self.effects.append(PublishIssue(incident_id=self.incident.id, urgent=urgent))
 
-    def comment(self, kind: CommentKind, text: str, *, of: str = "") -> None:
-        """Notify everybody on the issue, once of each `of`; of what is folded its parent tells."""
+    def comment(self, kind: CommentKind, text: str, *, of: str = "", calls: tuple[str, ...] = ()) -> None:
+        """Notify everybody on the issue, once of each `of`, and whom it `calls`; of what is folded its parent tells."""
         if self.incident.parent is not None:
             return
         if self.incident.restricted:
@@ -124,7 +124,7 @@ class Draft:
             text = f"{str(kind).replace('_', ' ').capitalize()}: the incident's own page says more."
         # Else of each kind there is one a round, and one for each severity judged; two may come at one instant.
         key = f"{kind}:{of or f'{self.incident.round}:{self.incident.judged}'}"
-        self.effects.append(Comment(incident_id=self.incident.id, kind=kind, key=key, text=text))
+        self.effects.append(Comment(incident_id=self.incident.id, kind=kind, key=key, text=text, calls=calls))
 
     def lift_silences(self) -> None:
         """Remove what people had silenced: it is over."""

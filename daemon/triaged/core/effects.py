@@ -47,13 +47,14 @@ class CommentKind(StrEnum):
 class Comment(Struct, frozen=True, kw_only=True):
     """Say something on the issue, once (an edge): `key` makes it unique within the incident.
 
-    `to_comment` and `reaction` as of ports.store.PendingComment.
+    `calls`, `to_comment` and `reaction` as of ports.store.PendingComment.
     """
 
     incident_id: int
     kind: CommentKind
     key: str
     text: str
+    calls: tuple[str, ...] = ()
     reaction: str = ""
     to_comment: int | None = None
 

@@ -251,7 +251,7 @@ def _tell(draft: Draft, level: int, ground: Ground, why: str, *, by: Actor = DAE
     draft.notify(kind, to, audience=Audience.RESPONDERS, key=key_of(draft.incident), text=text)
     if not (again and ground is Ground.NOT_ACKNOWLEDGED) and ground not in _TOLD_OTHERWISE:
         of = f"{draft.incident.round}:{ladder_of(draft.incident)}:{level}:{ground}:{draft.now.isoformat()}"
-        draft.comment(CommentKind.ESCALATED, f"Escalated to {what}: {why}.", of=of)
+        draft.comment(CommentKind.ESCALATED, f"Escalated to {what}: {why.rstrip('.')}.", of=of, calls=to)
     if not (again and ground is Ground.NOT_ACKNOWLEDGED) and ground is not Ground.OPENED:
         draft.tally("escalations_total", level=str(level), reason=str(ground))
     draft.publish(urgent=True)
@@ -264,7 +264,8 @@ def _tell_named(draft: Draft, name: str, why: str, *, by: Actor) -> None:
     text = brief(draft.incident, why, (), draft.context.history)
     key = f"escalated:{draft.incident.round}:{name}:{at}"
     draft.notify(NoticeKind.ESCALATED, (name,), audience=Audience.RESPONDERS, key=key, text=text)
-    draft.comment(CommentKind.ESCALATED, f"Escalated to {name}: {why}.", of=f"{draft.incident.round}:{name}:{at}")
+    of, said = f"{draft.incident.round}:{name}:{at}", f"Escalated to {name}: {why.rstrip('.')}."
+    draft.comment(CommentKind.ESCALATED, said, of=of, calls=(name,))
     draft.tally("escalations_total", level=ELSEWHERE, reason=str(Ground.ASKED))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from triaged.core.effects import CommentKind
@@ -20,15 +20,17 @@ CALLING: Final = frozenset(
         CommentKind.UPDATE,
     }
 )
-"""What calls who is on call, and who has it."""
+"""What calls whom it is about, who is on call, and who has it."""
 ASKING: Final = frozenset({CommentKind.LIKE, CommentKind.WORKS_AGAIN})
 """What is asked of who reported it, and of nobody else."""
 
 
-def mentioned(kind: CommentKind, incident: Incident, directory: Callable[[], Directory]) -> tuple[str, ...]:
-    """The logins that such a comment mentions, each once; none of people whom the catalogue has no login of.
+def mentioned(
+    kind: CommentKind, calls: Iterable[str], incident: Incident, directory: Callable[[], Directory]
+) -> tuple[str, ...]:
+    """The logins that such a comment mentions, each once, whom it is about first.
 
-    The directory is asked only where it matters.
+    Who has no login in the catalogue is left out. The directory is asked only where it matters.
     """
     if kind in ASKING:
         reporter = incident.process.reporter
@@ -36,7 +38,7 @@ def mentioned(kind: CommentKind, incident: Incident, directory: Callable[[], Dir
     if kind not in CALLING:
         return ()
     known = directory()
-    words = [ON_CALL, *filter(None, (incident.process.owner, incident.acknowledged_by))]
+    words = [*calls, ON_CALL, *filter(None, (incident.process.owner, incident.acknowledged_by))]
     people = (known.people[one.name] for one in known.answer(words, incident.team) if one.channel == PEOPLE)
     logins = {person.github.casefold(): person.github for person in people if person.github}
     return tuple(logins.values())[:MOST]

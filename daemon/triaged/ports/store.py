@@ -118,7 +118,8 @@ class Publication(Struct, frozen=True, kw_only=True):
 class PendingComment(Struct, frozen=True, kw_only=True):
     """A comment to be written once; `operation` stands in its marker, `intended_at` is set before it is sent.
 
-    `to_comment` is the number there of the comment that it answers; with a `reaction` (its name there) that is all.
+    `calls` are recipients, in the words of the rules, whom it is about. `to_comment` is the number there of the comment
+    that it answers; with a `reaction` (its name there) that is all.
     """
 
     id: int
@@ -137,6 +138,7 @@ class PendingComment(Struct, frozen=True, kw_only=True):
     done_at: datetime | None = None
     failure: str = ""
     reaction: str = ""
+    calls: tuple[str, ...] = ()
     to_comment: int | None = None
 
 

@@ -50,6 +50,7 @@ def queued(
             done_at=now if why else None,
             failure=why,
             reaction=comment.reaction,
+            calls=comment.calls,
             to_comment=comment.to_comment,
         )
         rows.append(s.COMMENT.encode(pending)[1:])

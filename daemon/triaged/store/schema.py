@@ -101,6 +101,7 @@ _DEFAULTS: dict[str, Any] = {
     "process": "{}",
     "outcome": "waiting",
     "reaction": text("''"),
+    "calls": "[]",
     "assigned": "[]",
     "gone": text("0"),
     "adopted": text("0"),

@@ -180,7 +180,7 @@ def _begun(line: str, words: Mapping[str, Word], *, alone: bool) -> _Line | None
 
 
 def _near(typed: str) -> str:
-    return nearest(typed, [*WORDS, *ALIASES, _HELP])
+    return nearest(f"/{typed}", [f"/{word}" for word in (*WORDS, *ALIASES, _HELP)])
 
 
 def _keys(model: type[Asked]) -> dict[str, str]:

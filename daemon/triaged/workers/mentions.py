@@ -22,4 +22,4 @@ def mentions(reader: Reader, comment: PendingComment, rules: RuleSet, now: datet
         rota = shifts.rota(rules, reader.connection)
         return Directory(teams=rules.teams, people=rules.people, channels=(), on_call=lambda team: rota.now(team, now))
 
-    return mentioned(comment.kind, row.incident, directory)
+    return mentioned(comment.kind, comment.calls, row.incident, directory)

@@ -10,6 +10,7 @@ down_revision = "0022"
 def upgrade() -> None:
     zero, sent = sa.text("0"), sa.text("intended_at IS NOT NULL")
     op.add_column("comments", sa.Column("reaction", sa.Text(), nullable=False, server_default=sa.text("''")))
+    op.add_column("comments", sa.Column("calls", sa.Text(), nullable=False, server_default="[]"))
     op.add_column("comments", sa.Column("to_comment", sa.BigInteger(), nullable=True))
     op.add_column("publications", sa.Column("assigned", sa.Text(), nullable=False, server_default="[]"))
     op.add_column("publications", sa.Column("gone", sa.BigInteger(), nullable=False, server_default=zero))
