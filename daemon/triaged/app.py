@@ -62,6 +62,7 @@ from triaged.workers.addresses import Addresses
 from triaged.workers.adopt import AdoptIssues, Reporters
 from triaged.workers.assemble import AssembleWorker
 from triaged.workers.assigning import whose
+from triaged.workers.catching_up import CatchingUp
 from triaged.workers.deadlines import DeadlinesWorker
 from triaged.workers.downtime import DowntimeWorker
 from triaged.workers.ends import EndsWorker
@@ -167,6 +168,7 @@ class App:
             self.metrics,
         )
         self._hurry: Callable[[str], None] = lambda _repository: None
+        self._catching_up = CatchingUp(lambda: True, self.store.read)
         self.watch = configured.open_watch(settings, self.backend, self.clock, self.metrics)
         self.look = Loop(
             LookWorker(
@@ -193,7 +195,9 @@ class App:
             rules=lambda: self.intake.rules,
         )
         self.reconcile = Loop(self._reconcile, self.clock, self.metrics)
-        self.deadlines = Loop(DeadlinesWorker(self.store.read, self.writer.ask), self.clock, self.metrics)
+        polling = self._polling()
+        deadlines = DeadlinesWorker(self.store.read, self.writer.ask, self._catching_up.again_at)
+        self.deadlines = Loop(deadlines, self.clock, self.metrics)
         self.retention = Loop(
             RetentionWorker(
                 self.writer.run,
@@ -242,7 +246,7 @@ class App:
         self._addresses = Addresses(configured.channel_urls(settings), lambda: self.intake.rules.rule_set)
         self.notify, self.posts = self._notifying()
         self.loops = (self.publish, self.deadlines, self.retention, self.subscribe, *of_rules, self.notify, *self.posts)
-        self.loops = (*self.loops, self.assemble, self._looking_around(), self.look, *self._polling())
+        self.loops = (*self.loops, self.assemble, self._looking_around(), self.look, *polling)
         if settings.heartbeat is not None:
             self.loops = (*self.loops, self._lifesign(settings.heartbeat))
         if self._prometheus is not None:
@@ -464,6 +468,7 @@ class App:
             loop.wake()
 
         self._hurry = hurry
+        self._catching_up = CatchingUp(lambda: worker.has_asked, self.store.read)
         return (loop,)
 
     def _looking_around(self) -> Loop:

@@ -353,6 +353,64 @@ def test_a_report_of_what_was_resolved_lately_is_an_incident_of_its_own(daemon: 
     assert not said(github, 2, "same problem")
 
 
+def test_what_people_reported_is_never_folded_unasked(daemon: World, github: FakeGitHub) -> None:
+    empty = {"summary": "Recommendations are empty", "services": "recommendations", "category": "degradation"}
+    text = form(**{**ANSWERS, **empty, "impact": "moderate", "urgency": "medium"})
+    before = opened(github, text, login="yan").number
+    daemon.advance(MINUTE)
+    kafka = {"namespace": "events", "job": "kafka", "severity": "critical"}
+    daemon.deliver(alert("KafkaDown", labels=kafka))
+    daemon.advance(MINUTE)
+    after = opened(github, text).number
+    daemon.advance(10 * MINUTE)
+    assert len(daemon.incidents()) == 3
+    assert [incident.parent for incident in daemon.incidents()] == [None] * 3
+    assert [github.issue(number).state for number in (before, after)] == ["open"] * 2
+
+
+def test_who_reported_what_a_responder_merged_is_told_and_may_split_it(daemon: World, github: FakeGitHub) -> None:
+    daemon.deliver(alert("Slow", labels={"severity": "warning"}))
+    zoe, bob = github.person("zoe", role=Role.READ), github.person("bob")
+    number = zoe.open("It is broken", form(**{**ANSWERS, "impact": "minor"})).number
+    daemon.advance(MINUTE)
+    parent = next(one for one in daemon.incidents() if one.source != "people")
+    bob.comment(number, f"/merge {parent.name}")
+    daemon.advance(2 * MINUTE)
+    assert github.issue(number).state == "closed"
+    (told,) = said(github, number, "goes on there")
+    assert parent.title.partition(" ")[0] in told
+    assert "@zoe" in told
+    zoe.comment(number, "/split")
+    daemon.advance(2 * MINUTE)
+    assert github.issue(number).state == "open"
+
+
+def test_of_one_second_the_oldest_report_is_adopted_first_and_no_key_shows_in_a_title(
+    daemon: World, github: FakeGitHub
+) -> None:
+    for _ in range(2):
+        opened(github, form(**ANSWERS))
+    daemon.advance(MINUTE)
+    assert [row.address and row.address.number for row in daemon.rows()] == [1, 2]
+    first, second = daemon.incidents()
+    assert second.process.like == first.id
+    assert second.title == "Customers cannot pay by card"
+    (question,) = said(github, 2, "looks like the same problem")
+    assert "Customers cannot pay by card" in question
+
+
+def test_help_says_to_who_reported_it_what_they_may_do(daemon: World, github: FakeGitHub) -> None:
+    zoe, eve = (github.person(login, role=Role.READ) for login in ("zoe", "eve"))
+    number = zoe.open("It is broken", form(**ANSWERS)).number
+    daemon.advance(MINUTE)
+    zoe.comment(number, "/help")
+    eve.comment(number, "/help")
+    daemon.advance(2 * MINUTE)
+    (told,) = said(github, number, "You reported this.")
+    assert "/close" in told
+    assert "/escalate" not in told
+
+
 # ---------------------------------------------------------------- asked before it is closed
 
 
@@ -408,6 +466,17 @@ def test_the_reporters_answer_counts(daemon: World, github: FakeGitHub, answer: 
     (incident,) = daemon.incidents()
     assert incident.state is state
     assert github.issue(1).state == ("closed" if state is State.CLOSED else "open")
+
+
+def test_an_answer_in_words_keeps_the_daemon_from_closing_it(slow: World, github: FakeGitHub) -> None:
+    resolved(slow, github, impact="minor", urgency="high")
+    github.person("zoe").comment(1, "No, it is still broken.")
+    slow.advance(30 * HOUR)
+    assert slow.incidents()[0].state is State.RESOLVED
+    assert github.issue(1).state == "open"
+    github.person("zoe").comment(1, "/close Now it works.")
+    slow.advance(2 * HOUR)
+    assert slow.incidents()[0].state is State.CLOSED
 
 
 def test_what_a_person_has_to_close_waits_for_that_person(slow: World, github: FakeGitHub) -> None:
@@ -539,6 +608,7 @@ def test_two_replicas_that_find_the_same_issues_at_once_open_one_incident_for_ea
     assert sum(incident.process.like is None for incident in incidents) == 1
 
 
+@pytest.mark.no_cover
 def test_death_at_any_instant_leaves_one_incident_with_one_block(tmp_path: Path) -> None:
     kill_at, died = 0, True
     while died:

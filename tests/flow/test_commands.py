@@ -173,7 +173,7 @@ def test_a_stranger_is_told_once_that_commands_are_not_for_him(daemon: World, gi
     (incident,) = daemon.incidents()
     assert (incident.state, incident.severity) == (State.OPEN, Severity.SEV2)
     assert answers(github) == ["Commands are done for those who have the permission write on this repository, or more."]
-    assert [github.reactions(one) for one in (first, second, third)] == [["confused"], ["confused"], []]
+    assert [github.reactions(one) for one in (first, second, third)] == [["confused"], [], []]
     assert [text.partition(" (")[0] for text in daemon.timeline(1) if "#issuecomment" in text] == [
         "/ack",
         "/close\n/sev 4",
@@ -398,6 +398,7 @@ def mortal(one: World, fate: Fate) -> None:
 
 
 @pytest.mark.parametrize("kill_at", range(1, EVERY + 1))
+@pytest.mark.no_cover
 def test_death_at_any_instant_does_each_command_once_and_answers_once(tmp_path: Path, kill_at: int) -> None:
     clock, fate, deaths = FakeClock(START), Fate(kill_at, every=EVERY), 0
     with FakeGitHub(now=clock.now, oracle=False) as github:

@@ -6,6 +6,8 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from dying import Fate, Killed
 from fakes.github import FakeGitHub
 from faulting import mortal, template
@@ -61,6 +63,7 @@ def _judge(one: World, github: FakeGitHub, kill_at: int) -> None:
         assert reader.gauges(one.clock.now()).pending == 0, kill_at
 
 
+@pytest.mark.no_cover
 def test_death_at_any_instant_leaves_one_successor_of_a_deleted_issue_and_tells_it_once(tmp_path: Path) -> None:
     like = template(tmp_path / "template")
 

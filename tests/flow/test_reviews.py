@@ -312,6 +312,7 @@ sev1:
 """
 
 
+@pytest.mark.no_cover
 def test_death_at_any_instant_leaves_one_issue_of_one_review_and_each_reminder_once(tmp_path: Path) -> None:
     # The incident's issue is there by then: these are an update of it, the review's create, and updates of both.
     assert all(_one_life(tmp_path / f"{kill_at}", kill_at) for kill_at in range(1, 21))

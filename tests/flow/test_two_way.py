@@ -263,6 +263,7 @@ def test_a_close_by_hand_of_what_is_closed_here_as_well_is_told_once(daemon: Wor
     assert github.issue(1).state == "closed"
 
 
+@pytest.mark.no_cover
 def test_death_at_any_instant_of_a_look_loses_no_act_and_does_none_twice(tmp_path: Path) -> None:
     kill_at, died = 0, True
     while died:

@@ -6,10 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from building import incident, minutes
-from triaged.core.commanding import DONE, HELP, REFUSED, Command, Refused, answer, heeds, meant, refusal
+from triaged.core.commanding import DONE, HELP, REFUSED, Command, Refused, answer, heeds, meant, rank, refusal
 from triaged.core.effects import Comment, CommentKind
 from triaged.core.events import Acknowledged, ActionAsked, Assigned, EscalateAsked, Noted, RoleGiven, Said
-from triaged.core.model import Actor, ActorKind, Process, Reporter, Role
+from triaged.core.model import Actor, ActorKind, Process, Reporter, Role, Severity
 from triaged.core.observed import Commanded, Looked, Remark, Seen, compare
 from triaged.core.solving import ProblemNoted
 
@@ -56,10 +56,11 @@ def test_help_is_one_reply_that_also_says_what_was_done() -> None:
     assert answer(4, 9, [replace(HELPED, error="not here")], ["not here"]) == reply("/help: not here")
 
 
-def test_who_lacks_a_permission_is_told_once_and_later_only_by_a_reaction() -> None:
+def test_who_lacks_a_permission_is_told_once_after_all_others() -> None:
     first, again = [*refusal(4, 9, "Eve", LACKING)], [*refusal(4, 10, "eve", LACKING)]
-    assert [one.key for one in first] == ["refused:eve", "answer:9"]
-    assert [one.key for one in again] == ["refused:eve", "answer:10"]
+    assert [one.key for one in first] == [one.key for one in again] == ["refused:eve", "refused:eve:confused"]
+    assert {rank(one, Severity.SEV1) for one in first} == {Severity.SEV4}
+    assert rank(reply("Done."), Severity.SEV1) is Severity.SEV1
     assert [(one.text, one.reaction) for one in first] == [("Not you.", ""), ("", REFUSED)]
     assert [*refusal(4, 9, "eve", EDITED)] == [reply("It was edited.")]
 

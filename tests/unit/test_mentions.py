@@ -74,7 +74,7 @@ def test_what_notifies_nobody_calls_nobody_and_asks_no_rota() -> None:
     assert [mentioned(kind, (), incident(), never) for kind in quiet] == [()] * len(quiet)
 
 
-@pytest.mark.parametrize("kind", [CommentKind.LIKE, CommentKind.WORKS_AGAIN])
+@pytest.mark.parametrize("kind", [CommentKind.LIKE, CommentKind.WORKS_AGAIN, CommentKind.MERGED])
 def test_a_question_calls_who_reported_it_and_nobody_else(kind: CommentKind) -> None:
     asked = replace(incident(), process=Process(owner="bob", reporter=Reporter(login="carl", name="Carl")))
     assert mentioned(kind, (), asked, lambda: DIRECTORY) == ("carl",)

@@ -13,6 +13,7 @@ from building import incident as made
 from building import minutes
 from playing import ANN, POLICY
 from triaged.core import reporter, verification
+from triaged.core.commanding import HELP, Command, Refused, answer, heeds
 from triaged.core.draft import Context, Decision
 from triaged.core.effects import Comment, CommentKind, PublishIssue
 from triaged.core.events import (
@@ -21,13 +22,16 @@ from triaged.core.events import (
     Adopted,
     CloseAsked,
     DeadlinePassed,
+    FoldAsked,
     MergeAsked,
     Noted,
     Record,
     ReopenAsked,
+    Said,
+    SplitAsked,
 )
 from triaged.core.lifecycle import decide
-from triaged.core.model import CloseReason, DeadlineKind, Fold, Incident, Reporter, Severity, State
+from triaged.core.model import Actor, ActorKind, CloseReason, DeadlineKind, Fold, Incident, Reporter, Severity, State
 from triaged.core.objectives import standing
 from triaged.core.sla import Policy
 
@@ -145,6 +149,7 @@ CLOSES = CloseAsked(actor=ANN, reason=CloseReason.COMPLETED, record=Record())
         (CLOSES, True),
         (ReopenAsked(actor=ANN), True),
         (Noted(actor=ANN, text="It began at noon."), True),
+        (SplitAsked(actor=ANN), True),
         (MergeAsked(actor=ANN, into=5), True),
         (MergeAsked(actor=ANN, into=6), False),
         (Acknowledged(actor=ANN), False),
@@ -156,3 +161,91 @@ def test_who_reported_it_may_say_that_it_is_over_or_not_and_join_what_was_offere
     assert reporter.may(reported, "zoe-acme", act) is may
     assert not reporter.may(reported, "eve", act)
     assert not reporter.may(incident, "zoe-acme", act)
+
+
+def test_what_may_be_the_same_is_named_with_its_title() -> None:
+    event = Adopted(actor=ANN, login="ann-acme", url=URL, like=5, titled="Nobody can pay")
+    (question,) = questions(decide(made(), event, Context(policy=POLICY), minutes(1)))
+    assert "INC-5 (Nobody can pay) looks like the same problem" in question.text
+
+
+# ---------------------------------------------------------------- folded by people only
+
+
+def reported(**changes: Any) -> Incident:
+    incident = made(**changes)
+    return replace(incident, process=replace(incident.process, reporter=ZOE))
+
+
+CAUSE = made(id=5, severity=Severity.SEV2, title="Kafka is down", firing=1)
+
+
+@pytest.mark.parametrize("fold", [Fold.DEPENDENCY, Fold.STORM])
+def test_what_a_person_reported_by_an_issue_the_daemon_never_folds(fold: Fold) -> None:
+    mine = reported(severity=Severity.SEV3, judged=Severity.SEV3, round_at=minutes(0))
+    context = Context(policy=POLICY, parents=((fold, CAUSE),))
+    theirs = made(severity=Severity.SEV3, judged=Severity.SEV3, round_at=minutes(0))
+    assert decide(theirs, FoldAsked(), context, minutes(1)).incident.parent == 5
+    assert decide(mine, FoldAsked(), context, minutes(1)).incident.parent is None
+
+
+def told_of_the_merge(actor: Actor, **changes: Any) -> list[Comment]:
+    parent = replace(CAUSE, **changes)
+    context = Context(policy=POLICY, parents=((Fold.MERGE, parent),))
+    decision = decide(reported(), MergeAsked(actor=actor, into=5), context, minutes(1))
+    assert decision.incident.parent == 5
+    return [one for one in decision.effects if isinstance(one, Comment) and one.kind is CommentKind.MERGED]
+
+
+def test_who_reported_it_is_told_once_where_it_goes_on_when_another_person_merged_it() -> None:
+    (told,) = told_of_the_merge(ANN)
+    assert "INC-5 (Kafka is down)" in told.text
+    assert "/split" in told.text
+    (told,) = told_of_the_merge(ANN, restricted=True)
+    assert "Kafka" not in told.text
+    assert told_of_the_merge(Actor(name="zoe", kind=ActorKind.PERSON)) == []
+
+
+# ---------------------------------------------------------------- an answer in words
+
+
+def says(incident: Incident, name: str, **changes: Any) -> Decision:
+    at = incident.resolved_at
+    assert at is not None
+    said = Said(actor=Actor(name=name, kind=ActorKind.PERSON), text="No, it is broken.", url=URL, at=at)
+    return decide(incident, replace(said, **changes), Context(policy=POLICY), at + timedelta(minutes=1))
+
+
+@pytest.mark.parametrize("name", ["zoe", "zoe-acme"])
+def test_an_answer_in_words_leaves_the_close_to_a_person(name: str) -> None:
+    decision = says(resolves(close="daemon").incident, name)
+    assert decision.incident.state is State.RESOLVED
+    assert decision.incident.process.asked_until is None
+    assert any("before a person closes it" in one.text for one in decision.timeline)
+    assert [one for one in standing(decision.incident, POLICY) if one.kind is DeadlineKind.REPORTER] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"), [("eve", {}), ("zoe", {"where": "review-3"}), ("zoe", {"at": minutes(5)})]
+)
+def test_what_is_no_answer_changes_nothing_of_that(name: str, changes: dict[str, Any]) -> None:
+    incident = resolves(close="daemon").incident
+    assert says(incident, name, **changes).incident.process.asked_until == incident.process.asked_until
+
+
+def test_what_who_reported_it_may_ask_for_is_said_to_them_alone() -> None:
+    incident = reported()
+    assert "/merge" not in reporter.offers(incident, "zoe-acme")
+    incident = replace(incident, process=replace(incident.process, like=5))
+    for word in ("/close", "/reopen", "/note", "/split", "/merge INC-5"):
+        assert word in reporter.offers(incident, "ZOE-acme")
+    assert reporter.offers(incident, "eve") == reporter.offers(made(), "zoe-acme") == ""
+
+
+def test_help_of_who_reported_it_is_heeded_and_says_that_alone() -> None:
+    refused, help_me = Refused(why="no", lacking=True), Command(said=HELP)
+    commands = [help_me, Command(said="/x", error="unknown"), Command(said="/ack", act=Acknowledged(actor=ANN))]
+    assert heeds(commands, "zoe-acme", refused, reported()) == [True, False, False]
+    assert heeds(commands, "eve", refused, reported()) == [False, False, False]
+    told = answer(7, 1, [help_me], [""], offers="Only this.")
+    assert (told.kind, told.text) == (CommentKind.ANSWER, "Only this.")

@@ -56,7 +56,17 @@ SAME: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("/sev2 grows", "severity", {"severity": "sev2", "reason": "grows"}),
     ("/severity Sev1", "severity", {"severity": "sev1"}),
     ("/sev 9", "severity", {"severity": "sev9"}),
-    ("/sev", "severity", {}),
+    ("/sev", "severity", {"severity": ""}),
+    ("/sev2: grows", "severity", {"severity": "sev2", "reason": "grows"}),
+    ("/severity: sev2", "severity", {"severity": "sev2"}),
+    ("/sev-2", "severity", {"severity": "sev2"}),
+    ("/sev sev-3: staging", "severity", {"severity": "sev3", "reason": "staging"}),
+    ("/ack.", "ack", {}),
+    ("/ack, please", "ack", {}),
+    ("/ack\u00a04h", "ack", {"for": "4h"}),
+    ("\uff0fack 4h", "ack", {"for": "4h"}),
+    ("/ack -1h", "ack", {"for": "-1h"}),
+    ("/take", "ack", {}),
     ("/assign me", "assign", {"to": "@bob-acme"}),
     ("/assign @\u200bann-acme knows it", "assign", {"to": "@ann-acme", "reason": "knows it"}),
     ("/assign Nobody", "assign", {"to": ""}),
@@ -65,6 +75,9 @@ SAME: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("/role Incident commander none", "role", {"role": "commander", "person": ""}),
     ("/role boss ann", "role", {"role": "boss", "person": "ann"}),
     ("/escalate", "escalate", {}),
+    ("/escalate 2", "escalate", {"to": "2"}),
+    ("/escalate @ann-acme hers", "escalate", {"to": "@ann-acme", "reason": "hers"}),
+    ("/escalate 2nd disk fails", "escalate", {"reason": "2nd disk fails"}),
     ("/escalate to ann it is hers", "escalate", {"to": "ann", "reason": "it is hers"}),
     ("/escalate\nto: 2\ntake over: yes", "escalate", {"to": "2", "take_over": True}),
     ("/escalate\ntake_over: maybe", "escalate", {"take_over": "maybe"}),
@@ -73,6 +86,7 @@ SAME: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("/update Better.\nNext steps: none\n\neta: 2h", "update", {"text": "Better.", "next_steps": "none", "eta": "2h"}),
     ("/eta in 2h", "eta", {"in": "2h"}),
     ("/eta 2026-12-24T08:00+01:00", "eta", {"at": "2026-12-24T08:00+01:00"}),
+    ("/eta 17:00", "eta", {"at": "17:00"}),
     ("/eta none", "eta", {"none": True}),
     ("/eta", "eta", {}),
     ("/workaround by invoice", "workaround", {"text": "by invoice"}),
@@ -85,13 +99,17 @@ SAME: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("/silence noisy", "silence", {"reason": "noisy"}),
     ("/merge into INC-3 same disk", "merge", {"into": "INC-3", "reason": "same disk"}),
     ("/merge #7", "merge", {"into": "INC-70"}),
-    ("/merge #8", "merge", {"into": "#8"}),
     ("/split", "split", {}),
     ("/resolve\nRoot cause: disk\nfull\n- Fix: space", "resolve", {"root_cause": "disk\nfull", "fix": "space"}),
     ("/resolve It works.", "resolve", {"summary": "It works."}),
     ("/resolve\nreason: duplicate", "resolve", {"reason": "duplicate"}),
     ("/close", "close", {}),
     ("/close False-alarm, the probe was wrong", "close", {"reason": "false_alarm", "summary": "the probe was wrong"}),
+    ("/close as false positive", "close", {"reason": "false_alarm"}),
+    ("/close, won't fix", "close", {"reason": "not_planned"}),
+    ("/close dup", "close", {"reason": "duplicate"}),
+    ("/close duplicat", "close", {"reason": "duplicat"}),
+    ("/close mended", "close", {"summary": "mended"}),
     ("/close not planned", "close", {"reason": "not_planned"}),
     ("/close duplicated effort", "close", {"summary": "duplicated effort"}),
     ("/reopen again", "reopen", {"reason": "again"}),
@@ -99,6 +117,7 @@ SAME: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("/review", "review", {"outcome": ""}),
     ("/action Test it\nowner: me\ndue: 3d", "action", {"text": "Test it", "owner": "@bob-acme", "due": "3d"}),
     ("/action done #2", "action", {"done": "2"}),
+    ("/action 2 done", "action", {"done": "2"}),
     ("/knowledge https://w.example/x How", "knowledge", {"url": "https://w.example/x", "title": "How"}),
     ("/knowledge [How](https://w.example/x)", "knowledge", {"url": "https://w.example/x", "title": "How"}),
 )  # fmt: skip
@@ -166,8 +185,10 @@ def test_every_command_stands_in_the_documents() -> None:
         "\\/ack",
         "//ack",
         "/ack/4h",
-        "/ack!",
-        "/ack\u00a04h",
+        "/ack.sh",
+        "/akc.",
+        "\uff0fakc",
+        "/etc: full",
         "x\u2028/ack",
         "\u200b/ack",
         "/var/log is full",
@@ -209,6 +230,10 @@ def test_what_is_said_twice_is_refused() -> None:
     assert one("/resolve\nfix: a\nFix: b").error == "fix: expected it once, got it twice"
 
 
+def test_an_issue_that_is_no_incidents_is_told_so() -> None:
+    assert one("/merge #8").error == "into: expected an incident like INC-7; none here has the issue #8"
+
+
 def test_who_asks_is_nobody_that_a_comment_names() -> None:
     assert one("/assign ann\nby: eve\non behalf of: eve").act == Assigned(
         actor=NOBODY, to="ann", reason="by: eve\non behalf of: eve"
@@ -231,6 +256,7 @@ def test_help_is_no_act() -> None:
 
 PIECES = st.sampled_from(
     ["/ack", "/note ", "/sev2", "/update x", "\n", "\n\n", "\r\n", "```", "~~~~", "<!--", "-->", "`", "> ", "    ",
+     "/close dup", "/ack!", "\uff0fack\u00a0", "/escalate @",
      "eta: 2h", "/akc", "summary:", "\u2028", "\x00", "é", "/close false alarm", "/merge #7"]
 )  # fmt: skip
 

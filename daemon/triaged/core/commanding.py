@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from triaged.core import reporter
 from triaged.core.effects import Comment, CommentKind
 from triaged.core.events import Act, ActionAsked, Assigned, EscalateAsked, RoleGiven
-from triaged.core.model import Actor, Incident
+from triaged.core.model import Actor, Incident, Severity
 from triaged.core.solving import ProblemAct
 
 DONE: Final = "rocket"
@@ -56,7 +56,11 @@ def heeds(commands: Sequence[Command], login: str, refused: Refused | None, inci
     if not refused.lacking or incident is None:
         return [False for _ in commands]
     acts = (None if isinstance(one.act, ProblemAct) else one.act for one in commands)
-    return [act is not None and reporter.may(incident, login, act) for act in acts]
+    helps = bool(reporter.offers(incident, login))
+    return [
+        (helps and one.said == HELP and not one.error) if act is None else reporter.may(incident, login, act)
+        for one, act in zip(commands, acts, strict=True)
+    ]
 
 
 def meant(act: Act | ProblemAct, actor: Actor, called: Callable[[str], str]) -> Act | ProblemAct:
@@ -71,20 +75,27 @@ def meant(act: Act | ProblemAct, actor: Actor, called: Callable[[str], str]) -> 
 def refusal(number: int, to: int, login: str, refused: Refused) -> Iterator[Comment]:
     """The answer to comment `to` on the issue of that number, of which nothing is done.
 
-    Whoever lacks a permission has one reply on each issue, which the key sees to, and later nothing but a reaction:
+    Whoever lacks a permission has one reply and one reaction on each issue, which the keys see to, and later nothing:
     strangers must not make us write.
     """
     if refused.lacking:
-        yield _reply(number, to, refused.why, key=f"refused:{login.lower()}")
-        yield _reaction(number, to, REFUSED)
+        reply = replace(_reply(number, to, refused.why, key=f"refused:{login.lower()}"), kind=CommentKind.REFUSED)
+        yield reply
+        yield replace(reply, key=f"{reply.key}:{REFUSED}", text="", reaction=REFUSED)
     else:
         yield _reply(number, to, refused.why)
 
 
-def answer(number: int, to: int, commands: Sequence[Command], errors: Sequence[str]) -> Comment:
+def rank(comment: Comment, severity: Severity) -> Severity:
+    """How urgent an answer on the issue of an incident of that severity is: strangers wait for all others."""
+    return Severity.SEV4 if comment.kind is CommentKind.REFUSED else severity
+
+
+def answer(number: int, to: int, commands: Sequence[Command], errors: Sequence[str], *, offers: str = "") -> Comment:
     """The one answer to comment `to`: a reaction where all is done (no `errors`), else a reply that says what is not.
 
-    `errors` are those of the commands, in their order, "" for what is done.
+    `errors` are those of the commands, in their order, "" for what is done. `offers` is all that may be asked for,
+    where that is not every command.
     """
     failed = [f"{one.said}: {error}" for one, error in zip(commands, errors, strict=True) if error]
     helps = any(one.said == HELP and not one.error for one in commands)
@@ -94,8 +105,8 @@ def answer(number: int, to: int, commands: Sequence[Command], errors: Sequence[s
     if done:
         failed.append("The rest is done." if failed else "Done.")
     if helps:
-        failed.append("Each at the beginning of a line of a new comment, several in one if you like:")
-    kind = CommentKind.HELP if helps else CommentKind.ANSWER
+        failed.append(offers or "Each at the beginning of a line of a new comment, several in one if you like:")
+    kind = CommentKind.HELP if helps and not offers else CommentKind.ANSWER
     return replace(_reply(number, to, "\n".join(failed)), kind=kind)
 
 

@@ -24,7 +24,8 @@ class PublishIssue(Struct, frozen=True, kw_only=True):
 class CommentKind(StrEnum):
     """What is worth a notification of everybody on the issue; all else only edits the body.
 
-    ANSWER and HELP are answers to comments of people; to what HELP says the backend adds which commands there are.
+    ANSWER, HELP and REFUSED (to whom commands are not for) answer comments of people; to what HELP says the backend
+    adds which commands there are.
     CLOSED_FIRING, UNHEARD, UNHEALTHY and MISSING are written no more: rows of a former release may be of them.
     """
 
@@ -39,9 +40,11 @@ class CommentKind(StrEnum):
     UNHEALTHY = "unhealthy"
     MISSING = "missing"
     ANSWER = "answer"
+    REFUSED = "refused"
     HELP = "help"
     LIKE = "like"
     WORKS_AGAIN = "works_again"
+    MERGED = "merged"
 
 
 class Comment(Struct, frozen=True, kw_only=True):

@@ -408,13 +408,14 @@ class Undone(Struct, frozen=True, kw_only=True):
 class Adopted(Struct, frozen=True, kw_only=True):
     """The issue in which a person of that login reported it, at `url`, is the incident's issue from now on.
 
-    `like` is an incident that is open for the same problem.
+    `like` is an incident that is open for the same problem, `titled` its title.
     """
 
     actor: Actor
     login: str
     url: str
     like: int | None = None
+    titled: str = ""
 
 
 OnIssue = Said | Ticked | ClosedByBot | Undone | Adopted

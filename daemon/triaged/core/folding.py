@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from triaged.core import objectives
+from triaged.core import objectives, reporter
 from triaged.core.draft import Draft
 from triaged.core.effects import PublishIssue
 from triaged.core.events import FoldAsked, MergeAsked, ParentFolded, SplitAsked
@@ -24,9 +24,12 @@ def is_cause(incident: Incident) -> bool:
 def home(draft: Draft) -> tuple[Fold, Incident] | None:
     """What takes in an incident that opens now, or whose parent is over.
 
-    A sev1 or sev2, what not everybody may see, and what a person has split off before goes its own way.
+    A sev1 or sev2, what not everybody may see, and what a person has split off before goes its own way. So does that
+    whose issue a person opened: only people may close that as part of another.
     """
     child = draft.incident
+    if child.process.reporter is not None:
+        return None
     if child.judged.pages or child.severity.pages or child.restricted or child.split_at is not None:
         return None
     return next(((fold, parent) for fold, parent in draft.context.parents if _takes_in(parent, child)), None)
@@ -124,6 +127,7 @@ def merge(draft: Draft, event: MergeAsked) -> None:
         raise ActError(f"{parent.name} is {parent.state}: expected one that is open")
     draft.set(covered=incident.judged, split_at=None)
     fold(draft, Fold.MERGE, parent, by=event.actor, why=_said(event.actor, event.reason))
+    reporter.tell_merged(draft, parent, by=event.actor)
 
 
 def split(draft: Draft, event: SplitAsked) -> None:

@@ -80,10 +80,13 @@ from triaged.core.events import (
     WentOver,
     WorkedAround,
 )
+from triaged.core.keys import ALONE
 from triaged.core.model import Actor, Entry, Incident, State
 from triaged.core.reports import IDENTITY
 from triaged.errors import ActError
 
+_UNNAMED: Final = frozenset({"alertname", ALONE, IDENTITY})
+"""What of a key says nothing to people, or is the name already."""
 _OF_ITSELF: Final = (SplitAsked, ReopenAsked, Noted, KnowledgeAdded, ActionAsked)
 """What may be asked of one that is folded: what somebody finds out, or is to do, is kept wherever they are."""
 
@@ -234,7 +237,7 @@ def _act(draft: Draft, event: Act) -> None:  # noqa: C901 - a table
 def title(event: AlertFired) -> str:
     """A stable title that can be found again: the alert's name and the other values of its key."""
     pairs = event.verdict.key.pairs
-    others = [value for name, value in pairs if value and name not in ("alertname", IDENTITY) and value != event.name]
+    others = [value for name, value in pairs if value and name not in _UNNAMED and value != event.name]
     return " · ".join([event.name, *others])
 
 

@@ -21,8 +21,8 @@ CALLING: Final = frozenset(
     }
 )
 """What calls whom it is about, who is on call, and who has it."""
-ASKING: Final = frozenset({CommentKind.LIKE, CommentKind.WORKS_AGAIN})
-"""What is asked of who reported it, and of nobody else."""
+ASKING: Final = frozenset({CommentKind.LIKE, CommentKind.WORKS_AGAIN, CommentKind.MERGED})
+"""What is asked of who reported it, or told to them, and to nobody else."""
 
 
 def mentioned(

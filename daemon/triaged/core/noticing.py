@@ -23,6 +23,7 @@ def notice(draft: Draft, event: OnIssue) -> None:
             draft.tell(Entry.COMMENT, text, by=event.actor, at=min(event.at, draft.now))
             if draft.incident.state.unfinished:
                 renew(draft)
+            reporter.answered(draft, event)
         case Ticked():
             for word, items in (("ticked", event.done), ("no longer ticked", event.undone)):
                 if items:

@@ -60,6 +60,7 @@ def event(unit: Adopt, like: Incident | None, rules: RuleSet) -> Adopted:
         login=unit.opened.by,
         url=unit.address.url,
         like=like.id if like is not None and shown else None,
+        titled=like.title if like is not None and shown else "",
     )
 
 

@@ -430,7 +430,8 @@ class Deciding:
         ):
             change = Change.BEGAN
             follows = owner.id if owner is not None and owner.opened_at else None
-            incident = self._open(replace(fired, verdict=verdict), follows=follows)
+            apart = alert.fingerprint in self._apart
+            incident = self._open(replace(fired, verdict=verdict), follows=follows, apart=apart)
         else:
             incident = owner
             self._apply(incident, fired)
@@ -485,7 +486,7 @@ class Deciding:
         if verdict.growing:
             self.batch.growth.extend(self._growing.began(episode, verdict.growing, self._now))
 
-    def _open(self, fired: AlertFired, *, follows: int | None) -> Incident:
+    def _open(self, fired: AlertFired, *, follows: int | None, apart: bool) -> Incident:
         incident_id = self._transaction.next_id("incident")
 
         def made(parents: Parents) -> Decision:
@@ -499,7 +500,7 @@ class Deciding:
                 follows=follows,
             )
 
-        decision = self._opening(made, fired.verdict.service, fired.source)
+        decision = self._opening(made, fired.verdict.service, fired.source, apart=apart)
         self._absorb(decision)
         return decision.incident
 
@@ -547,16 +548,21 @@ class Deciding:
         stored = self._transaction.timeline(incident_id, _ENTRIES)
         return (*stored, *(entry for entry in self.batch.timeline if entry.incident_id == incident_id))
 
-    def _opening(self, made: Callable[[Parents], Decision], service: str, source: str) -> Decision:
-        """The decision that may open an incident: its cause takes it in rather than a storm, which it may begin."""
+    def _opening(
+        self, made: Callable[[Parents], Decision], service: str, source: str, *, apart: bool = False
+    ) -> Decision:
+        """The decision that may open an incident: its cause takes it in rather than a storm, which it may begin.
+
+        What is to be apart nothing takes in.
+        """
         if source == storm.SOURCE:
             return made(())
-        causes = self._family.causes(service)
+        causes = () if apart else self._family.causes(service)
         decision = made(causes)
         if not _at_work(decision.incident) or decision.incident.parent is not None:
             return decision
         raging = self._storm()
-        return decision if raging is None else made(((Fold.STORM, raging),))
+        return decision if raging is None or apart else made(((Fold.STORM, raging),))
 
     def _other_homes(self, incident: Incident, parent: Incident | None) -> Parents:
         """What may take in one that is folded into what is over, or folded itself by now."""

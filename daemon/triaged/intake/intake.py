@@ -13,6 +13,7 @@ from functools import partial
 import structlog
 from prometheus_client import Counter as Metric
 
+from triaged.core import commanding
 from triaged.core.heartbeats import SOURCE
 from triaged.core.model import Alert, Incident
 from triaged.core.sla import Policy
@@ -301,7 +302,7 @@ class Intake:
         answer, comments = looked.take(unit)
         incident = deciding.incident(unit.incident_id)
         if incident is not None:
-            deciding.batch.comments.extend((comment, incident.severity) for comment in comments)
+            deciding.batch.comments.extend((one, commanding.rank(one, incident.severity)) for one in comments)
         return answer
 
     def _run_last(self, transaction: Transaction, units: Sequence[Unit], told: _Told, now: datetime) -> None:

@@ -15,6 +15,7 @@ from triaged.core.effects import Comment
 from triaged.core.events import CloseAsked, ClosedByBot, ReopenAsked, ReviewAsked, Said, Ticked, Undone
 from triaged.core.model import Actor, ActorKind, CloseReason, Incident, ReviewOutcome
 from triaged.core.observed import Commanded, Done, Looked, Remark, Seen, all_ticks, compare, covering, is_so
+from triaged.core.reporter import offers
 from triaged.core.rules import RuleSet
 from triaged.core.solving import ProblemAct, ProblemClosed, ProblemReopened, ProblemSaid
 from triaged.intake.units import Answer, Ask, AskProblem, Happened, Observed
@@ -124,7 +125,8 @@ class Observing:
             self._command(unit, remark, one, former) if may or remark.refused is None else remark.refused.why
             for one, may in zip(remark.commands, heeded, strict=True)
         ]
-        return [answer(unit.number, remark.id, remark.commands, errors)]
+        offered = offers(incident, remark.by) if remark.refused is not None and incident is not None else ""
+        return [answer(unit.number, remark.id, remark.commands, errors, offers=offered)]
 
     def _command(self, unit: Observed, remark: Remark, command: Command, former: Seen) -> str:
         """Why it cannot be done, "" where it is."""

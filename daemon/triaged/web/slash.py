@@ -30,8 +30,8 @@ MOST: Final = 10
 _NOBODY: Final = Actor(name="", kind=ActorKind.PERSON)
 _HELP: Final = HELP.removeprefix("/")
 _LINES: Final = re.compile(r"\r\n|\r|\n")
-_COMMAND: Final = re.compile(r" {0,3}/([A-Za-z]+|[Ss][Ee][Vv][1-9])(?:[ \t]+(.*))?[ \t]*")
-_SEV: Final = re.compile(r"sev([1-9])")
+_COMMAND: Final = re.compile(r" {0,3}([/\uff0f])([A-Za-z]+|[Ss][Ee][Vv]-?[1-9])([.!,:]?)(?:\s+(.*))?")
+_SEV: Final = re.compile(r"sev-?([1-9])")
 _FENCE: Final = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _SPAN: Final = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)")
 _LONG: Final = 2_000
@@ -167,11 +167,13 @@ def _begun(line: str, words: Mapping[str, Word], *, alone: bool) -> _Line | None
     found = _COMMAND.fullmatch(line)
     if found is None:
         return None
-    typed, rest = found[1].lower(), (found[2] or "").strip()
+    typed, rest = found[2].lower(), (found[4] or "").strip()
     level = _SEV.fullmatch(typed)
     word = "severity" if level else ALIASES.get(typed, typed)
     known = word in WORDS or word == _HELP
-    if not known and (not alone or typed in _FOLDERS or not _near(typed)):
+    # Only behind a word of ours is punctuation a slip of the hand, and a full-width slash a slash.
+    exact = found[1] == "/" and not found[3]
+    if not known and (not exact or not alone or typed in _FOLDERS or not _near(typed)):
         return None
     begun = _Line(f"/{typed}", word, _keys(words[word].model) if word in words else {})
     if level or rest:
@@ -211,8 +213,8 @@ def _command(line: _Line, kind: Kind, by: str, numbered: Callable[[int], str]) -
     twice = line.twice or next((name for name in said if name in fields), "")
     if twice:
         return Command(said=line.said, error=f"{twice}: expected it once, got it twice"), []
-    fields = _named({**fields, **said}, by, numbered)
     try:
+        fields = _named({**fields, **said}, by, numbered)
         act = _act(words[line.word].model.model_validate(fields))
     except ValidationError as error:
         return Command(said=line.said, error=in_words(error.errors())), []
@@ -235,7 +237,9 @@ def _named(fields: Fields, by: str, numbered: Callable[[int], str]) -> Fields:
         named[name] = f"{LOGIN}{by}" if written.lower() == "me" else written
     number = re.fullmatch(r"#(\d{1,9})", str(named.get("into", "")))
     if number:
-        named["into"] = numbered(int(number[1])) or named["into"]
+        named["into"] = numbered(int(number[1]))
+        if not named["into"]:
+            raise PayloadError(f"into: expected an incident like INC-7; none here has the issue {number[0]}")
     if "take_over" in named:
         named["take_over"] = _YES_OR_NO.get(str(named["take_over"]).lower(), named["take_over"])
     return named

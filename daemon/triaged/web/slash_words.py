@@ -12,23 +12,39 @@ from typing import Final
 
 from triaged.core import wording
 from triaged.core.model import Role
+from triaged.core.wording import nearest
 from triaged.web import acts, known, problems, reviews, working
 from triaged.web.acts import Asked
 
 Fields = dict[str, object]
 REST: Final = ""
 """The name under which a word gives back what is none of its fields."""
-ALIASES: Final[Mapping[str, str]] = {"sev": "severity"}
+ALIASES: Final[Mapping[str, str]] = {"sev": "severity", "acknowledge": "ack", "acked": "ack", "take": "ack"}
 _NOBODY: Final = frozenset({"nobody", "none"})
 _FLAGS: Final = re.DOTALL | re.IGNORECASE
 _DATE: Final = re.compile(r"\d{4}-")
-_ACK: Final = re.compile(r"(?:for\s+(?P<for>.*)|(?P<digits>\d.*))", _FLAGS)
-_SEVERITY: Final = re.compile(r"(?:sev)?(?P<level>\d)(?:\s+(?P<reason>.*))?", _FLAGS)
-_TO: Final = re.compile(r"to\s+(?P<to>\S+)\s*(?P<reason>.*)", _FLAGS)
+_ACK: Final = re.compile(r"(?:for\s+(?P<for>.*)|(?P<digits>-?\d.*))", _FLAGS)
+_SEVERITY: Final = re.compile(r"(?:sev-?)?(?P<level>\d)[.!,:]?(?:\s+(?P<reason>.*))?", _FLAGS)
+_TO: Final = re.compile(r"(?:to\s+(?=\S)|(?=@|\d+(?:\s|$)))(?P<to>\S+)\s*(?P<reason>.*)", _FLAGS)
+_CLOCK: Final = re.compile(r"\d{1,2}:\d\d")
 _PAUSE: Final = re.compile(r"(?:(?P<word>for|until)\s+)?(?P<end>\d\S*)\s*(?P<reason>.*)", _FLAGS)
 _SILENCE: Final = re.compile(r"(?:for\s+)?(?P<for>\d\S*)\s*(?P<reason>.*)", _FLAGS)
-_REASON: Final = re.compile(r"(completed|false[ _-]alarm|not[ _-]planned|duplicate)(?:[\s:,.]+(.*))?", _FLAGS)
-_DONE: Final = re.compile(r"done\s+#?(\d+)", re.IGNORECASE)
+_REASONS: Final[Mapping[str, str]] = {
+    "completed": "completed",
+    "false alarm": "false_alarm",
+    "false positive": "false_alarm",
+    "not planned": "not_planned",
+    "wontfix": "not_planned",
+    "won't fix": "not_planned",
+    "duplicate": "duplicate",
+    "dup": "duplicate",
+}
+_REASON: Final = re.compile(
+    r"(?:as\s+)?(completed|false[ _-](?:alarm|positive)|not[ _-]planned|wontfix|won't[ _-]fix|duplicate|dup)"
+    r"(?:[\s:,.]+(.*))?",
+    _FLAGS,
+)
+_DONE: Final = re.compile(r"done\s+#?(?P<last>\d+)|#?(?P<first>\d+)\s+done", re.IGNORECASE)
 _LINK: Final = re.compile(r"\[(?P<title>[^\]]+)\]\((?P<url>\S+)\)")
 
 
@@ -76,7 +92,7 @@ def _ack(text: str) -> Fields:
 def _severity(text: str) -> Fields:
     found = _SEVERITY.fullmatch(text)
     if found is None:
-        return _first("severity", "reason")(text)
+        return {"severity": "", **_first("severity", "reason")(text)}
     return {"severity": f"sev{found['level']}", **({"reason": found["reason"]} if found["reason"] else {})}
 
 
@@ -107,7 +123,7 @@ def _eta(text: str) -> Fields:
     end = re.sub(r"^(in|at)\s+", "", text, flags=re.IGNORECASE)
     if end.lower() in _NOBODY:
         return {"none": True}
-    return {"at" if _DATE.match(end) else "in": end} if end else {}
+    return {"at" if _DATE.match(end) or _CLOCK.match(end) else "in": end} if end else {}
 
 
 def _workaround(text: str) -> Fields:
@@ -126,8 +142,10 @@ def _closing(rest: str) -> Callable[[str], Fields]:
     def read(text: str) -> Fields:
         found = _REASON.fullmatch(text)
         if found is None:
-            return _into(rest)(text)
-        reason = re.sub("[ -]", "_", found[1].lower())
+            # One word that is nearly a reason is a slip: as a summary it would close as completed.
+            slip = text.isalpha() and nearest(text.lower(), _REASONS)
+            return {"reason": text} if slip else _into(rest)(text)
+        reason = _REASONS[re.sub("[_-]", " ", found[1].lower())]
         return {"reason": reason, **({rest: found[2]} if found[2] else {})}
 
     return read
@@ -149,7 +167,7 @@ def _review(text: str) -> Fields:
 
 def _action(text: str) -> Fields:
     found = _DONE.fullmatch(text)
-    return {"done": found[1]} if found else _into("text")(text)
+    return {"done": found["last"] or found["first"]} if found else _into("text")(text)
 
 
 def _knowledge(text: str) -> Fields:

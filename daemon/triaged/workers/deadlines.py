@@ -24,16 +24,27 @@ class Due(Protocol):
 
 
 class DeadlinesWorker:
-    """Every deadline that has passed enters the write path as an event; there it acts once, or not at all."""
+    """Every deadline that has passed enters the write path as an event; there it acts once, or not at all.
+
+    `held` says when to ask it again while nothing is to act yet, None when it may.
+    """
 
     name = "deadlines"
 
-    def __init__(self, read: Callable[[], AbstractContextManager[Due]], ask: Callable[[Unit], Answer]) -> None:
+    def __init__(
+        self,
+        read: Callable[[], AbstractContextManager[Due]],
+        ask: Callable[[Unit], Answer],
+        held: Callable[[datetime], datetime | None] = lambda _: None,
+    ) -> None:
         self._read = read
         self._ask = ask
+        self._held = held
 
     def step(self, now: datetime) -> bool:
         """Pass on what is due at `now`, oldest first; one that a bug hinders does not hinder the others."""
+        if self._held(now) is not None:
+            return False
         with self._read() as reader:
             due = reader.due(now, _AT_ONCE)
         done = 0
@@ -45,6 +56,8 @@ class DeadlinesWorker:
         return done > 0
 
     def next_at(self, now: datetime) -> datetime | None:
+        if (again_at := self._held(now)) is not None:
+            return again_at
         with self._read() as reader:
             deadline = reader.next_due()
         if deadline is None or deadline.due_at > now:

@@ -68,6 +68,8 @@ class PollWorker:
         self._hurrying = threading.Lock()
         self._due: dict[str, datetime] = {}
         self._tags: dict[str, tuple[datetime, str]] = {}
+        self.has_asked = False
+        """Whether every repository was asked, or failed to answer, since the start."""
 
     def hurry(self, repository: str) -> None:
         """Something is new there: ask it next, and once more when its list may have caught up. Thread safe."""
@@ -77,6 +79,7 @@ class PollWorker:
     def step(self, now: datetime) -> bool:
         self._bring_forward(now)
         if self._due and min(self._due.values()) > now:
+            self.has_asked = True
             return False
         with self._read() as reader:
             found = [*self._configured, *looks.repositories(reader.connection, self._backend)]
@@ -84,6 +87,7 @@ class PollWorker:
         self._due = {name: self._due.get(name, now) for name in known.values()}
         due = next((name for name, at in self._due.items() if at <= now), None)
         if due is None:
+            self.has_asked = True
             return False
         try:
             more = self._poll(due, now)
@@ -146,8 +150,8 @@ class PollWorker:
         return changed.until is not None and until > since
 
     def _others(self, changed: Changed) -> list[Sight]:
-        """The issues that are not ours, as far as somebody reports something there."""
-        opened = [sight for sight in changed.sights if sight.opened is not None]
+        """The issues that are not ours, as far as somebody reports something there, oldest first."""
+        opened = sorted((one for one in changed.sights if one.opened is not None), key=lambda one: one.address.number)
         with self._read() as reader:
             written = _known(reader, opened)
         return [sight for sight in opened if sight.address.number not in written]
