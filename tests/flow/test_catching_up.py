@@ -48,6 +48,24 @@ def test_a_close_that_was_made_in_time_is_seen_before_the_deadlines_that_passed_
         assert not [comment for comment in github.comments(1) if "Escalated" in comment.body]
 
 
+def test_an_acknowledgement_counts_from_its_comment(tmp_path: Path, clock: FakeClock, github: FakeGitHub) -> None:
+    settings = polling(tmp_path, github, "people: {ann: {github: ann-acme}, bob: {github: bob-acme}}\n")
+    with world(settings, clock) as before:
+        before.deliver(alert())
+        before.advance(MINUTE)
+    clock.move_to(START + 10 * MINUTE)
+    github.person("bob-acme").comment(1, "/ack 4h")
+    clock.move_to(START + 2 * HOUR)
+    with world(settings, clock) as after:
+        after.settle()
+        (incident,) = after.incidents()
+        assert (incident.state, incident.acknowledged_by) == (State.ACKNOWLEDGED, "bob")
+        assert incident.acknowledged_at == START + 10 * MINUTE
+        assert incident.acknowledged_until == START + 4 * HOUR + 10 * MINUTE
+        assert incident.response_outcome is Outcome.MET
+        assert [comment.author.login for comment in github.comments(1)] == ["bob-acme"]
+
+
 def test_where_the_backend_does_not_answer_whoever_has_to_be_called_is_called_within_a_minute(
     tmp_path: Path, clock: FakeClock, github: FakeGitHub
 ) -> None:

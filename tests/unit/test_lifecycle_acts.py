@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from building import incident, minutes
 from playing import (
@@ -69,6 +70,17 @@ def test_an_acknowledgement_at_the_very_deadline_is_in_time() -> None:
     play.now = minutes(60)
     play.act(ack())
     assert play.incident.response_outcome is Outcome.MET
+
+
+@pytest.mark.parametrize(("said", "counted"), [(-3, 0), (20, 20), (90, 80)])
+def test_an_acknowledgement_that_is_found_later_counts_from_when_it_was_given(said: float, counted: float) -> None:
+    play = opened()
+    play.now = minutes(80)
+    made = play.act(replace(ack(), at=minutes(said)))
+    assert play.incident.acknowledged_at == minutes(counted)
+    assert play.incident.response_outcome is (Outcome.MET if counted <= 60 else Outcome.BREACHED)
+    assert play.incident.acknowledged_until == minutes(counted) + timedelta(hours=4)
+    assert [entry.at for entry in made[0].decision.timeline if entry.entry is Entry.ACKNOWLEDGED] == [minutes(counted)]
 
 
 def test_an_acknowledgement_after_the_deadline_breached_it() -> None:

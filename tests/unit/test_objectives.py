@@ -200,15 +200,15 @@ def test_an_outcome_is_counted_and_told(outcome: Outcome, metric: str, entry: En
 @pytest.mark.parametrize(("at", "outcome"), [(61, Outcome.MET), (61.001, Outcome.BREACHED)])
 def test_a_response_is_met_up_to_the_very_instant_of_its_deadline(at: float, outcome: Outcome) -> None:
     made = draft(at=at)
-    objectives.responded(made)
+    objectives.responded(made, made.now)
     assert made.incident.response_outcome is outcome
     assert (made.incident.acknowledged_at, made.incident.acknowledged_by) == (minutes(at), None)
 
 
 def test_a_response_is_observed_once() -> None:
     made = draft()
-    objectives.responded(made)
-    objectives.responded(made)
+    objectives.responded(made, made.now)
+    objectives.responded(made, made.now)
     assert raised(made) == [("incident_acknowledge_duration_seconds", None), ("sla_met_total", "response")]
 
 

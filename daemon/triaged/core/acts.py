@@ -32,10 +32,12 @@ def acknowledge(draft: Draft, event: Acknowledged) -> None:
     incident = draft.incident
     _allow(draft, _WORKING, "acknowledged")
     lasting = event.lasting or draft.policy.severities[incident.severity].acknowledgement_for
-    objectives.responded(draft)
+    # Nobody answers before the question, or after having been seen.
+    at = min(max(event.at or draft.now, incident.response_started_at or draft.now), draft.now)
+    objectives.responded(draft, at)
     draft.set(
         acknowledged_by=event.actor.name,
-        acknowledged_until=None if lasting is None else draft.now + lasting,
+        acknowledged_until=None if lasting is None else at + lasting,
         covered=draft.incident.judged,
         by_silence=False,
     )
@@ -44,7 +46,7 @@ def acknowledge(draft: Draft, event: Acknowledged) -> None:
     else:
         draft.set(state=State.ACKNOWLEDGED)
     until = f" for {wording.span(lasting)}" if lasting else ""
-    draft.tell(Entry.ACKNOWLEDGED, f"acknowledged by {event.actor.name}{until}", by=event.actor)
+    draft.tell(Entry.ACKNOWLEDGED, f"acknowledged by {event.actor.name}{until}", by=event.actor, at=at)
     draft.publish()
 
 
@@ -125,7 +127,7 @@ def close(draft: Draft, event: CloseAsked) -> None:
             draft.tell_stakeholders(NoticeKind.RESOLVED, of=str(incident.round))
         if event.reason is CloseReason.COMPLETED:
             if incident.state is not State.VERIFYING:
-                objectives.responded(draft)
+                objectives.responded(draft, draft.now)
                 draft.set(restored_at=draft.now)
             objectives.restored(draft)
         else:

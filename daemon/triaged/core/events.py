@@ -165,10 +165,11 @@ class Record(Struct, frozen=True, kw_only=True):
 
 
 class Acknowledged(Struct, frozen=True, kw_only=True):
-    """A person takes the incident, for a time or for as long as the policy says."""
+    """A person takes the incident, for a time or for as long as the policy says; one found later did so at `at`."""
 
     actor: Actor
     lasting: timedelta | None = None
+    at: datetime | None = None
 
 
 class SeverityChosen(Struct, frozen=True, kw_only=True):

@@ -199,15 +199,15 @@ def _waited(at: datetime | None, pause: Pause) -> datetime | None:
     return None if at is None else waited(at, pause)
 
 
-def responded(draft: Draft) -> None:
-    """A person took it: observe how long that took, once for each objective, and decide the response objective.
+def responded(draft: Draft, at: datetime) -> None:
+    """A person took it at that instant: observe how long that took, once for each objective, and decide it.
 
     In `verifying` it may have been restored before: that is decided when it fires again, or is resolved.
     """
     incident = draft.incident
     if incident.acknowledged_at is None and incident.response_started_at is not None:
-        draft.tally("incident_acknowledge_duration_seconds", seconds=draft.now - incident.response_started_at)
-        draft.set(acknowledged_at=draft.now)
+        draft.tally("incident_acknowledge_duration_seconds", seconds=at - incident.response_started_at)
+        draft.set(acknowledged_at=at)
     if incident.state is not State.VERIFYING:
         answered(draft)
 

@@ -75,7 +75,7 @@ def seen(draft: Draft, event: SilencesSeen) -> None:
     found = _found(draft, event)
     if incident.state is State.OPEN:
         if found is not None:
-            objectives.responded(draft)
+            objectives.responded(draft, draft.now)
             draft.set(state=State.ACKNOWLEDGED, covered=incident.judged, by_silence=True)
             _last(draft, found)
     elif incident.by_silence:

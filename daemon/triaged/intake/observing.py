@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from triaged.core.commanding import LOGIN, Command, answer, heeds, meant, refusal
 from triaged.core.effects import Comment
-from triaged.core.events import CloseAsked, ClosedByBot, ReopenAsked, ReviewAsked, Said, Ticked, Undone
+from triaged.core.events import Acknowledged, CloseAsked, ClosedByBot, ReopenAsked, ReviewAsked, Said, Ticked, Undone
 from triaged.core.model import Actor, ActorKind, CloseReason, Incident, ReviewOutcome
 from triaged.core.observed import Commanded, Done, Looked, Remark, Seen, all_ticks, compare, covering, is_so
 from triaged.core.reporter import offers
@@ -140,6 +140,8 @@ class Observing:
             return self._do(replace(on_review(unit.incident_id, act), quietly=False)).error
         if isinstance(act, CloseAsked):
             act = replace(act, at=min(remark.at, self._now), seen=covering(former))
+        elif isinstance(act, Acknowledged):
+            act = replace(act, at=remark.at)
         error = self._do(Ask(incident_id=unit.incident_id, act=act)).error
         incident = self._incident(unit.incident_id)
         if isinstance(act, CloseAsked) and not error and incident is not None and incident.state.unfinished:
